@@ -1,0 +1,55 @@
+//! The table of authorization rules: of our own methods from the contract, of foreign ones from here.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use bailiwick_core::{
+    Role, TrustedService,
+    authz::{Audit, FieldPath, Rule, Seat},
+};
+
+include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+
+/// The contract as an encoded `google.protobuf.FileDescriptorSet`, custom options and comments included.
+pub static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+
+/// The rules of contracts that are not ours and therefore carry no option of ours. All are served by the gateway
+/// itself, and tell nothing of any tenant.
+pub static FOREIGN: &[Rule] = &[
+    foreign("/grpc.health.v1.Health/Check", "health:Check", false),
+    foreign("/grpc.health.v1.Health/List", "health:List", false),
+    foreign("/grpc.health.v1.Health/Watch", "health:Watch", false),
+    foreign("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "reflection:ServerReflectionInfo", true),
+    foreign("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "reflection:ServerReflectionInfo", true),
+];
+
+const fn foreign(path: &'static str, action: &'static str, client_streaming: bool) -> Rule {
+    Rule {
+        path,
+        role: Some(Role::Gateway),
+        action,
+        seat: Seat::Public,
+        trusted_service: None,
+        resource: None,
+        accounts: &[],
+        enrolled: false,
+        operator_required: false,
+        also_requires: &[],
+        audit: Audit::None,
+        callers: &[],
+        client_streaming,
+        server_streaming: true,
+    }
+}
+
+static BY_PATH: LazyLock<HashMap<&'static str, &'static Rule>> =
+    LazyLock::new(|| RULES.iter().chain(FOREIGN).map(|rule| (rule.path, rule)).collect());
+
+/// The rule of a method, by its path on the wire, compared exactly. None means: refuse.
+pub fn rule(path: &str) -> Option<&'static Rule> {
+    BY_PATH.get(path).copied()
+}
+
+/// The rules of all methods of our own, by path.
+pub fn rules() -> &'static [Rule] {
+    RULES
+}

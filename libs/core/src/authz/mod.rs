@@ -1,0 +1,30 @@
+//! The one place that decides access.
+//!
+//! [`decide`] takes a method's [`Rule`] (from the contract), the [`Caller`], the [`Facts`] and what the request names,
+//! and answers with a [`Permit`] or a [`Refusal`]. It is pure and total. A permit can be made only here: by `decide`, or
+//! from the gateway's signed [`CallerContext`], so that a query which takes a permit cannot be reached without a
+//! decision.
+
+mod caller;
+mod context;
+mod decide;
+mod facts;
+mod permit;
+mod policy;
+mod refusal;
+mod rule;
+mod shards;
+mod snapshot;
+
+#[cfg(test)]
+mod decide_tests;
+
+pub use caller::{Caller, Principal};
+pub use context::{CallerContext, ContextError, ContextKey};
+pub use decide::{Step, Targets, decide, explain};
+pub use facts::{AccountFact, Fact, FactChange, Facts, IdentityFact};
+pub use permit::{Permit, Tenant};
+pub use policy::{SystemPolicy, action_matches};
+pub use refusal::{Code, Reason, Refusal};
+pub use rule::{Audit, FieldPath, Rule, Seat};
+pub use snapshot::Snapshot;

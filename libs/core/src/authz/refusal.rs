@@ -1,0 +1,132 @@
+//! Why a call is refused.
+
+use std::fmt;
+
+/// The status codes that refusals use, a part of gRPC's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// The request cannot be right for any caller.
+    InvalidArgument,
+    /// Nobody is identified.
+    Unauthenticated,
+    /// The caller may not.
+    PermissionDenied,
+    /// The caller may not know whether it exists.
+    NotFound,
+}
+
+/// The reasons of refusals: values of `bailiwick.errors.v1.ErrorReason`, without their prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// No credential.
+    CredentialMissing,
+    /// The identity is disabled or deleted, or the token is of an earlier generation.
+    CredentialRevoked,
+    /// The seat is not held.
+    SeatRequired,
+    /// No policy allows the action.
+    ActionNotAllowed,
+    /// Root users are refused.
+    OperatorRequired,
+    /// The trusted service may not work on the directory.
+    TrustedAccessRequired,
+    /// An account acted on does not belong to the directory.
+    AccountNotInDirectory,
+    /// An account acted on is not in the scope of the service.
+    AccountNotEnrolled,
+    /// The method is for roles of the suite.
+    InternalMethod,
+    /// The tenant is none of the caller's.
+    ResourceNotFound,
+    /// A field that names resource or account is malformed.
+    InvalidField,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Self; 11] = [
+        Self::CredentialMissing,
+        Self::CredentialRevoked,
+        Self::SeatRequired,
+        Self::ActionNotAllowed,
+        Self::OperatorRequired,
+        Self::TrustedAccessRequired,
+        Self::AccountNotInDirectory,
+        Self::AccountNotEnrolled,
+        Self::InternalMethod,
+        Self::ResourceNotFound,
+        Self::InvalidField,
+    ];
+
+    /// The name in the contract, without its prefix.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CredentialMissing => "CREDENTIAL_MISSING",
+            Self::CredentialRevoked => "CREDENTIAL_REVOKED",
+            Self::SeatRequired => "SEAT_REQUIRED",
+            Self::ActionNotAllowed => "ACTION_NOT_ALLOWED",
+            Self::OperatorRequired => "OPERATOR_REQUIRED",
+            Self::TrustedAccessRequired => "TRUSTED_ACCESS_REQUIRED",
+            Self::AccountNotInDirectory => "ACCOUNT_NOT_IN_DIRECTORY",
+            Self::AccountNotEnrolled => "ACCOUNT_NOT_ENROLLED",
+            Self::InternalMethod => "INTERNAL_METHOD",
+            Self::ResourceNotFound => "RESOURCE_NOT_FOUND",
+            Self::InvalidField => "INVALID_FIELD",
+        }
+    }
+
+    /// The status code that goes with it.
+    pub const fn code(self) -> Code {
+        match self {
+            Self::CredentialMissing | Self::CredentialRevoked => Code::Unauthenticated,
+            Self::ResourceNotFound => Code::NotFound,
+            Self::InvalidField => Code::InvalidArgument,
+            Self::SeatRequired
+            | Self::ActionNotAllowed
+            | Self::OperatorRequired
+            | Self::TrustedAccessRequired
+            | Self::AccountNotInDirectory
+            | Self::AccountNotEnrolled
+            | Self::InternalMethod => Code::PermissionDenied,
+        }
+    }
+}
+
+/// A refused call. What it says may be read by the refused caller: it tells nothing of other tenants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason.
+    pub reason: Reason,
+    /// One sentence for a person.
+    pub message: String,
+    /// Further facts for a program, such as `required_seat` (R-GW-11).
+    pub metadata: Vec<(&'static str, String)>,
+    /// The request field at fault, for [`Reason::InvalidField`].
+    pub field: Option<&'static str>,
+}
+
+impl Refusal {
+    /// The refusal of what does not exist, or belongs to a tenant that the caller has nothing to do with: the same
+    /// words for both.
+    pub fn not_found(resource: &str) -> Self {
+        Self {
+            reason: Reason::ResourceNotFound,
+            message: format!("`{resource}` does not exist"),
+            metadata: vec![("resource", resource.to_owned())],
+            field: None,
+        }
+    }
+
+    pub(super) fn with(mut self, key: &'static str, value: String) -> Self {
+        self.metadata.push((key, value));
+        self
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,20 @@
+//! The pure heart of bailiwick: identifiers, resource names, identities, time as an argument, and the decision whether
+//! a call is allowed.
+//!
+//! Nothing here does IO, reads a global or knows a wire format: the crate cannot, by its dependencies. Whatever decides
+//! access is in [`authz`] and nowhere else.
+
+pub mod authz;
+mod clock;
+mod id;
+mod identity;
+mod name;
+mod role;
+mod trusted_service;
+
+pub use clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
+pub use id::{AccountId, DirectoryId, IdError, random_token};
+pub use identity::{IdentityName, Operator, PrincipalKind};
+pub use name::{NameError, Owner, ResourceName};
+pub use role::Role;
+pub use trusted_service::{ServiceLinkedRole, TrustedService};
