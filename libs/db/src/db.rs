@@ -1,11 +1,6 @@
 //! The handle of a service's database.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use bailiwick_core::{Clock, Entropy};
 use sea_orm::DatabaseConnection;

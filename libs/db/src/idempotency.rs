@@ -108,11 +108,7 @@ async fn claim<T: DeserializeOwned>(
             conn,
             "INSERT INTO idempotency (scope, method, request_id, fingerprint, response, epoch, revision, expires_us) \
              VALUES ($1, $2, $3, $4, $5, '', 0, $6) ON CONFLICT DO NOTHING",
-            [
-                key.fingerprint.to_vec().into(),
-                Vec::<u8>::new().into(),
-                now.after(IDEMPOTENCY_TTL).as_micros().into(),
-            ],
+            [key.fingerprint.to_vec().into(), Vec::<u8>::new().into(), now.after(IDEMPOTENCY_TTL).as_micros().into()],
         )
         .await?;
     if inserted == 1 {

@@ -170,7 +170,8 @@ pub(crate) async fn append(conn: &impl ConnectionTrait, changes: Vec<ChangeRow>)
 }
 
 async fn insert(conn: &impl ConnectionTrait, rows: Vec<(i64, ChangeRow)>) -> Result<(), DbErr> {
-    let mut sql = "INSERT INTO change_log (revision, time_us, method, resource, tenant, request_id, payload) VALUES ".to_owned();
+    let mut sql =
+        "INSERT INTO change_log (revision, time_us, method, resource, tenant, request_id, payload) VALUES ".to_owned();
     let mut values: Vec<Value> = Vec::with_capacity(rows.len() * 7);
     for (revision, row) in rows {
         let comma = if values.is_empty() { "" } else { ", " };

@@ -6,7 +6,8 @@
 use bailiwick_core::random_token;
 use sea_orm::{ConnectionTrait, DeriveIden};
 use sea_orm_migration::{
-    DbErr, MigrationName, MigrationTrait, MigratorTraitSelf, SchemaManager, async_trait::async_trait,
+    DbErr, MigrationName, MigrationTrait, MigratorTraitSelf, SchemaManager,
+    async_trait::async_trait,
     sea_query::{ColumnDef, Index, Query, Table},
 };
 

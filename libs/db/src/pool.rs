@@ -114,3 +114,6 @@ pub(crate) async fn close(pools: &Pools) -> Result<(), DbErr> {
     pools.reader.close_by_ref().await?;
     pools.writer.close_by_ref().await
 }
+
+#[cfg(test)]
+mod tests;

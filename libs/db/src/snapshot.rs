@@ -2,7 +2,9 @@
 
 use std::{fmt, sync::Arc};
 
-use sea_orm::{AccessMode, DatabaseTransaction, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    AccessMode, DatabaseTransaction, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
+};
 use tracing::Instrument;
 
 use crate::{Db, DbError, Engine, Position, TxError, log};
@@ -46,6 +48,7 @@ impl Db {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is where transactions begin")]
 async fn begin(db: &Db) -> Result<DatabaseTransaction, DbError> {
     let options = match db.engine() {
         Engine::Sqlite => TransactionOptions {

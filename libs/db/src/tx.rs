@@ -114,6 +114,7 @@ impl Db {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "this is where transactions begin")]
 pub(crate) async fn begin(db: &Db) -> Result<DatabaseTransaction, DbError> {
     let options = match db.engine() {
         crate::Engine::Sqlite => TransactionOptions {

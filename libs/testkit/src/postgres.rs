@@ -12,7 +12,7 @@ use std::{
     io::{BufRead, BufReader, Read},
     os::unix::{fs::MetadataExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{self, ChildStdin, Command, Stdio},
+    process::{self, Child, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -56,8 +56,8 @@ struct Server {
     before: String,
     after: String,
     private: bool,
-    /// Closed by the end of the process.
-    _input: Option<ChildStdin>,
+    /// The shell, whose standard input stays open until the process ends.
+    _shell: Option<Child>,
 }
 
 /// A database of a server that goes on after the test.
@@ -98,7 +98,7 @@ fn start() -> Server {
         let (address, query) = url.split_once('?').map_or((url.as_str(), String::new()), |(a, q)| (a, format!("?{q}")));
         let (scheme, rest) = address.split_once("://").expect("the test PostgreSQL address begins with postgres://");
         let host = rest.split('/').next().unwrap_or_default();
-        return Server { before: format!("{scheme}://{host}/"), after: query, private: false, _input: None };
+        return Server { before: format!("{scheme}://{host}/"), after: query, private: false, _shell: None };
     }
     let programs = programs().unwrap_or_else(|| {
         panic!("PostgreSQL's `initdb` was not found: install the server's package, or set {VARIABLE}")
@@ -113,7 +113,6 @@ fn start() -> Server {
         .stderr(Stdio::null())
         .spawn()
         .expect("a shell can be started");
-    let input = child.stdin.take();
     let mut output = BufReader::new(child.stdout.take().expect("the output is a pipe"));
     let mut line = String::new();
     output.read_line(&mut line).expect("the output can be read");
@@ -126,7 +125,7 @@ fn start() -> Server {
         before: "postgres://bailiwick@localhost/".to_owned(),
         after: format!("?host={directory}"),
         private: true,
-        _input: input,
+        _shell: Some(child),
     }
 }
 
