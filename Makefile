@@ -1,0 +1,27 @@
+# Two commands: `make run` starts the whole suite, `make test` checks everything that CI checks.
+# Build output lies outside the clone, so that several clones share it.
+export CARGO_TARGET_DIR ?= $(HOME)/.cache/bailiwick/target
+export BAILIWICK_TOOLS ?= $(HOME)/.cache/bailiwick/tools
+
+DATA ?= ./data
+
+.PHONY: run test setup fmt matrix
+
+run:
+	cargo build --package bailiwick
+	$(CARGO_TARGET_DIR)/debug/bailiwick bootstrap --data $(DATA)
+	$(CARGO_TARGET_DIR)/debug/bailiwick serve --all --config $(DATA)/bailiwick.toml
+
+test:
+	scripts/test
+
+setup:
+	scripts/setup
+
+fmt:
+	cargo fmt --all
+	$(BAILIWICK_TOOLS)/bin/buf format -w proto
+
+# Writes the authorization matrix anew after a change of the contract; its diff is part of the review.
+matrix:
+	BAILIWICK_WRITE_GOLDEN=1 cargo test --package bailiwick-tests --test suite matrix

@@ -1,0 +1,225 @@
+#!/usr/bin/env bash
+# A walk through bailiwick with grpcurl: the example of product document 001. A is the management account, B the
+# delegated administrator of Security Center, C, D and E are members. Whatever must be refused is tried as well.
+#
+#   docs/walkthrough.sh ADDRESS OPERATOR_FILE [grpcurl option ...]
+#
+# ADDRESS and OPERATOR_FILE are printed by `make run`; options such as `-cacert FILE` go to grpcurl (default: -plaintext).
+# It needs a fresh installation, and grpcurl and python3 (to read JSON) on the path. It stops at the first surprise.
+set -euo pipefail
+
+address=$1
+operator_file=$2
+options=("${@:3}")
+[ ${#options[@]} -gt 0 ] || options=(-plaintext)
+
+# ---------------------------------------------------------------------------------------------------------------------
+# How the walk talks to the gateway. Services are found by reflection: no proto file is needed.
+
+# call TOKEN METHOD JSON: calls as whoever has the token, and prints the answer.
+call() {
+    local token=$1 method=$2 json=$3
+    grpcurl "${options[@]}" -H "authorization: Bearer $token" -d "$json" "$address" "bailiwick.$method"
+}
+
+# refused REASON TOKEN METHOD JSON: the same call must be refused, for this reason and no other.
+refused() {
+    local reason=$1 answer
+    if answer=$(call "$2" "$3" "$4" 2>&1); then
+        echo "not refused: $3 $4" >&2
+        exit 1
+    fi
+    if ! grep -q "\"reason\": \"$reason\"" <<<"$answer"; then
+        printf 'refused, but not with %s: %s\n%s\n' "$reason" "$3" "$answer" >&2
+        exit 1
+    fi
+    echo "   refused as it must be: $reason"
+}
+
+# field NAME: the value of a field of the JSON on standard input; a.b reaches into a message.
+field() {
+    python3 -c 'import functools, json, sys
+print(functools.reduce(lambda value, key: value[key], sys.argv[1].split("."), json.load(sys.stdin)))' "$1"
+}
+
+# sign_in KEY_ID SECRET: turns an access key into a token. The only call that needs no token.
+sign_in() {
+    grpcurl "${options[@]}" -d "{\"access_key_id\": \"$1\", \"secret\": \"$2\"}" "$address" \
+        bailiwick.directory.v1.TokenService/CreateToken | field accessToken
+}
+
+step() { printf '\n== %s\n' "$*"; }
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "The operator of the platform signs in"
+
+operator=$(sign_in "$(field access_key_id <"$operator_file")" "$(field secret <"$operator_file")")
+call "$operator" directory.v1.TokenService/GetCallerIdentity '{}' | field principal
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "It registers accounts A, B and E, and attests that they belong to the same enterprise"
+
+# register NAME LEGAL_NAME: prints the account, then the token of its root user.
+register() {
+    local account key
+    account=$(call "$operator" directory.v1.AccountService/CreateAccount \
+        "{\"account\": {\"display_name\": \"$1\", \"provider\": \"aliyun\", \"external_id\": \"$1-$RANDOM$RANDOM\"}}" |
+        field name)
+    call "$operator" directory.v1.AccountService/VerifyEnterpriseIdentity "{
+        \"name\": \"$account\",
+        \"enterprise_identity\": {\"legal_name\": \"$2\", \"registration_number\": \"$2-1\", \"verifier\": \"walk\"}
+    }" >/dev/null
+    key=$(call "$operator" directory.v1.AccountService/CreateRootAccessKey "{\"account\": \"$account\"}")
+    echo "$account" "$(sign_in "$(field accessKeyId <<<"$key")" "$(field secret <<<"$key")")"
+}
+
+read -r A a_root < <(register account-a Example)
+read -r B b_root < <(register account-b Example)
+read -r E e_root < <(register account-e Example)
+read -r X x_root < <(register outsider Other)
+echo "   A is $A, B is $B, E is $E; the outsider is $X"
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "A enables a directory and becomes its management account"
+
+directory=$(call "$a_root" directory.v1.DirectoryService/CreateDirectory "{\"account\": \"$A\"}" | field name)
+echo "   $directory"
+
+# The root user should not do daily work: A gets an administrator with a name, for the audit trail to tell.
+call "$a_root" directory.v1.UserService/CreateUser "{\"parent\": \"$A\", \"user_id\": \"alice\"}" >/dev/null
+refused_until_allowed=$(call "$a_root" directory.v1.AccessKeyService/CreateAccessKey "{\"parent\": \"$A/users/alice\"}")
+alice=$(sign_in "$(field accessKeyId <<<"$refused_until_allowed")" "$(field secret <<<"$refused_until_allowed")")
+refused ACTION_NOT_ALLOWED "$alice" directory.v1.DirectoryService/GetDirectory "{\"name\": \"$directory\"}"
+call "$a_root" directory.v1.PolicyService/AttachPolicy \
+    "{\"user\": \"$A/users/alice\", \"policy\": \"$A/policies/AliyunResourceDirectoryFullAccess\"}" >/dev/null
+call "$alice" directory.v1.DirectoryService/GetDirectory "{\"name\": \"$directory\"}" | field managementAccount
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "A creates the members C and D, and invites B and E"
+
+member() {
+    call "$alice" directory.v1.MemberService/CreateMember \
+        "{\"parent\": \"$directory\", \"member\": {\"display_name\": \"$1\"}}" | field account
+}
+C=$(member account-c)
+D=$(member account-d)
+
+# join ACCOUNT TOKEN: A invites, the account accepts.
+join() {
+    local invitation
+    invitation=$(call "$alice" directory.v1.InvitationService/CreateInvitation \
+        "{\"parent\": \"$directory\", \"invitation\": {\"account\": \"$1\", \"note\": \"welcome\"}}" | field name)
+    refused SEAT_REQUIRED "$alice" directory.v1.InvitationService/AcceptInvitation "{\"name\": \"$invitation\"}"
+    refused RESOURCE_NOT_FOUND "$x_root" directory.v1.InvitationService/AcceptInvitation "{\"name\": \"$invitation\"}"
+    call "$2" directory.v1.InvitationService/AcceptInvitation "{\"name\": \"$invitation\"}" | field state
+}
+join "$B" "$b_root"
+join "$E" "$e_root"
+refused LEGAL_ENTITY_MISMATCH "$alice" directory.v1.InvitationService/CreateInvitation \
+    "{\"parent\": \"$directory\", \"invitation\": {\"account\": \"$X\"}}"
+call "$alice" directory.v1.MemberService/ListMembers "{\"parent\": \"$directory\"}" | grep displayName
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "A designates B as delegated administrator of Security Center"
+
+center="$directory/trustedServices/security-center"
+designate() {
+    call "$1" delegation.v1.DelegatedAdministratorService/CreateDelegatedAdministrator \
+        "{\"parent\": \"$2\", \"delegated_administrator\": {\"account\": \"$3\"}}"
+}
+try_designate() {
+    refused "$1" "$2" delegation.v1.DelegatedAdministratorService/CreateDelegatedAdministrator \
+        "{\"parent\": \"$3\", \"delegated_administrator\": {\"account\": \"$4\"}}"
+}
+
+echo "   before the service may work on the directory:"
+try_designate TRUSTED_ACCESS_NOT_ENABLED "$alice" "$center" "$B"
+call "$alice" delegation.v1.TrustedServiceService/EnableTrustedService "{\"name\": \"$center\"}" | field state
+echo "   a member that designates:"
+try_designate SEAT_REQUIRED "$e_root" "$center" "$E"
+echo "   an outsider designated:"
+try_designate ACCOUNT_NOT_IN_DIRECTORY "$alice" "$center" "$X"
+echo "   the management account itself designated:"
+try_designate MANAGEMENT_ACCOUNT_NOT_ELIGIBLE "$alice" "$center" "$A"
+designate "$alice" "$center" "$B" | field name
+echo "   B is administrator of Threat Analysis as well:"
+call "$alice" delegation.v1.DelegatedAdministratorService/ListDelegatedAdministrators \
+    "{\"parent\": \"$directory/trustedServices/threat-analysis\"}" | grep '"account"'
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "B puts C, D and E under control, and into the scope of the Agentic SOC"
+
+call "$b_root" securitycenter.v1.MonitoredAccountService/BatchCreateMonitoredAccounts \
+    "{\"parent\": \"$directory\", \"accounts\": [\"$C\", \"$D\", \"$E\"]}" | grep displayName
+call "$b_root" soc.v1.ScopeService/BatchCreateScopeAccounts \
+    "{\"parent\": \"$directory\", \"accounts\": [\"$C\", \"$D\", \"$E\"]}" >/dev/null
+call "$b_root" soc.v1.ScopeService/GetScopeSummary "{\"parent\": \"$directory\"}" | field totalMonitoredAccounts
+echo "   the service-linked roles that E finds in itself:"
+call "$e_root" directory.v1.RoleService/ListRoles "{\"parent\": \"$E\"}" | grep '"name"'
+
+call "$b_root" securitycenter.v1.MonitoredAccountService/UpdateMonitoredAccount "{
+    \"monitored_account\": {\"name\": \"$directory/monitoredAccounts/${C#accounts/}\", \"remark\": \"payments\"},
+    \"update_mask\": \"remark\"
+}" | field remark
+
+echo "   B holds the seat of Security Center, and no other: SASE"
+refused SEAT_REQUIRED "$b_root" sase.v1.SaseMemberService/CreateSaseMember \
+    "{\"parent\": \"$directory\", \"sase_member\": {\"account\": \"$C\"}}"
+echo "   an administrator who invites:"
+refused SEAT_REQUIRED "$b_root" directory.v1.InvitationService/CreateInvitation \
+    "{\"parent\": \"$directory\", \"invitation\": {\"account\": \"$X\"}}"
+echo "   a member that manages others:"
+refused SEAT_REQUIRED "$e_root" securitycenter.v1.MonitoredAccountService/ListMonitoredAccounts \
+    "{\"parent\": \"$directory\"}"
+echo "   somebody of another enterprise, who learns not even that the directory exists:"
+refused RESOURCE_NOT_FOUND "$x_root" securitycenter.v1.MonitoredAccountService/ListMonitoredAccounts \
+    "{\"parent\": \"$directory\"}"
+
+echo "   why? the gateway explains:"
+call "$b_root" gateway.v1.AccessService/ExplainAccess "{
+    \"method\": \"bailiwick.sase.v1.SaseMemberService/CreateSaseMember\",
+    \"resource\": \"$directory\", \"accounts\": [\"$C\"]
+}" | grep -E '"(reason|requiredSeat|condition)"'
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "SASE and bastion host have administrators of their own: here the management account itself"
+
+for service in sase bastionhost; do
+    call "$alice" delegation.v1.TrustedServiceService/EnableTrustedService \
+        "{\"name\": \"$directory/trustedServices/$service\"}" >/dev/null
+done
+call "$a_root" sase.v1.SaseMemberService/CreateSaseMember \
+    "{\"parent\": \"$directory\", \"sase_member\": {\"account\": \"$C\", \"remark\": \"first\"}}" | grep -E 'account|remark'
+call "$a_root" bastion.v1.BastionMemberService/CreateBastionMember \
+    "{\"parent\": \"$directory\", \"bastion_member\": {\"account\": \"$C\"}}" | field account
+echo "   a RAM user needs the policies of the bastion host and of the directory:"
+refused ACTION_NOT_ALLOWED "$alice" bastion.v1.BastionMemberService/ListBastionMembers "{\"parent\": \"$directory\"}"
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "What is removed is out of reach at once"
+
+call "$a_root" sase.v1.SaseMemberService/DeleteSaseMember \
+    "{\"name\": \"$directory/saseMembers/${C#accounts/}\"}" >/dev/null
+refused ACCOUNT_NOT_ENROLLED "$a_root" sase.v1.SaseMemberService/GetSaseMember \
+    "{\"name\": \"$directory/saseMembers/${C#accounts/}\"}"
+echo "   a delegated administrator cannot be removed from the directory while it is one:"
+refused MEMBER_IN_USE "$alice" directory.v1.MemberService/RemoveMember \
+    "{\"name\": \"$directory/members/${B#accounts/}\"}"
+echo "   E leaves the directory; B no longer reaches it:"
+call "$alice" directory.v1.MemberService/RemoveMember "{\"name\": \"$directory/members/${E#accounts/}\"}" >/dev/null
+refused ACCOUNT_NOT_IN_DIRECTORY "$b_root" securitycenter.v1.MonitoredAccountService/GetMonitoredAccount \
+    "{\"name\": \"$directory/monitoredAccounts/${E#accounts/}\"}"
+echo "   B is deregistered:"
+call "$alice" delegation.v1.DelegatedAdministratorService/DeleteDelegatedAdministrator \
+    "{\"name\": \"$center/delegatedAdministrators/${B#accounts/}\"}" | grep -A9 trustedServices
+refused SEAT_REQUIRED "$b_root" securitycenter.v1.MonitoredAccountService/ListMonitoredAccounts \
+    "{\"parent\": \"$directory\"}"
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "Everything is on record"
+
+refused ACTION_NOT_ALLOWED "$alice" audit.v1.AuditService/ListDirectoryAuditEntries "{\"parent\": \"$directory\"}"
+call "$a_root" audit.v1.AuditService/ListDirectoryAuditEntries "{\"parent\": \"$directory\", \"page_size\": 5}" |
+    grep -E '"(method|principal)"'
+
+printf '\nThe walk is over; everything was as it should be.\n'
