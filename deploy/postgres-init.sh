@@ -4,7 +4,7 @@
 set -euo pipefail
 
 for role in directory delegation security_center sase_policy bastion_audit; do
-    psql --username postgres --dbname postgres --quiet --set ON_ERROR_STOP=1 --set role="$role" \
+    psql --username "${POSTGRES_USER:-postgres}" --dbname postgres --quiet --set ON_ERROR_STOP=1 --set role="$role" \
         --set password="$POSTGRES_PASSWORD" <<'SQL'
 CREATE USER :"role" PASSWORD :'password';
 CREATE DATABASE :"role" OWNER :"role";

@@ -159,7 +159,7 @@ call "$e_root" directory.v1.RoleService/ListRoles "{\"parent\": \"$E\"}" | grep 
 
 call "$b_root" securitycenter.v1.MonitoredAccountService/UpdateMonitoredAccount "{
     \"monitored_account\": {\"name\": \"$directory/monitoredAccounts/${C#accounts/}\", \"remark\": \"payments\"},
-    \"update_mask\": \"remark\"
+    \"update_mask\": {\"paths\": [\"remark\"]}
 }" | field remark
 
 echo "   B holds the seat of Security Center, and no other: SASE"

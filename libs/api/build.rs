@@ -17,6 +17,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut compiler = protox::Compiler::new([&root])?;
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(proto_files(&root)?)?;
+    // Imported by nobody: for reflection, which shows the details of errors by it.
+    compiler.open_file("google/rpc/error_details.proto")?;
     // The encoded set keeps the custom options; the decoded one of prost-types drops them.
     let encoded = compiler.encode_file_descriptor_set();
 

@@ -185,7 +185,10 @@ fn resource_errors(pool: &DescriptorPool) -> Vec<String> {
         let options = message.options();
         let value = options.get_extension(&option);
         let patterns = value.as_message().map(|m| texts(m, "pattern")).unwrap_or_default();
-        let owned = |p: &String| p.starts_with("accounts/{account}") || p.starts_with("directories/{directory}");
+        let owned = |pattern: &String| {
+            let rest = pattern.strip_prefix("accounts/{account}").or(pattern.strip_prefix("directories/{directory}"));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
         if patterns.is_empty() || !patterns.iter().all(owned) {
             errors
                 .push(format!("{}: a resource name begins with its owning account or directory", message.full_name()));

@@ -6,7 +6,7 @@ use bailiwick_core::{
     authz::{Fact, FactChange, IdentityFact, SystemPolicy},
 };
 
-use crate::r#type::v1::{AccessFact, AccessFactChange, access_fact::Kind};
+use crate::r#type::v1::{AccessFact, AccessFactChange, DelegationFact, EnrolmentFact, access_fact::Kind};
 
 /// A fact that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,10 +27,12 @@ impl AccessFactChange {
     /// The change as core has it.
     ///
     /// # Errors
-    /// If a name in it is malformed, or a policy or service in it unknown.
+    /// If a name in it is malformed, a policy or service in it unknown, or a membership without its incarnation.
     pub fn to_core(&self) -> Result<FactChange, FactError> {
-        let fact = self.fact.as_ref().ok_or_else(|| FactError("empty".to_owned()))?;
-        Ok(FactChange { fact: fact.to_core()?, removed: self.removed })
+        let kind = self.fact.as_ref().and_then(|fact| fact.kind.as_ref());
+        let kind = kind.ok_or_else(|| FactError("no kind".to_owned()))?;
+        let fact = if self.removed { gone(kind)? } else { held(kind)? };
+        Ok(FactChange { fact, removed: self.removed })
     }
 }
 
@@ -48,58 +50,70 @@ impl AccessFact {
             Some(Kind::Invitation(f)) => format!("invitation {}", f.invitation),
         }
     }
+}
 
-    /// The fact as core has it.
-    ///
-    /// # Errors
-    /// If a name in it is malformed, or a policy or service in it unknown.
-    pub fn to_core(&self) -> Result<Fact, FactError> {
-        Ok(match self.kind.as_ref().ok_or_else(|| FactError("no kind".to_owned()))? {
-            Kind::Account(f) => Fact::Account {
-                account: account(&f.account)?,
-                membership: match f.directory.as_str() {
-                    "" => None,
-                    name => Some((directory(name)?, f.incarnation.clone())),
-                },
+/// A fact that holds: all of it is read.
+fn held(kind: &Kind) -> Result<Fact, FactError> {
+    Ok(match kind {
+        Kind::Account(f) => Fact::Account {
+            account: account(&f.account)?,
+            membership: match f.directory.as_str() {
+                "" => None,
+                name => Some((directory(name)?, incarnation(&f.account, &f.incarnation)?)),
             },
-            Kind::Directory(f) => Fact::Directory {
-                directory: directory(&f.directory)?,
-                management_account: account(&f.management_account)?,
-            },
-            Kind::Identity(f) => Fact::Identity {
-                identity: read::<IdentityName>(&f.identity)?,
-                fact: IdentityFact {
-                    kind: f.kind().to_core().ok_or_else(|| FactError(format!("kind of `{}`", f.identity)))?,
-                    enabled: f.enabled,
-                    generation: f.generation,
-                    policies: f.policies.iter().map(|p| read::<SystemPolicy>(p)).collect::<Result<_, _>>()?,
-                },
-            },
-            Kind::TrustedAccess(f) => {
-                Fact::TrustedAccess { directory: directory(&f.directory)?, service: read(&f.trusted_service)? }
-            }
-            Kind::Delegation(f) => Fact::Delegation {
-                directory: directory(&f.directory)?,
-                service: read::<TrustedService>(&f.trusted_service)?,
-                account: account(&f.account)?,
-                incarnation: f.incarnation.clone(),
-            },
-            Kind::Enrolment(f) => Fact::Enrolment {
-                directory: directory(&f.directory)?,
-                service: read::<TrustedService>(&f.trusted_service)?,
-                account: account(&f.account)?,
-                incarnation: f.incarnation.clone(),
-            },
-            Kind::Invitation(f) => {
-                let name = ResourceName::parse(&f.invitation).map_err(|e| malformed(&f.invitation, e))?;
-                Fact::Invitation {
-                    directory: owner_directory(name)?,
-                    invitation: name.last().to_owned(),
-                    account: account(&f.account)?,
-                }
-            }
-        })
-    }
+        },
+        Kind::Directory(f) => Fact::Directory {
+            directory: directory(&f.directory)?,
+            management_account: Some(account(&f.management_account)?),
+        },
+        Kind::Identity(f) => Fact::Identity {
+            identity: read::<IdentityName>(&f.identity)?,
+            fact: Some(IdentityFact {
+                kind: f.kind().to_core().ok_or_else(|| FactError(format!("kind of `{}`", f.identity)))?,
+                enabled: f.enabled,
+                generation: f.generation,
+                policies: f.policies.iter().map(|p| read::<SystemPolicy>(p)).collect::<Result<_, _>>()?,
+            }),
+        },
+        Kind::TrustedAccess(_) => gone(kind)?,
+        Kind::Delegation(DelegationFact { account, incarnation: text, .. })
+        | Kind::Enrolment(EnrolmentFact { account, incarnation: text, .. }) => {
+            incarnation(account, text)?;
+            gone(kind)?
+        }
+        Kind::Invitation(f) => {
+            let (directory, invitation) = invitation(&f.invitation)?;
+            Fact::Invitation { directory, invitation, account: Some(account(&f.account)?) }
+        }
+    })
+}
+
+/// A fact that no longer holds: only what identifies it is read, the rest need not be there.
+fn gone(kind: &Kind) -> Result<Fact, FactError> {
+    Ok(match kind {
+        Kind::Account(f) => Fact::Account { account: account(&f.account)?, membership: None },
+        Kind::Directory(f) => Fact::Directory { directory: directory(&f.directory)?, management_account: None },
+        Kind::Identity(f) => Fact::Identity { identity: read::<IdentityName>(&f.identity)?, fact: None },
+        Kind::TrustedAccess(f) => {
+            Fact::TrustedAccess { directory: directory(&f.directory)?, service: read(&f.trusted_service)? }
+        }
+        Kind::Delegation(f) => Fact::Delegation {
+            directory: directory(&f.directory)?,
+            service: read::<TrustedService>(&f.trusted_service)?,
+            account: account(&f.account)?,
+            incarnation: f.incarnation.clone(),
+        },
+        Kind::Enrolment(f) => Fact::Enrolment {
+            directory: directory(&f.directory)?,
+            service: read::<TrustedService>(&f.trusted_service)?,
+            account: account(&f.account)?,
+            incarnation: f.incarnation.clone(),
+        },
+        Kind::Invitation(f) => {
+            let (directory, invitation) = invitation(&f.invitation)?;
+            Fact::Invitation { directory, invitation, account: None }
+        }
+    })
 }
 
 fn read<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, FactError> {
@@ -115,14 +129,25 @@ fn account(name: &str) -> Result<AccountId, FactError> {
 }
 
 fn directory(name: &str) -> Result<DirectoryId, FactError> {
-    owner_directory(ResourceName::parse(name).map_err(|e| malformed(name, e))?)
+    let parsed = ResourceName::parse(name).map_err(|e| malformed(name, e))?;
+    match parsed.owner() {
+        Owner::Directory(directory) if directory.name() == name => Ok(directory),
+        _ => Err(FactError(format!("`{name}` is no directory"))),
+    }
 }
 
-fn owner_directory(name: ResourceName<'_>) -> Result<DirectoryId, FactError> {
-    match name.owner() {
-        Owner::Directory(directory) => Ok(directory),
-        Owner::Account(_) => Err(FactError(format!("`{}` is of no directory", name.as_str()))),
+fn invitation(name: &str) -> Result<(DirectoryId, String), FactError> {
+    let parsed = ResourceName::parse(name).map_err(|e| malformed(name, e))?;
+    let ids = parsed.ids("directories/{directory}/invitations/{invitation}").map_err(|e| malformed(name, e))?;
+    match (parsed.owner(), ids) {
+        (Owner::Directory(directory), [invitation]) => Ok((directory, invitation.to_owned())),
+        (Owner::Account(_), _) => Err(FactError(format!("`{name}` is of no directory"))),
     }
+}
+
+/// Without it, what was of an earlier membership could not be told from what is of the present one.
+fn incarnation(of: &str, text: &str) -> Result<String, FactError> {
+    if text.is_empty() { Err(FactError(format!("no incarnation of `{of}`"))) } else { Ok(text.to_owned()) }
 }
 
 fn malformed(text: &str, error: impl std::fmt::Display) -> FactError {

@@ -64,11 +64,10 @@ fn collect(message: &DynamicMessage, path: &FieldPath, depth: usize, values: &mu
     let Some(field) = path.numbers.get(depth).and_then(|number| message.descriptor().get_field(*number)) else {
         return;
     };
+    // What is absent has its default: an empty text, a message without fields, a list of nothing.
     let value = message.get_field(&field);
     let items = match value.as_ref() {
         Value::List(items) => items.as_slice(),
-        // An absent message has no fields; an absent text is empty.
-        Value::Message(_) if !message.has_field(&field) => &[],
         single => std::slice::from_ref(single),
     };
     for item in items {
@@ -77,9 +76,6 @@ fn collect(message: &DynamicMessage, path: &FieldPath, depth: usize, values: &mu
             Value::Message(inner) => collect(inner, path, depth + 1, values),
             _ => {}
         }
-    }
-    if items.is_empty() && !field.is_list() {
-        values.push(String::new());
     }
 }
 

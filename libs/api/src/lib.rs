@@ -4,6 +4,7 @@
 //! Everything generated is checked when it is built (`build/check.rs`): a method without a sound rule does not build.
 //! This crate decides nothing; it says what the contract says.
 
+#[allow(dead_code, reason = "google messages that only the descriptors need")]
 mod contract {
     include!(concat!(env!("OUT_DIR"), "/contract.rs"));
 }
@@ -12,6 +13,7 @@ mod fact;
 mod inspect;
 mod operator;
 mod rules;
+mod token;
 
 pub use consistency::{CONSISTENCY_TOKEN, TokenError, decode_token, encode_token};
 pub use contract::bailiwick::{
@@ -20,6 +22,7 @@ pub use contract::bailiwick::{
 pub use fact::FactError;
 pub use inspect::{InspectError, Inspected, inspect};
 pub use rules::{DESCRIPTORS, FOREIGN, rule, rules};
+pub use token::{TOKEN_AUDIENCE, TOKEN_ISSUER, TokenClaims};
 
 /// The domain of every `google.rpc.ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "bailiwick.dev";

@@ -34,7 +34,6 @@ const MAX_LEN: usize = 512;
 pub struct ResourceName<'a> {
     text: &'a str,
     owner: Owner,
-    rest: &'a str,
 }
 
 impl<'a> ResourceName<'a> {
@@ -42,13 +41,13 @@ impl<'a> ResourceName<'a> {
     pub fn parse(text: &'a str) -> Result<Self, NameError> {
         let well_formed = text.len() <= MAX_LEN && text.split('/').all(|s| !s.is_empty());
         let (collection, after) = text.split_once('/').filter(|_| well_formed).ok_or(NameError::Owner)?;
-        let (id, rest) = after.split_once('/').unwrap_or((after, ""));
+        let id = after.split('/').next().unwrap_or_default();
         let owner = match collection {
             "accounts" => Owner::Account(id.parse()?),
             "directories" => Owner::Directory(id.parse()?),
             _ => return Err(NameError::Owner),
         };
-        Ok(Self { text, owner, rest })
+        Ok(Self { text, owner })
     }
 
     /// The whole name.
@@ -66,11 +65,11 @@ impl<'a> ResourceName<'a> {
         self.text.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The account that the name speaks of: of `accounts/{account}` that one, of a longer name its last segment.
+    /// The account that the name speaks of: of what an account owns its owner, of what a directory owns the last segment.
     pub fn target_account(&self) -> Result<AccountId, NameError> {
         match self.owner {
-            Owner::Account(account) if self.rest.is_empty() => Ok(account),
-            _ => Ok(self.last().parse()?),
+            Owner::Account(account) => Ok(account),
+            Owner::Directory(_) => Ok(self.last().parse()?),
         }
     }
 
@@ -116,6 +115,8 @@ mod tests {
         let name = ResourceName::parse(ACCOUNT).unwrap();
         assert_eq!(name.target_account().unwrap().name(), ACCOUNT);
         assert!(name.ids::<1>("accounts/{account}/users/{user}").is_err());
+        let user = format!("{ACCOUNT}/users/1000000000000002");
+        assert_eq!(ResourceName::parse(&user).unwrap().target_account().unwrap().name(), ACCOUNT);
     }
 
     #[test]

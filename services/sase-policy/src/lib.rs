@@ -1,1 +1,53 @@
+//! The role `sase-policy`: the members that SASE manages (document 002).
+//!
+//! The list is a [`bailiwick_roster::Roster`], whose layers and invariants are in that crate: an entry is there exactly
+//! while the member is enrolled in the trusted service `sase`. There is nothing to configure.
+//!
+//! What it does not do: it decides no access, and enrols nobody itself; `delegation` does.
 
+mod grpc;
+
+use std::sync::Arc;
+
+use bailiwick_api::sase::v1::sase_member_service_server::SaseMemberServiceServer;
+use bailiwick_changelog::FollowedPositions;
+use bailiwick_core::{Role, TrustedService};
+use bailiwick_db::{Db, DbError};
+use bailiwick_roster::{Lists, Spec};
+use bailiwick_rpc::{Module, Positions};
+use sea_orm_migration::MigrationTrait;
+use tonic::service::Routes;
+
+pub use bailiwick_roster::Deps;
+
+/// The members of SASE.
+const MEMBERS: Spec = Spec {
+    service: TrustedService::Sase,
+    collection: "saseMembers",
+    pattern: "directories/{directory}/saseMembers/{account}",
+    marks: false,
+};
+
+/// The schema of the role's database.
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    bailiwick_roster::migrations()
+}
+
+/// The positions that calls of the role can wait for.
+pub fn positions(db: &Db) -> Arc<dyn Positions> {
+    Arc::new(FollowedPositions::new(Role::SasePolicy, db.clone(), vec![Role::Delegation]))
+}
+
+/// The role, ready to be served.
+///
+/// # Errors
+/// If the database is not migrated to this version, or cannot be reached.
+pub async fn build(deps: Deps) -> Result<Module, DbError> {
+    let lists = Lists::new(Role::SasePolicy, vec![MEMBERS], deps).await?;
+    let members = grpc::SaseMembers::new(lists.roster(MEMBERS));
+    let (routes, keeper) = (Routes::new(SaseMemberServiceServer::new(members)), lists.keeper());
+    Ok(lists.module(routes, Arc::new(keeper), Vec::new()))
+}
+
+#[cfg(test)]
+mod tests;

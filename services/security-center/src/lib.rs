@@ -1,1 +1,47 @@
+//! The role `security-center`: the multi-account control list (`posture`, document 000) and the scope of the Agentic SOC
+//! (`soc`, document 001), two module trees whose load is of another kind.
+//!
+//! Both are a [`bailiwick_roster::Roster`], whose layers and invariants are in that crate: an entry is there exactly while
+//! the member is enrolled in the trusted service `security-center` or `threat-analysis`. There is nothing to configure.
+//!
+//! What it does not do: it decides no access, and enrols nobody itself; `delegation` does, and creates the service-linked
+//! roles that go with it.
 
+mod posture;
+mod soc;
+
+use std::sync::Arc;
+
+use bailiwick_changelog::FollowedPositions;
+use bailiwick_core::Role;
+use bailiwick_db::{Db, DbError};
+use bailiwick_roster::Lists;
+use bailiwick_rpc::{Module, Positions};
+use sea_orm_migration::MigrationTrait;
+use tonic::service::Routes;
+
+pub use bailiwick_roster::Deps;
+
+/// The schema of the role's database.
+pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    bailiwick_roster::migrations()
+}
+
+/// The positions that calls of the role can wait for.
+pub fn positions(db: &Db) -> Arc<dyn Positions> {
+    Arc::new(FollowedPositions::new(Role::SecurityCenter, db.clone(), vec![Role::Delegation]))
+}
+
+/// The role, ready to be served.
+///
+/// # Errors
+/// If the database is not migrated to this version, or cannot be reached.
+pub async fn build(deps: Deps) -> Result<Module, DbError> {
+    let lists = Lists::new(Role::SecurityCenter, vec![posture::MONITORED_ACCOUNTS, soc::SCOPE], deps).await?;
+    let routes = Routes::new(posture::service(&lists)).add_service(soc::service(&lists));
+    let keeper = lists.keeper();
+    Ok(lists.module(routes, Arc::new(keeper), Vec::new()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -146,3 +146,6 @@ impl CallerContext {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! The decision.
 
-use crate::{AccountId, DirectoryId, Owner, PrincipalKind, ResourceName, TrustedService};
+use crate::{AccountId, DirectoryId, NameError, Owner, PrincipalKind, ResourceName, TrustedService};
 
 use super::{
     Caller, Facts, IdentityFact, Permit, Principal, Reason, Refusal, Rule, Seat, Tenant, policy::SystemPolicy,
@@ -65,10 +65,8 @@ impl<'f, F: Facts> Decision<'f, F> {
     fn run(&mut self, caller: &Caller) -> Result<Permit, Refusal> {
         let rule = self.rule;
         match (rule.seat, caller) {
-            (Seat::Public, Caller::Service(_) | Caller::Anonymous) => return Ok(self.permit(None, Tenant::Platform)),
-            (Seat::Public, Caller::Identity(who)) => {
-                return Ok(self.permit(Some((who, None)), Tenant::Platform));
-            }
+            // Nothing was asked about the credential, so the permit names nobody.
+            (Seat::Public, _) => return Ok(self.permit(None, Tenant::Platform)),
             (Seat::Internal, Caller::Service(role)) if rule.callers.contains(role) => {
                 let mut permit = self.permit(None, Tenant::Platform);
                 permit.service = Some(*role);
@@ -94,7 +92,7 @@ impl<'f, F: Facts> Decision<'f, F> {
         self.policies(who, identity)?;
         self.operator_named(identity)?;
         self.trusted_access(directory)?;
-        self.accounts(directory)?;
+        self.accounts(tenant, directory)?;
         Ok(self.permit(Some((who, Some(standing))), tenant))
     }
 
@@ -120,11 +118,12 @@ impl<'f, F: Facts> Decision<'f, F> {
     fn held_seat(&mut self, standing: Standing) -> Result<(Tenant, Option<DirectoryId>), Refusal> {
         if self.rule.resource.is_none() {
             self.seat(self.rule.seat == Seat::OwnAccount, || format!("`{}`", standing.account.name()))?;
-            return Ok((Tenant::Account(standing.account), standing.directory));
+            return Ok((Tenant::Account(standing.account), None));
         }
         let targets = self.targets;
         let field = self.rule.resource.map_or("", |path| path.text);
-        let name = ResourceName::parse(&targets.resource).map_err(|e| invalid(field, &targets.resource, &e))?;
+        let name = ResourceName::parse(&targets.resource);
+        let name = name.map_err(|e| self.malformed(field, &targets.resource, &e))?;
         match name.owner() {
             Owner::Account(owner) => self.account_seat(standing, owner),
             Owner::Directory(owner) => self.directory_seat(standing, owner, &name),
@@ -276,21 +275,29 @@ impl<'f, F: Facts> Decision<'f, F> {
         Err(refusal(Reason::TrustedAccessRequired, message).with("trusted_service", service.id().to_owned()))
     }
 
-    fn accounts(&mut self, directory: Option<DirectoryId>) -> Result<(), Refusal> {
-        let Some(directory) = directory else { return Ok(()) };
+    /// The accounts acted on must belong to the directory; where the call is about the caller's own account, which is
+    /// then no matter of a directory, they must be that account.
+    fn accounts(&mut self, tenant: Tenant, directory: Option<DirectoryId>) -> Result<(), Refusal> {
         let rule = self.rule;
         let targets = self.targets;
         for value in &targets.accounts {
             let field = rule.accounts.first().map_or("", |path| path.text);
-            let account = ResourceName::parse(value).and_then(|name| name.target_account());
-            let account = account.map_err(|e| invalid(field, value, &e))?;
-            let member = self.member_of(account, directory);
-            self.note("the account acted on belongs to the directory", member, || format!("`{}`", account.name()));
-            if !member {
-                let message = format!("`{}` does not belong to the directory", account.name());
+            let named = ResourceName::parse(value).and_then(|name| Ok((name.owner(), name.target_account()?)));
+            let (owner, account) = named.map_err(|e| self.malformed(field, value, &e))?;
+            let inside = match directory {
+                Some(directory) => match owner {
+                    Owner::Directory(other) if other != directory => false,
+                    Owner::Directory(_) | Owner::Account(_) => self.member_of(account, directory),
+                },
+                None => tenant == Tenant::Account(account) && owner == Owner::Account(account),
+            };
+            self.note("the account acted on belongs to the tenant", inside, || format!("`{value}`"));
+            if !inside {
+                let tenant = if directory.is_some() { "the directory" } else { "the account that calls" };
+                let message = format!("`{}` does not belong to {tenant}", account.name());
                 return Err(refusal(Reason::AccountNotInDirectory, message).with("account", account.name()));
             }
-            if let (true, Some(service)) = (rule.enrolled, rule.trusted_service) {
+            if let (true, Some(service), Some(directory)) = (rule.enrolled, rule.trusted_service, directory) {
                 let enrolled = self.facts.is_enrolled(directory, service, account);
                 self.note("the account acted on is enrolled", enrolled, || format!("`{}`", account.name()));
                 if !enrolled {
@@ -302,6 +309,11 @@ impl<'f, F: Facts> Decision<'f, F> {
             }
         }
         Ok(())
+    }
+
+    fn malformed(&mut self, field: &'static str, value: &str, error: &NameError) -> Refusal {
+        self.note_with(|| format!("`{field}` is well formed"), false, || error.to_string());
+        invalid(field, value, error)
     }
 
     fn internal(&mut self) -> Refusal {
@@ -341,7 +353,7 @@ fn refusal(reason: Reason, message: String) -> Refusal {
     Refusal { reason, message, metadata: Vec::new(), field: None }
 }
 
-fn invalid(field: &'static str, value: &str, error: &dyn std::fmt::Display) -> Refusal {
+fn invalid(field: &'static str, value: &str, error: &NameError) -> Refusal {
     let message = if value.is_empty() { format!("`{field}` is required") } else { format!("`{field}`: {error}") };
     Refusal { reason: Reason::InvalidField, message, metadata: Vec::new(), field: Some(field) }
 }

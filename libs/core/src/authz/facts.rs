@@ -44,7 +44,7 @@ pub struct IdentityFact {
     pub policies: Box<[SystemPolicy]>,
 }
 
-/// One fact, whole: what the log of facts carries.
+/// One fact, whole: what the log of facts carries. Of one that no longer holds only what identifies it is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
     /// An account, and its membership: the directory with the incarnation of the membership.
@@ -58,15 +58,15 @@ pub enum Fact {
     Directory {
         /// The directory.
         directory: DirectoryId,
-        /// Its management account.
-        management_account: AccountId,
+        /// Its management account; none in a removal.
+        management_account: Option<AccountId>,
     },
     /// An identity.
     Identity {
         /// The identity.
         identity: IdentityName,
-        /// What is known of it.
-        fact: IdentityFact,
+        /// What is known of it; none in a removal.
+        fact: Option<IdentityFact>,
     },
     /// Trusted access of a service.
     TrustedAccess {
@@ -83,7 +83,7 @@ pub enum Fact {
         service: TrustedService,
         /// The administrator.
         account: AccountId,
-        /// The incarnation of the membership that was designated.
+        /// The incarnation of the membership that was designated; empty only in a removal, which then holds for any.
         incarnation: String,
     },
     /// A member in the scope of a service.
@@ -94,7 +94,7 @@ pub enum Fact {
         service: TrustedService,
         /// The member.
         account: AccountId,
-        /// The incarnation of the membership that was enrolled.
+        /// The incarnation of the membership that was enrolled; empty only in a removal, which then holds for any.
         incarnation: String,
     },
     /// An invitation.
@@ -103,8 +103,8 @@ pub enum Fact {
         directory: DirectoryId,
         /// Its id.
         invitation: String,
-        /// The account that it was sent to.
-        account: AccountId,
+        /// The account that it was sent to; none in a removal.
+        account: Option<AccountId>,
     },
 }
 

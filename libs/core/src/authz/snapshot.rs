@@ -33,6 +33,14 @@ struct Directory {
     invitations: std::collections::BTreeMap<String, AccountId>,
 }
 
+/// The membership that a designation or an enrolment is of.
+struct Membership<'a> {
+    directory: DirectoryId,
+    incarnation: &'a str,
+    /// Whichever it is at present: for a removal that carries no incarnation.
+    any: bool,
+}
+
 impl Default for Snapshot {
     fn default() -> Self {
         Self::empty()
@@ -60,25 +68,28 @@ impl Snapshot {
             Fact::Account { account, membership } => self.apply_account(account, membership),
             Fact::Directory { directory, .. } if removed => self.directories.remove(&directory),
             Fact::Directory { directory, management_account } => {
-                self.directory(directory, |d| d.management_account = Some(management_account));
+                self.directory(directory, |d| d.management_account = management_account);
             }
-            Fact::Identity { identity, .. } if removed => self.identities.remove(&identity),
-            Fact::Identity { identity, fact } => self.identities.insert(identity, Arc::new(fact)),
+            Fact::Identity { identity, fact: Some(fact) } if !removed => {
+                self.identities.insert(identity, Arc::new(fact));
+            }
+            Fact::Identity { identity, .. } => self.identities.remove(&identity),
             Fact::TrustedAccess { directory, service } => {
                 self.directory(directory, |d| set(&mut d.trusted_access, service, !removed));
             }
             Fact::Delegation { directory, service, account, incarnation } => {
-                self.membership(account, directory, &incarnation, |a| set(&mut a.administers, service, !removed));
+                let of = Membership { directory, incarnation: &incarnation, any: removed && incarnation.is_empty() };
+                self.membership(account, of, |a| set(&mut a.administers, service, !removed));
             }
             Fact::Enrolment { directory, service, account, incarnation } => {
-                self.membership(account, directory, &incarnation, |a| set(&mut a.enrolled, service, !removed));
+                let of = Membership { directory, incarnation: &incarnation, any: removed && incarnation.is_empty() };
+                self.membership(account, of, |a| set(&mut a.enrolled, service, !removed));
             }
             Fact::Invitation { directory, invitation, account } => self.directory(directory, |d| {
-                if removed {
-                    d.invitations.remove(&invitation);
-                } else {
-                    d.invitations.insert(invitation, account);
-                }
+                match account.filter(|_| !removed) {
+                    Some(account) => d.invitations.insert(invitation, account),
+                    None => d.invitations.remove(&invitation),
+                };
             }),
         }
     }
@@ -99,13 +110,12 @@ impl Snapshot {
         }
     }
 
-    /// Changes an account if it still has the membership that the change speaks of. A removal carries no incarnation
-    /// and holds for any.
-    fn membership(&mut self, id: AccountId, of: DirectoryId, incarnation: &str, change: impl FnOnce(&mut Account)) {
+    /// Changes an account if it still has the membership that the change speaks of.
+    fn membership(&mut self, id: AccountId, of: Membership<'_>, change: impl FnOnce(&mut Account)) {
         if let Some(account) = self.accounts.get_mut(&id)
             && let Some((directory, present)) = &account.membership
-            && *directory == of
-            && (incarnation.is_empty() || &**present == incarnation)
+            && *directory == of.directory
+            && (of.any || &**present == of.incarnation)
         {
             change(account);
         }
@@ -158,3 +168,6 @@ impl Facts for Snapshot {
         self.directories.get(&directory)?.invitations.get(invitation).copied()
     }
 }
+
+#[cfg(test)]
+mod tests;

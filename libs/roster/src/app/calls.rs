@@ -1,0 +1,252 @@
+//! The calls.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bailiwick_changelog::Recorded;
+use bailiwick_core::{AccountId, DirectoryId, Role, authz::Tenant};
+use bailiwick_db::{ChangeRow, CursorWait, Db, PageQuery, PageTokens, Position, Tx};
+use bailiwick_rpc::Call;
+use tokio::time::Instant;
+
+use super::{
+    Enrolled, Enrolments, RosterError,
+    once::{Stored, key, replayed},
+};
+use crate::{
+    domain::{Entry, EntryError, Members, Selection, Spec},
+    events, store,
+};
+
+/// How long before the deadline waiting for the follower ends, so that the caller learns why.
+const MARGIN: Duration = Duration::from_millis(150);
+
+/// The list of one trusted service.
+pub struct Roster {
+    spec: Spec,
+    db: Db,
+    enrolments: Arc<dyn Enrolments>,
+    pages: PageTokens,
+}
+
+/// A call that changed something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done<T> {
+    /// Its result.
+    pub value: T,
+    /// The position in the own log.
+    pub position: Position,
+    /// The position in `delegation`'s log of what was done there: a gateway must know it before it lets the next call
+    /// reach the member.
+    pub delegation: Option<Position>,
+}
+
+/// A part of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// By account.
+    pub entries: Vec<Entry>,
+    /// Continues the list; empty at its end.
+    pub next: String,
+}
+
+// === impl Roster ===
+
+impl Roster {
+    /// The list of `spec`, in a database with the tables of [`crate::migrations`] that a [`crate::RosterFollower`]
+    /// fills.
+    pub fn new(spec: Spec, db: Db, enrolments: Arc<dyn Enrolments>, pages: PageTokens) -> Self {
+        Self { spec, db, enrolments, pages }
+    }
+
+    /// What distinguishes the list.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// Adds members: enrols them, waits until the follower has made their entries, and sets what is selected. All or
+    /// none is enrolled; a member that is enrolled already keeps its entry. A repetition with the same request id
+    /// completes what was left half done, or returns the first result.
+    ///
+    /// # Errors
+    /// What `delegation` refuses; [`RosterError::NotReached`]; [`EntryError::ConcurrentChange`] if a member was removed
+    /// meanwhile.
+    pub async fn create(
+        &self,
+        call: &Call,
+        members: &Members,
+        selection: &Selection,
+        request_id: Option<String>,
+    ) -> Result<Done<Vec<Entry>>, RosterError> {
+        let directory = call.permit.tenant_directory()?;
+        let key = &key(call, request_id, &(directory, members, selection))?;
+        if let Some(done) = replayed(&self.db, key).await? {
+            return Ok(done);
+        }
+        let accounts = members.accounts();
+        let enrolled = self.enrolments.enrol(call, self.spec.service, directory, accounts).await?;
+        self.reached(call, &enrolled.position).await?;
+        let enrolled = &enrolled;
+        let done = self.db.write_once("roster_create", key, |tx| async move {
+            let entries = self.complete(&tx, directory, accounts, enrolled, selection).await?;
+            tx.record(self.change(call, directory, accounts, &key.request_id));
+            Ok::<_, RosterError>(Stored { value: entries, delegation: Some(enrolled.position.clone()) })
+        });
+        Ok(done.await?.into())
+    }
+
+    /// The entries of just these enrolments, with what is selected.
+    async fn complete(
+        &self,
+        tx: &Tx,
+        directory: DirectoryId,
+        accounts: &[AccountId],
+        enrolled: &Enrolled,
+        selection: &Selection,
+    ) -> Result<Vec<Entry>, RosterError> {
+        let found = store::lock_entries(tx.conn(), self.spec.service, directory, accounts).await?;
+        let mut found: BTreeMap<_, _> = found.into_iter().map(|entry| (entry.account, entry)).collect();
+        let (mut entries, mut changed) = (Vec::with_capacity(accounts.len()), Vec::new());
+        for (account, uid) in accounts.iter().zip(&enrolled.uids) {
+            let entry = found.remove(account).filter(|entry| entry.uid == *uid).ok_or(EntryError::ConcurrentChange)?;
+            match selection.apply(&self.spec, &entry, "")? {
+                Some(with) => {
+                    changed.push(with.clone());
+                    entries.push(with);
+                }
+                None => entries.push(entry),
+            }
+        }
+        store::entries_save(tx.conn(), &changed).await?;
+        Ok(entries)
+    }
+
+    /// The entry of a member.
+    ///
+    /// # Errors
+    /// [`EntryError::NotFound`].
+    pub async fn get(&self, call: &Call, account: AccountId) -> Result<Entry, RosterError> {
+        let directory = call.permit.tenant_directory()?;
+        let found = store::entry(self.db.reader(), (self.spec.service, directory, account)).await?;
+        Ok(found.ok_or_else(|| self.not_found(directory, account))?)
+    }
+
+    /// A page of at most `size` entries, by account.
+    ///
+    /// # Errors
+    /// [`RosterError::PageToken`].
+    pub async fn list(&self, call: &Call, size: u32, token: &str) -> Result<Page, RosterError> {
+        let directory = call.permit.tenant_directory()?;
+        let (epoch, tenant, now) = (self.db.epoch().await?, directory.name(), self.db.clock().now());
+        let query = PageQuery { epoch: &epoch, tenant: &tenant, method: call.permit.path(), fingerprint: &[] };
+        let after = match token {
+            "" => None,
+            token => self.pages.open(&query, token, now)?.parse().ok(),
+        };
+        let limit = u64::from(size) + 1;
+        let mut entries = store::entries_page(self.db.reader(), self.spec.service, directory, after, limit).await?;
+        let next = if entries.len() > usize::try_from(size).unwrap_or(usize::MAX) {
+            entries.pop();
+            let last = entries.last().map(|entry| entry.account.to_string()).unwrap_or_default();
+            self.pages.seal(&query, &last, now)?
+        } else {
+            String::new()
+        };
+        Ok(Page { entries, next })
+    }
+
+    /// How many entries the list has (R-SOC-18).
+    pub async fn count(&self, call: &Call) -> Result<u64, RosterError> {
+        let directory = call.permit.tenant_directory()?;
+        Ok(store::entry_count(self.db.reader(), self.spec.service, directory).await?)
+    }
+
+    /// Sets what is selected on an entry.
+    ///
+    /// # Errors
+    /// [`EntryError::NotFound`]; [`EntryError::EtagMismatch`] if `etag` is set and another by now.
+    pub async fn update(
+        &self,
+        call: &Call,
+        account: AccountId,
+        selection: &Selection,
+        etag: &str,
+        request_id: Option<String>,
+    ) -> Result<Done<Entry>, RosterError> {
+        let directory = call.permit.tenant_directory()?;
+        let key = &key(call, request_id, &(directory, account, selection, etag))?;
+        let done = self.db.write_once("roster_update", key, |tx| async move {
+            let found = store::lock_entries(tx.conn(), self.spec.service, directory, &[account]).await?.pop();
+            let entry = found.ok_or_else(|| self.not_found(directory, account))?;
+            let value = match selection.apply(&self.spec, &entry, etag)? {
+                Some(changed) => {
+                    store::entries_save(tx.conn(), std::slice::from_ref(&changed)).await?;
+                    tx.record(self.change(call, directory, &[account], &key.request_id));
+                    changed
+                }
+                None => entry,
+            };
+            Ok::<_, RosterError>(Stored { value, delegation: None })
+        });
+        Ok(done.await?.into())
+    }
+
+    /// Removes a member from the list: ends its enrolment, and waits until the follower has removed the entry. The
+    /// etag is compared before; a change of the entry in the moment between does not stop the removal.
+    ///
+    /// # Errors
+    /// [`EntryError::NotFound`]; [`EntryError::EtagMismatch`] if `etag` is set and another by now; what `delegation` refuses;
+    /// [`RosterError::NotReached`].
+    pub async fn delete(
+        &self,
+        call: &Call,
+        account: AccountId,
+        etag: &str,
+        request_id: Option<String>,
+    ) -> Result<Done<()>, RosterError> {
+        let directory = call.permit.tenant_directory()?;
+        let key = &key(call, request_id, &(directory, account, etag))?;
+        if let Some(done) = replayed(&self.db, key).await? {
+            return Ok(done);
+        }
+        self.get(call, account).await?.check_etag(&self.spec, etag)?;
+        let ended = self.enrolments.end(call, self.spec.service, directory, account).await?;
+        self.reached(call, &ended).await?;
+        let ended = &ended;
+        let done = self.db.write_once("roster_delete", key, |tx| async move {
+            tx.record(self.change(call, directory, &[account], &key.request_id));
+            Ok::<_, RosterError>(Stored { value: (), delegation: Some(ended.clone()) })
+        });
+        Ok(done.await?.into())
+    }
+
+    /// Waits until the follower has made `position` its own.
+    async fn reached(&self, call: &Call, position: &Position) -> Result<(), RosterError> {
+        let left = call.deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
+        if left > Duration::ZERO { return Ok(()); }
+        match self.db.wait_cursor(Role::Delegation.as_str(), position, left).await? {
+            CursorWait::Reached => Ok(()),
+            CursorWait::Behind(_) | CursorWait::OtherEpoch(_) => Err(RosterError::NotReached),
+        }
+    }
+
+    fn change(
+        &self,
+        call: &Call,
+        directory: DirectoryId,
+        accounts: &[AccountId],
+        request_id: &Option<String>,
+    ) -> ChangeRow {
+        let recorded = Recorded {
+            resource: events::resource(&self.spec, directory, accounts.iter().copied()),
+            tenant: Tenant::Directory(directory),
+            accounts: accounts.iter().copied().map(AccountId::name).collect(),
+            request_id: request_id.clone().unwrap_or_default(),
+            facts: Vec::new(),
+        };
+        recorded.by_call(call, self.db.clock().now())
+    }
+
+    fn not_found(&self, directory: DirectoryId, account: AccountId) -> EntryError {
+        EntryError::NotFound(self.spec.name(directory, account))
+    }
+}

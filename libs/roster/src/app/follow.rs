@@ -1,0 +1,55 @@
+//! What a change in the log of `delegation` does to the lists.
+
+use std::collections::BTreeSet;
+
+use bailiwick_api::{audit::v1::Change, r#type::v1::LogPosition};
+use bailiwick_changelog::Apply;
+use bailiwick_db::{Db, DbError, Tx};
+use futures::future::BoxFuture;
+
+use crate::{
+    domain::{Spec, Working},
+    events, store,
+};
+
+/// Keeps the lists of a role: to be applied to each change of the log of `delegation`, alone or as a part of a larger
+/// [`Apply`] on the same stream. It alone makes and removes entries.
+pub struct RosterFollower {
+    db: Db,
+    specs: Vec<Spec>,
+}
+
+impl RosterFollower {
+    /// Keeps the lists of `specs` in `db`.
+    pub fn new(db: Db, specs: Vec<Spec>) -> Self {
+        Self { db, specs }
+    }
+
+    async fn follow(&self, tx: Tx, at: LogPosition, change: Change) -> Result<(), DbError> {
+        let steps = events::steps(&change, &self.specs)?;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let accounts: BTreeSet<_> = steps.iter().map(|step| step.account()).collect();
+        let accounts: Vec<_> = accounts.into_iter().collect();
+        let entries = store::entries_of_accounts(tx.conn(), &accounts).await?;
+        let memberships = store::memberships_of(tx.conn(), &accounts).await?;
+        let (mut working, origin) = (Working::new(entries, memberships), events::origin(&change));
+        working.apply(steps, &origin);
+        let changes = working.finish();
+        store::entries_remove(tx.conn(), &changes.removed).await?;
+        store::entries_save(tx.conn(), &changes.saved).await?;
+        store::memberships_remove(tx.conn(), &changes.left).await?;
+        store::memberships_save(tx.conn(), &changes.joined).await?;
+        for row in events::follow_rows(&change, &at, &changes, &self.specs, self.db.clock().now()) {
+            tx.record(row);
+        }
+        Ok(())
+    }
+}
+
+impl Apply for RosterFollower {
+    fn apply(&self, tx: Tx, at: LogPosition, change: Change) -> BoxFuture<'_, Result<(), DbError>> {
+        Box::pin(self.follow(tx, at, change))
+    }
+}

@@ -1,0 +1,15 @@
+//! Why a call about an entry fails.
+
+/// A refused call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EntryError {
+    /// There is no such entry, or no longer.
+    #[error("`{0}` does not exist")]
+    NotFound(String),
+    /// The entry has changed since its etag was read.
+    #[error("`{0}` has changed since its etag was read")]
+    EtagMismatch(String),
+    /// The member was removed, or removed and added again, while the call ran.
+    #[error("another change of the same member was in the way")]
+    ConcurrentChange,
+}

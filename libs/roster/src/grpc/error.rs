@@ -1,0 +1,63 @@
+//! Errors as callers see them.
+
+use std::{error::Error as _, time::Duration};
+
+use bailiwick_api::errors::v1::ErrorReason;
+use bailiwick_core::Role;
+use bailiwick_db::DbError;
+use bailiwick_rpc::{Kind, Problem, refusal};
+use tonic::{Code, Status};
+
+use crate::{RosterError, domain::EntryError};
+
+const RETRY: Duration = Duration::from_millis(200);
+
+impl From<RosterError> for Status {
+    fn from(error: RosterError) -> Self {
+        let message = error.to_string();
+        match error {
+            RosterError::Domain(error) => domain(error, message).into(),
+            RosterError::Refusal(refused) => refusal(&refused),
+            RosterError::Db(error) => database_problem(&error).into(),
+            RosterError::PageToken(_) => {
+                Problem::new(Kind::InvalidArgument, ErrorReason::PageTokenInvalid, message).into()
+            }
+            RosterError::Delegation(refused) => {
+                Self::with_details(Code::from_i32(refused.code), refused.message, refused.details.into())
+            }
+            RosterError::NotReached => Problem::new(Kind::Unavailable, ErrorReason::RevisionNotReached, message)
+                .with("role", Role::Delegation.as_str())
+                .retry_after(RETRY)
+                .into(),
+        }
+    }
+}
+
+fn domain(error: EntryError, message: String) -> Problem {
+    match error {
+        EntryError::NotFound(name) => {
+            Problem::new(Kind::NotFound, ErrorReason::ResourceNotFound, message).with("resource", name)
+        }
+        EntryError::EtagMismatch(name) => {
+            Problem::new(Kind::Aborted, ErrorReason::EtagMismatch, message).with("resource", name)
+        }
+        EntryError::ConcurrentChange => {
+            Problem::new(Kind::Aborted, ErrorReason::ConcurrentChange, message).retry_after(RETRY)
+        }
+    }
+}
+
+/// What callers learn of a failure of the database; what the database said is logged here, once.
+pub fn database_problem(error: &DbError) -> Problem {
+    let message = error.to_string();
+    let (kind, reason) = match error {
+        DbError::Conflict(_) => (Kind::Aborted, ErrorReason::ConcurrentChange),
+        DbError::Unavailable(_) => (Kind::Unavailable, ErrorReason::DatabaseUnavailable),
+        DbError::RequestIdReused => (Kind::InvalidArgument, ErrorReason::RequestIdReused),
+        DbError::Unique { .. } | DbError::NotMigrated(_) | DbError::Other(_) => (Kind::Internal, ErrorReason::Internal),
+    };
+    if let Some(cause) = error.source() {
+        tracing::warn!(error = %message, cause = %cause, "a call failed by its database");
+    }
+    Problem::new(kind, reason, message)
+}

@@ -1,0 +1,11 @@
+//! Parse, call, convert: what is the same for every service with such a list.
+
+mod delegation;
+mod endpoint;
+mod error;
+mod view;
+
+pub use delegation::DelegationEnrolments;
+pub use endpoint::{Endpoint, Shape};
+pub use error::database_problem;
+pub use view::EntryView;

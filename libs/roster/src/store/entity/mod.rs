@@ -1,0 +1,4 @@
+//! The tables.
+
+pub(super) mod account;
+pub(super) mod entry;

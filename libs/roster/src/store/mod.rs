@@ -1,0 +1,15 @@
+//! Rows and queries. It knows no rule.
+
+mod entity;
+mod entries;
+mod memberships;
+mod migration;
+
+pub(crate) use entries::{
+    entries_of_accounts, entries_page, entries_remove, entries_save, entry, entry_count, lock_entries,
+};
+pub(crate) use memberships::{memberships_of, memberships_remove, memberships_save};
+pub use migration::migrations;
+
+/// Parameters of one statement stay well below what both engines take.
+const CHUNK: usize = 500;

@@ -1,0 +1,359 @@
+use std::{sync::Arc, time::Duration};
+
+use bailiwick_api::{
+    audit::v1::Change,
+    sase::v1::{BatchCreateSaseMembersRequest, DeleteSaseMemberRequest, ListSaseMembersRequest},
+};
+use bailiwick_core::{AccountId, DirectoryId, Role, TrustedService};
+use bailiwick_db::{Db, PageTokens, Position, Sealer};
+use bailiwick_rpc::Call;
+use bailiwick_testkit::{ManualClock, TestDatabase, databases};
+use futures::future::BoxFuture;
+use prost::Message;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Attributes, Enrolled, Enrolments, Entry, Lists, Members, Refused, Roster, RosterError, Selection, Spec,
+    domain::EntryError,
+    migrations,
+    testing::{Suite, account, directory, eventually},
+};
+
+const SPEC: Spec = Spec {
+    service: TrustedService::Sase,
+    collection: "saseMembers",
+    pattern: "directories/{directory}/saseMembers/{account}",
+    marks: true,
+};
+const CREATE: &str = "/bailiwick.sase.v1.SaseMemberService/BatchCreateSaseMembers";
+const LIST: &str = "/bailiwick.sase.v1.SaseMemberService/ListSaseMembers";
+const DELETE: &str = "/bailiwick.sase.v1.SaseMemberService/DeleteSaseMember";
+const REQUEST_ID: &str = "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f";
+const ENOUGH: Duration = Duration::from_secs(20);
+
+/// A list in a suite, with or without its follower.
+struct World {
+    suite: Suite,
+    clock: Arc<ManualClock>,
+    database: TestDatabase,
+    lists: Lists,
+    roster: Arc<Roster>,
+    shutdown: CancellationToken,
+}
+
+impl World {
+    async fn all() -> Vec<Self> {
+        let mut worlds = Vec::new();
+        for database in databases().await {
+            let clock = Arc::new(ManualClock::default());
+            let suite = Suite::new(&database.url, clock.clone(), migrations).await;
+            let shutdown = CancellationToken::new();
+            let lists = Lists::new(Role::SasePolicy, vec![SPEC], suite.deps(shutdown.clone())).await.unwrap();
+            let roster = lists.roster(SPEC);
+            worlds.push(Self { suite, clock, database, lists, roster, shutdown });
+        }
+        worlds
+    }
+
+    /// With their followers.
+    async fn following() -> Vec<Self> {
+        let worlds = Self::all().await;
+        worlds.iter().for_each(Self::follow);
+        worlds
+    }
+
+    fn follow(&self) {
+        let follower = self.lists.follower(Role::Delegation, Arc::new(self.lists.keeper()));
+        tokio::spawn(follower.run(self.shutdown.clone()));
+    }
+
+    /// A call of a user of a management account to add members to its directory.
+    fn call(&self, management: u8, user: &str, within: Duration) -> Call {
+        let message = BatchCreateSaseMembersRequest { parent: directory(management / 10).name(), ..Default::default() };
+        self.suite.call((account(management), user), CREATE, &message, within).unwrap()
+    }
+
+    async fn create(&self, members: &[u8], remark: &str) -> Vec<Entry> {
+        let call = self.call(members[0] / 10 * 10, "alice", ENOUGH);
+        self.roster.create(&call, &named(members), &remarked(remark), None).await.unwrap().value
+    }
+
+    async fn entry(&self, member: u8) -> Option<Entry> {
+        let call = self.call(member / 10 * 10, "alice", ENOUGH);
+        match self.roster.get(&call, account(member)).await {
+            Ok(entry) => Some(entry),
+            Err(RosterError::Domain(EntryError::NotFound(_))) => None,
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    async fn list(&self, management: u8, size: u32, token: &str) -> Result<(Vec<AccountId>, String), RosterError> {
+        let message = ListSaseMembersRequest { parent: directory(management / 10).name(), ..Default::default() };
+        let call = self.suite.call((account(management), "alice"), LIST, &message, ENOUGH).unwrap();
+        let page = self.roster.list(&call, size, token).await?;
+        Ok((page.entries.iter().map(|entry| entry.account).collect(), page.next))
+    }
+
+    /// A call of a user to remove a member.
+    fn removal(&self, user: &str, member: u8) -> Call {
+        let name = SPEC.name(directory(member / 10), account(member));
+        let message = DeleteSaseMemberRequest { name, ..Default::default() };
+        self.suite.call((account(member / 10 * 10), user), DELETE, &message, ENOUGH).unwrap()
+    }
+
+    async fn changes(&self) -> Vec<Change> {
+        let changes = self.suite.db.changes_after(0, 1_000).await.unwrap();
+        changes.iter().map(|logged| Change::decode(logged.change.payload.as_slice()).unwrap()).collect()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+fn named(members: &[u8]) -> Members {
+    Members::new(members.iter().copied().map(account).collect()).unwrap()
+}
+
+fn remarked(remark: &str) -> Selection {
+    Selection::given(&SPEC, Attributes::new(remark.into(), false).unwrap())
+}
+
+fn update(remark: &str) -> Selection {
+    Selection::masked(&SPEC, &["remark".into()], Attributes::new(remark.into(), false).unwrap()).unwrap()
+}
+
+fn request_id() -> Option<String> {
+    Some(REQUEST_ID.to_owned())
+}
+
+// covers: R-SASE-01, R-SASE-07, R-SASE-10, E-SC-03
+#[tokio::test(flavor = "multi_thread")]
+async fn members_are_added_in_the_order_asked_for() {
+    for world in World::following().await {
+        let entries = world.create(&[13, 11], "").await;
+        assert_eq!(entries.iter().map(|e| e.account).collect::<Vec<_>>(), [account(13), account(11)]);
+        let entry = world.entry(11).await.unwrap();
+        assert_eq!(entry.profile.display_name, "member 11", "{}", world.database.engine);
+        assert_eq!(entry.add_operator, format!("{}/users/alice", account(10).name()));
+        assert_eq!(entry.add_time, world.suite.delegation.log().now());
+        // Adding it again keeps the entry; a remark that is given is set.
+        let again = world.create(&[11], "till").await;
+        assert_eq!((again[0].uid.as_str(), again[0].remark.as_str()), (entry.uid.as_str(), "till"));
+        assert_eq!(world.create(&[11], "").await, again);
+        let call = world.call(10, "alice", ENOUGH);
+        assert_eq!(world.roster.count(&call).await.unwrap(), 2);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn adding_waits_for_the_follower_and_a_repetition_completes() {
+    for world in World::all().await {
+        let (members, selection) = (named(&[11, 12]), remarked("shop"));
+        let hurried = world.call(10, "alice", Duration::from_millis(400));
+        let refused = world.roster.create(&hurried, &members, &selection, request_id()).await.unwrap_err();
+        assert!(matches!(refused, RosterError::NotReached), "{}: {refused}", world.database.engine);
+        assert_eq!(world.suite.delegation.enrolled(SPEC.service).await, 2);
+        world.follow();
+        let call = world.call(10, "alice", ENOUGH);
+        let done = world.roster.create(&call, &members, &selection, request_id()).await.unwrap();
+        assert!(done.value.iter().all(|entry| entry.remark == "shop"));
+        assert_eq!(world.roster.create(&call, &members, &selection, request_id()).await.unwrap(), done);
+        // Another content, another caller.
+        let other = world.roster.create(&call, &named(&[13]), &selection, request_id()).await.unwrap_err();
+        assert!(matches!(other, RosterError::Db(bailiwick_db::DbError::RequestIdReused)));
+        let bob = world.call(10, "bob", ENOUGH);
+        assert!(world.roster.create(&bob, &named(&[13]), &selection, request_id()).await.is_ok());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_does_not_add_a_member_that_was_removed_since() {
+    for world in World::following().await {
+        let call = world.call(10, "alice", ENOUGH);
+        let done = world.roster.create(&call, &named(&[11]), &remarked(""), request_id()).await.unwrap();
+        world.suite.delegation.end(directory(1), SPEC.service, account(11)).await;
+        let again = world.roster.create(&call, &named(&[11]), &remarked(""), request_id()).await.unwrap();
+        assert_eq!(again, done, "{}", world.database.engine);
+        assert_eq!(world.suite.delegation.enrolled(SPEC.service).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_ends_with_its_enrolment_and_begins_anew() {
+    for world in World::following().await {
+        let first = world.create(&[11], "old remark").await.remove(0);
+        world.suite.delegation.end(directory(1), SPEC.service, account(11)).await;
+        eventually(|| async { world.entry(11).await.is_none() }).await;
+        let second = world.create(&[11], "").await.remove(0);
+        assert_eq!(second.remark, "", "{}", world.database.engine);
+        assert_ne!((&second.uid, second.etag()), (&first.uid, first.etag()));
+        // Another membership of the account is another member.
+        world.suite.delegation.join(directory(1), account(11), "i2", "again").await;
+        eventually(|| async { world.entry(11).await.is_none() }).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_directory_says_of_a_member_is_followed() {
+    for world in World::following().await {
+        let etag = world.create(&[11], "kept").await.remove(0).etag();
+        world.suite.delegation.join(directory(1), account(11), "i1", "renamed").await;
+        let renamed = || async { world.entry(11).await.unwrap().profile.display_name == "renamed" };
+        eventually(renamed).await;
+        let entry = world.entry(11).await.unwrap();
+        assert_eq!(entry.remark, "kept", "{}", world.database.engine);
+        assert_ne!(entry.etag(), etag);
+    }
+}
+
+// covers: R-SASE-11, R-SASE-12
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_operators_with_one_etag_the_first_wins() {
+    for world in World::following().await {
+        let etag = world.create(&[11], "").await.remove(0).etag();
+        let (alice, bob) = (world.call(10, "alice", ENOUGH), world.call(10, "bob", ENOUGH));
+        let won = world.roster.update(&alice, account(11), &update("a"), &etag, None).await.unwrap();
+        let name = SPEC.name(directory(1), account(11));
+        let mismatch = |error: RosterError| match error {
+            RosterError::Domain(error) => assert_eq!(error, EntryError::EtagMismatch(name.clone())),
+            other => panic!("{other}"),
+        };
+        mismatch(world.roster.update(&bob, account(11), &update("b"), &etag, None).await.unwrap_err());
+        mismatch(world.roster.delete(&world.removal("bob", 11), account(11), &etag, None).await.unwrap_err());
+        assert_eq!(world.entry(11).await.unwrap().remark, "a", "{}", world.database.engine);
+        let removal = world.removal("bob", 11);
+        let done = world.roster.delete(&removal, account(11), &won.value.etag(), request_id()).await.unwrap();
+        assert_eq!(world.entry(11).await, None);
+        let again = world.roster.delete(&removal, account(11), &won.value.etag(), request_id()).await.unwrap();
+        assert_eq!(again, done);
+        let gone = world.roster.delete(&removal, account(11), "", None).await.unwrap_err();
+        assert!(matches!(gone, RosterError::Domain(EntryError::NotFound(_))));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_change_is_recorded_with_its_operator() {
+    for world in World::following().await {
+        world.create(&[11, 12], "").await;
+        let call = world.call(10, "bob", ENOUGH);
+        world.roster.update(&call, account(11), &update("x"), "", request_id()).await.unwrap();
+        world.roster.update(&call, account(11), &update("x"), "", None).await.unwrap();
+        let changes = world.changes().await;
+        let [followed, created, updated] = changes.as_slice() else { panic!("{changes:?}") };
+        let who = |change: &Change| change.operator.clone().unwrap().principal;
+        assert_eq!(
+            (followed.method.as_str(), who(followed)),
+            ("follow", format!("{}/users/alice", account(10).name()))
+        );
+        assert_eq!(followed.origin.as_ref().unwrap().role, "delegation");
+        assert_eq!(created.method, "bailiwick.sase.v1.SaseMemberService/BatchCreateSaseMembers");
+        assert_eq!((created.origin.as_ref(), created.tenant.as_str()), (None, directory(1).name().as_str()));
+        assert_eq!(created.accounts, [account(11).name(), account(12).name()]);
+        assert_eq!(
+            (who(updated), updated.request_id.as_str()),
+            (format!("{}/users/bob", account(10).name()), REQUEST_ID)
+        );
+        assert_eq!(updated.resource, SPEC.name(directory(1), account(11)), "{}", world.database.engine);
+    }
+}
+
+// covers: R-SASE-08
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_complete_and_of_one_directory() {
+    for world in World::following().await {
+        world.create(&[14, 12, 11, 15], "").await;
+        world.create(&[21, 22], "").await;
+        let (first, token) = world.list(10, 2, "").await.unwrap();
+        assert_eq!(first, [account(11), account(12)], "{}", world.database.engine);
+        // What comes and goes on pages that were read moves no one else.
+        world.suite.delegation.end(directory(1), SPEC.service, account(12)).await;
+        eventually(|| async { world.entry(12).await.is_none() }).await;
+        let (second, end) = world.list(10, 2, &token).await.unwrap();
+        assert_eq!((second, end.as_str()), (vec![account(14), account(15)], ""));
+        assert_eq!(world.list(20, 50, "").await.unwrap().0, [account(21), account(22)]);
+        for (management, token) in [(20, token.as_str()), (10, "forged")] {
+            let refused = world.list(management, 2, token).await.unwrap_err();
+            assert!(matches!(refused, RosterError::PageToken(_)), "{refused}");
+        }
+        world.clock.advance(Duration::from_hours(25));
+        assert!(matches!(world.list(10, 2, &token).await, Err(RosterError::PageToken(_))));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_directory_has_no_such_entry() {
+    for world in World::following().await {
+        world.create(&[21], "").await;
+        let call = world.call(10, "alice", ENOUGH);
+        let refused = world.roster.get(&call, account(21)).await.unwrap_err();
+        assert!(matches!(refused, RosterError::Domain(EntryError::NotFound(_))), "{}", world.database.engine);
+        let refused = world.roster.update(&call, account(21), &update("x"), "", None).await.unwrap_err();
+        assert!(matches!(refused, RosterError::Domain(EntryError::NotFound(_))));
+        assert_eq!(world.entry(21).await.unwrap().remark, "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_of_delegation_are_passed_on() {
+    for world in World::following().await {
+        let call = world.call(10, "alice", ENOUGH);
+        let refused = world.roster.create(&call, &named(&[10]), &remarked(""), None).await.unwrap_err();
+        let status = tonic::Status::from(refused);
+        assert_eq!(status.code(), tonic::Code::FailedPrecondition, "{}", world.database.engine);
+        let details = String::from_utf8_lossy(status.details()).into_owned();
+        assert!(
+            details.contains("MANAGEMENT_ACCOUNT_NOT_ELIGIBLE") && details.contains(&account(10).name()),
+            "{details}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_was_enrolled_anew_meanwhile_is_a_conflict() {
+    for world in World::following().await {
+        world.create(&[11], "").await;
+        let position = world.suite.db.cursor("delegation").await.unwrap().unwrap();
+        let roster = roster_with(&world.suite.db, Stub { uid: "another", position });
+        let call = world.call(10, "alice", ENOUGH);
+        let refused = roster.create(&call, &named(&[11]), &remarked("x"), None).await.unwrap_err();
+        assert!(matches!(refused, RosterError::Domain(EntryError::ConcurrentChange)), "{}", world.database.engine);
+        assert_eq!(world.entry(11).await.unwrap().remark, "");
+    }
+}
+
+/// Says that a member is enrolled with another unique id than its entry has.
+struct Stub {
+    uid: &'static str,
+    position: Position,
+}
+
+impl Enrolments for Stub {
+    fn enrol<'a>(
+        &'a self,
+        _: &'a Call,
+        _: TrustedService,
+        _: DirectoryId,
+        accounts: &'a [AccountId],
+    ) -> BoxFuture<'a, Result<Enrolled, Refused>> {
+        let uids = accounts.iter().map(|_| self.uid.to_owned()).collect();
+        Box::pin(async move { Ok(Enrolled { uids, position: self.position.clone() }) })
+    }
+
+    fn end<'a>(
+        &'a self,
+        _: &'a Call,
+        _: TrustedService,
+        _: DirectoryId,
+        _: AccountId,
+    ) -> BoxFuture<'a, Result<Position, Refused>> {
+        Box::pin(async move { Ok(self.position.clone()) })
+    }
+}
+
+fn roster_with(db: &Db, stub: Stub) -> Roster {
+    let sealer = Sealer::new([6; 32], Arc::new(bailiwick_core::SystemEntropy));
+    Roster::new(SPEC, db.clone(), Arc::new(stub), PageTokens::new(sealer))
+}

@@ -1,0 +1,191 @@
+//! The configuration: one file, every value of which the environment can override
+//! (`BAILIWICK_SECURITY_CENTER__DATABASE_URL` for `security_center.database_url`).
+
+use std::path::{Path, PathBuf};
+
+use bailiwick_core::Role;
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The folder that `bailiwick bootstrap` filled: keys, certificates, the operator's credential. Paths below are
+    /// relative to it.
+    pub data: PathBuf,
+    /// The public address.
+    pub gateway: Gateway,
+    /// The role `directory`.
+    pub directory: Service,
+    /// The role `delegation`.
+    pub delegation: Service,
+    /// The role `security-center`.
+    pub security_center: Service,
+    /// The role `sase-policy`.
+    pub sase_policy: Service,
+    /// The role `bastion-audit`.
+    pub bastion_audit: Service,
+    /// Logs, traces and metrics.
+    pub telemetry: Telemetry,
+}
+
+/// The role `gateway`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gateway {
+    /// Where clients connect. Off loopback TLS is required.
+    pub listen: String,
+    /// PEM files of the certificate chain and its key for the public address; empty for plain text.
+    pub tls_certificate: PathBuf,
+    /// The key of `tls_certificate`.
+    pub tls_key: PathBuf,
+    /// Access facts older than this decide nothing, in milliseconds: 100 to 60,000.
+    pub freshness_ms: u64,
+}
+
+/// A role with a database.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Service {
+    /// Where the role listens when it runs as a process of its own.
+    pub listen: String,
+    /// Where the other roles find it, `host:port`.
+    pub address: String,
+    /// `sqlite:PATH` or `postgres://user:password@host/database`.
+    pub database_url: String,
+}
+
+/// Logs, traces and metrics.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// What is logged: `info`, `bailiwick_gateway=debug,info`.
+    pub filter: String,
+    /// Whether log lines are JSON.
+    pub json: bool,
+    /// Where traces and metrics go by OTLP/gRPC, such as `http://127.0.0.1:4317`; empty for nowhere.
+    pub otlp_endpoint: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let service = |role: Role, port: u16| Service {
+            listen: format!("127.0.0.1:{port}"),
+            address: format!("127.0.0.1:{port}"),
+            database_url: format!("sqlite:{role}.db"),
+        };
+        Self {
+            data: PathBuf::from("data"),
+            gateway: Gateway::default(),
+            directory: service(Role::Directory, 7101),
+            delegation: service(Role::Delegation, 7102),
+            security_center: service(Role::SecurityCenter, 7103),
+            sase_policy: service(Role::SasePolicy, 7104),
+            bastion_audit: service(Role::BastionAudit, 7105),
+            telemetry: Telemetry::default(),
+        }
+    }
+}
+
+impl Default for Gateway {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:7100".to_owned(),
+            tls_certificate: PathBuf::new(),
+            tls_key: PathBuf::new(),
+            freshness_ms: 2_000,
+        }
+    }
+}
+
+impl Default for Service {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:0".to_owned(), address: String::new(), database_url: String::new() }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { filter: "info".to_owned(), json: false, otlp_endpoint: String::new() }
+    }
+}
+
+impl Config {
+    /// Reads a file, and the environment over it.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or a value is unknown or of the wrong type; the error names it.
+    pub fn load(file: &Path) -> Result<Self, Box<figment::Error>> {
+        let env = Env::prefixed("BAILIWICK_").split("__");
+        Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::file_exact(file))
+            .merge(env)
+            .extract()
+            .map_err(Box::new)
+    }
+
+    /// The part of a role with a database; none for the gateway.
+    pub fn service(&self, role: Role) -> Option<&Service> {
+        match role {
+            Role::Directory => Some(&self.directory),
+            Role::Delegation => Some(&self.delegation),
+            Role::SecurityCenter => Some(&self.security_center),
+            Role::SasePolicy => Some(&self.sase_policy),
+            Role::BastionAudit => Some(&self.bastion_audit),
+            Role::Gateway => None,
+        }
+    }
+
+    /// The URL of a role's database, a relative path of SQLite taken from the data folder.
+    pub fn database_url(&self, role: Role) -> String {
+        let url = self.service(role).map(|service| service.database_url.clone()).unwrap_or_default();
+        match url.strip_prefix("sqlite:") {
+            Some(path) => format!("sqlite:{}?mode=rwc", self.data.join(path).display()),
+            None => url,
+        }
+    }
+
+    /// The same, with the passwords of databases blotted out.
+    pub fn without_passwords(mut self) -> Self {
+        let services = [
+            &mut self.directory,
+            &mut self.delegation,
+            &mut self.security_center,
+            &mut self.sase_policy,
+            &mut self.bastion_audit,
+        ];
+        for service in services {
+            if let Some((scheme, rest)) = service.database_url.split_once("://")
+                && let Some((_, host)) = rest.rsplit_once('@')
+            {
+                service.database_url = format!("{scheme}://***@{host}");
+            }
+        }
+        self
+    }
+
+    /// What is wrong with it, as far as that can be seen without starting anything.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !(100..=60_000).contains(&self.gateway.freshness_ms) {
+            problems.push("`gateway.freshness_ms` must be between 100 and 60,000".to_owned());
+        }
+        let chain = self.gateway.tls_certificate.as_os_str().is_empty();
+        if chain != self.gateway.tls_key.as_os_str().is_empty() {
+            problems.push("`gateway.tls_certificate` and `gateway.tls_key` go together".to_owned());
+        }
+        for role in Role::ALL {
+            if !role.has_database() {
+                continue;
+            }
+            if let Err(error) = self.database_url(role).parse::<bailiwick_db::DatabaseUrl>() {
+                problems.push(format!("the `database_url` of {role}: {error}"));
+            }
+        }
+        problems
+    }
+}

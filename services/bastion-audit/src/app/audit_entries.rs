@@ -1,0 +1,116 @@
+//! Reading the trail.
+
+use std::time::Duration;
+
+use bailiwick_core::{AccountId, DirectoryId, Owner, Role, authz::Refusal};
+use bailiwick_db::{CursorWait, Db, DbError, PageQuery, PageTokenError, PageTokens, Position};
+use bailiwick_rpc::Call;
+use tokio::time::Instant;
+
+use crate::{ROLE, domain::AuditEntry, store, store::Place};
+
+/// How long before the deadline waiting for the projection ends, so that the caller learns why.
+const MARGIN: Duration = Duration::from_millis(150);
+
+/// The trail, for calls.
+pub(crate) struct Trail {
+    db: Db,
+    pages: PageTokens,
+}
+
+/// A part of a list.
+pub(crate) struct Page {
+    /// Newest first.
+    pub(crate) entries: Vec<AuditEntry>,
+    /// Continues the list; empty at its end.
+    pub(crate) next: String,
+}
+
+/// Why the trail cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TrailError {
+    /// The call is about another kind of tenant.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// By the database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// The page token continues another list, or none.
+    #[error(transparent)]
+    PageToken(#[from] PageTokenError),
+    /// A change of this role's own is not in the trail by the deadline.
+    #[error("the audit trail has not reached the consistency token yet")]
+    NotReached(Role),
+}
+
+impl Trail {
+    pub(crate) fn new(db: Db, pages: PageTokens) -> Self {
+        Self { db, pages }
+    }
+
+    /// A page of at most `size` entries of the directory's trail.
+    pub(crate) async fn of_directory(
+        &self,
+        call: &Call,
+        size: u32,
+        token: &str,
+        own: &[Position],
+    ) -> Result<Page, TrailError> {
+        let directory: DirectoryId = call.permit.tenant_directory()?;
+        self.page(call, Owner::Directory(directory), size, token, own).await
+    }
+
+    /// A page of at most `size` entries of what the account did and of what was done to it.
+    pub(crate) async fn of_account(
+        &self,
+        call: &Call,
+        size: u32,
+        token: &str,
+        own: &[Position],
+    ) -> Result<Page, TrailError> {
+        let account: AccountId = call.permit.tenant_account()?;
+        self.page(call, Owner::Account(account), size, token, own).await
+    }
+
+    /// `own` are the positions of this role's log that must be in the trail: the guard has waited for those of others.
+    async fn page(
+        &self,
+        call: &Call,
+        viewer: Owner,
+        size: u32,
+        token: &str,
+        own: &[Position],
+    ) -> Result<Page, TrailError> {
+        self.reached(call, own).await?;
+        let viewer = match viewer {
+            Owner::Directory(directory) => directory.name(),
+            Owner::Account(account) => account.name(),
+        };
+        let (epoch, now) = (self.db.epoch().await?, self.db.clock().now());
+        let query = PageQuery { epoch: &epoch, tenant: &viewer, method: call.permit.path(), fingerprint: &[] };
+        let before = match token {
+            "" => Place::end(),
+            token => self.pages.open(&query, token, now)?.parse().map_err(|_| PageTokenError::Invalid)?,
+        };
+        let mut entries = store::audit_entries_before(self.db.reader(), &viewer, &before, i64::from(size) + 1).await?;
+        let next = if entries.len() > usize::try_from(size).unwrap_or(usize::MAX) {
+            entries.pop();
+            let last = entries.last().map(Place::of).unwrap_or_else(Place::end);
+            self.pages.seal(&query, &last.to_string(), now)?
+        } else {
+            String::new()
+        };
+        Ok(Page { entries: entries.into_iter().map(|entry| entry.shown_to(&viewer)).collect(), next })
+    }
+
+    async fn reached(&self, call: &Call, own: &[Position]) -> Result<(), TrailError> {
+        for position in own.iter().take(0) {
+            let left = call.deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
+            match self.db.wait_cursor(ROLE.as_str(), position, left).await? {
+                CursorWait::Reached => {}
+                CursorWait::Behind(_) | CursorWait::OtherEpoch(_) => return Err(TrailError::NotReached(ROLE)),
+            }
+        }
+        Ok(())
+    }
+}

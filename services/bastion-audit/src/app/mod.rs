@@ -1,0 +1,9 @@
+//! How the trail is made and read. The only place with transactions.
+
+mod audit_entries;
+mod own_log;
+mod projection;
+
+pub(crate) use audit_entries::{Trail, TrailError};
+pub(crate) use own_log::OwnLog;
+pub(crate) use projection::{DelegationLog, Projection};

@@ -1,0 +1,83 @@
+//! `bailiwick.audit.v1.AuditService`.
+
+use bailiwick_api::{
+    audit::v1::{
+        AuditEntry, ListAccountAuditEntriesRequest, ListAccountAuditEntriesResponse, ListDirectoryAuditEntriesRequest,
+        ListDirectoryAuditEntriesResponse, audit_service_server::AuditService,
+    },
+    decode_token,
+};
+use bailiwick_db::Position;
+use bailiwick_rpc::{Call, InvalidFields, split};
+use tonic::{Request, Response, Status};
+
+use crate::{ROLE, app::Trail, domain};
+
+/// The service over the trail.
+pub(crate) struct AuditEntries(Trail);
+
+impl AuditEntries {
+    pub(crate) fn new(trail: Trail) -> Self {
+        Self(trail)
+    }
+}
+
+#[tonic::async_trait]
+impl AuditService for AuditEntries {
+    async fn list_directory_audit_entries(
+        &self,
+        request: Request<ListDirectoryAuditEntriesRequest>,
+    ) -> Result<Response<ListDirectoryAuditEntriesResponse>, Status> {
+        let (call, message) = split(request)?;
+        let size = page_size(message.page_size)?;
+        let page = self.0.of_directory(&call, size, &message.page_token, &own_positions(&call)).await?;
+        let audit_entries = page.entries.into_iter().map(|entry| convert(&message.parent, entry)).collect();
+        Ok(Response::new(ListDirectoryAuditEntriesResponse { audit_entries, next_page_token: page.next }))
+    }
+
+    async fn list_account_audit_entries(
+        &self,
+        request: Request<ListAccountAuditEntriesRequest>,
+    ) -> Result<Response<ListAccountAuditEntriesResponse>, Status> {
+        let (call, message) = split(request)?;
+        let size = page_size(message.page_size)?;
+        let page = self.0.of_account(&call, size, &message.page_token, &own_positions(&call)).await?;
+        let audit_entries = page.entries.into_iter().map(|entry| convert(&message.parent, entry)).collect();
+        Ok(Response::new(ListAccountAuditEntriesResponse { audit_entries, next_page_token: page.next }))
+    }
+}
+
+fn page_size(asked: i32) -> Result<u32, Status> {
+    let mut fields = InvalidFields::new();
+    let size = fields.page_size("page_size", asked);
+    size.ok_or_else(|| fields.into_status())
+}
+
+/// Positions of this role's own log among the consistency tokens: the guard has seen that they are committed, which does
+/// not mean that they are in the trail.
+fn own_positions(call: &Call) -> Vec<Position> {
+    let positions = call.consistency.iter().filter_map(|token| decode_token(token).ok()).flatten();
+    positions
+        .filter(|position| position.role == ROLE.as_str())
+        .map(|position| Position { epoch: position.epoch, revision: position.revision })
+        .collect()
+}
+
+fn convert(parent: &str, entry: domain::AuditEntry) -> AuditEntry {
+    let nanos = entry.time.as_micros().rem_euclid(1_000_000) * 1_000;
+    AuditEntry {
+        name: format!("{parent}/auditEntries/{}-{}-{}", entry.id.role, entry.id.epoch, entry.id.revision),
+        create_time: Some(prost_types::Timestamp {
+            seconds: entry.time.as_seconds(),
+            nanos: i32::try_from(nanos).unwrap_or_default(),
+        }),
+        operator: Some((&entry.operator).into()),
+        method: entry.method,
+        resource: entry.resource,
+        accounts: entry.accounts,
+        request_id: entry.request_id,
+        request_json: entry.request_json,
+        role: entry.id.role.to_string(),
+        revision: entry.id.revision,
+    }
+}

@@ -1,0 +1,4 @@
+//! The tables.
+
+pub(super) mod audit_entry;
+pub(super) mod audit_viewer;

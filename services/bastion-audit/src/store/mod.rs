@@ -1,0 +1,8 @@
+//! Rows and queries of the trail. It knows no rule.
+
+mod audit_entries;
+mod entity;
+mod migration;
+
+pub(crate) use audit_entries::{Place, audit_entries_before, audit_entry_insert};
+pub(crate) use migration::migrations;

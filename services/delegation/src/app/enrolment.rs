@@ -1,0 +1,129 @@
+//! Enrolments.
+
+use std::collections::BTreeMap;
+
+use bailiwick_api::r#type::v1::AccessFactChange;
+use bailiwick_changelog::Recorded;
+use bailiwick_core::{AccountId, DirectoryId, TrustedService, authz::Tenant};
+use bailiwick_db::{Committed, DbError, Tx};
+use bailiwick_rpc::Call;
+
+use super::{
+    App, Error,
+    claims::{Behalf, ClaimKind, ClaimSet},
+    keep, lock, management_account,
+};
+use crate::{
+    domain::{
+        Enrolment,
+        enrolment::{may_call, may_enrol, still_members},
+    },
+    events, store,
+};
+
+impl App {
+    /// Enrols members, all or none, and returns the enrolments in the order of `accounts`, each of which is there once.
+    /// Those that are enrolled already are kept. The claims, with the service-linked roles, are placed first.
+    pub async fn create_enrolments(
+        &self,
+        call: &Call,
+        directory: DirectoryId,
+        service: TrustedService,
+        accounts: Vec<AccountId>,
+    ) -> Result<Committed<Vec<Enrolment>>, Error> {
+        may_call(call.permit.service(), service)?;
+        let management = management_account(self.db.reader(), directory).await?;
+        let trusted = store::trusted_access::of_directory(self.db.reader(), directory).await?.contains(&service);
+        may_enrol(service, trusted, management, &accounts)?;
+        let behalf = Behalf::of(call);
+        let set = ClaimSet { directory, service, kind: ClaimKind::Enrolment, accounts };
+        let proved: BTreeMap<_, _> = self.claim(&behalf, &set).await?.memberships.into_iter().collect();
+        let (enrolling, proved) = (&set, &proved);
+        let work = |tx: Tx| async move { self.enrol(&tx, call, enrolling, proved).await };
+        let done = self.db.write("create_enrolments", work).await;
+        match &done {
+            Ok(_) => self.claim_again(&behalf, &set).await,
+            // Nothing was made of the claims, unless by another call.
+            Err(_) => self.release_after(&behalf, set).await,
+        }
+        done
+    }
+
+    async fn enrol(
+        &self,
+        tx: &Tx,
+        call: &Call,
+        set: &ClaimSet,
+        proved: &BTreeMap<AccountId, String>,
+    ) -> Result<Vec<Enrolment>, Error> {
+        let (directory, service, accounts) = (set.directory, set.service, &set.accounts);
+        let management = lock(tx, directory).await?;
+        let trusted = store::trusted_access::of_directory(tx.conn(), directory).await?.contains(&service);
+        may_enrol(service, trusted, management, accounts)?;
+        still_members(directory, accounts, proved, &store::members::find(tx.conn(), accounts).await?)?;
+        let enrolled = store::enrolments::among(tx.conn(), directory, service, accounts).await?;
+        let mut by_account: BTreeMap<_, _> = enrolled.into_iter().map(|of| (of.account, of)).collect();
+        let missing = proved.iter().filter(|(account, _)| !by_account.contains_key(account));
+        let made: Vec<_> = missing
+            .map(|(account, incarnation)| Enrolment {
+                directory,
+                service,
+                account: *account,
+                incarnation: incarnation.clone(),
+                uid: self.token(),
+                created: self.now(),
+            })
+            .collect();
+        if !made.is_empty() {
+            store::enrolments::insert(tx.conn(), &made).await?;
+            let facts = made.iter().map(|enrolment| events::enrolment(enrolment, false)).collect();
+            self.record_enrolments(tx, call, set, facts).await?;
+        }
+        by_account.extend(made.into_iter().map(|of| (of.account, of)));
+        Ok(accounts.iter().filter_map(|account| by_account.get(account).cloned()).collect())
+    }
+
+    /// Ends an enrolment, and says whether there was one. The claim goes afterwards, and the service-linked roles with
+    /// it.
+    pub async fn delete_enrolment(
+        &self,
+        call: &Call,
+        directory: DirectoryId,
+        service: TrustedService,
+        account: AccountId,
+    ) -> Result<Committed<bool>, Error> {
+        may_call(call.permit.service(), service)?;
+        let set = ClaimSet { directory, service, kind: ClaimKind::Enrolment, accounts: vec![account] };
+        let ending = &set;
+        let work = |tx: Tx| async move {
+            lock(&tx, directory).await?;
+            let found = store::enrolments::among(tx.conn(), directory, service, &ending.accounts).await?.pop();
+            let Some(enrolment) = found else { return Ok(false) };
+            store::enrolments::delete(tx.conn(), &enrolment).await?;
+            self.record_enrolments(&tx, call, ending, vec![events::enrolment(&enrolment, true)]).await?;
+            Ok::<_, Error>(true)
+        };
+        let done = self.db.write("delete_enrolment", work).await?;
+        self.release_after(&Behalf::of(call), set).await;
+        Ok(done)
+    }
+
+    async fn record_enrolments(
+        &self,
+        tx: &Tx,
+        call: &Call,
+        set: &ClaimSet,
+        facts: Vec<AccessFactChange>,
+    ) -> Result<(), DbError> {
+        keep(tx, &facts).await?;
+        let recorded = Recorded {
+            resource: format!("{}/trustedServices/{}", set.directory.name(), set.service),
+            tenant: Tenant::Directory(set.directory),
+            accounts: set.accounts.iter().map(|account| account.name()).collect(),
+            request_id: String::new(),
+            facts,
+        };
+        tx.record(recorded.by_call(call, self.now()));
+        Ok(())
+    }
+}

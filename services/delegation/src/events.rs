@@ -1,0 +1,113 @@
+//! Facts in the contract's form: what the own state says to those who follow, and what directory's log says to us.
+
+use std::collections::BTreeMap;
+
+use bailiwick_api::r#type::v1::{
+    AccessFactChange, AccountFact, DelegationFact, DirectoryFact, EnrolmentFact, TrustedAccessFact, access_fact::Kind,
+};
+use bailiwick_core::{AccountId, DirectoryId, TrustedService, authz::Fact};
+use prost::Message;
+
+use crate::{
+    domain::{Designation, Enrolment, Membership},
+    store::facts::FactRow,
+};
+
+/// What a mirrored fact means here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mirrored {
+    /// An account and its membership, if it has one.
+    Account(AccountId, Option<Membership>),
+    /// A directory and its management account; none when the directory is gone.
+    Directory(DirectoryId, Option<AccountId>),
+    /// Another fact: kept for those who watch.
+    Other,
+}
+
+/// A fact that directory's log may not carry, or that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("directory's log carries a fact that cannot be mirrored: {0}")]
+pub struct MirrorError(String);
+
+/// Trusted access, given or taken back.
+pub fn trusted_access(directory: DirectoryId, service: TrustedService, removed: bool) -> AccessFactChange {
+    let fact = TrustedAccessFact { directory: directory.name(), trusted_service: service.id().to_owned() };
+    change(Kind::TrustedAccess(fact), removed)
+}
+
+/// A designation, made or ended.
+pub fn delegation(designation: &Designation, removed: bool) -> AccessFactChange {
+    let fact = DelegationFact {
+        directory: designation.directory.name(),
+        trusted_service: designation.service.id().to_owned(),
+        account: designation.account.name(),
+        incarnation: if removed { String::new() } else { designation.incarnation.clone() },
+    };
+    change(Kind::Delegation(fact), removed)
+}
+
+/// An enrolment, made or ended.
+pub fn enrolment(enrolment: &Enrolment, removed: bool) -> AccessFactChange {
+    let fact = EnrolmentFact {
+        directory: enrolment.directory.name(),
+        trusted_service: enrolment.service.id().to_owned(),
+        account: enrolment.account.name(),
+        incarnation: if removed { String::new() } else { enrolment.incarnation.clone() },
+        uid: if removed { String::new() } else { enrolment.uid.clone() },
+    };
+    change(Kind::Enrolment(fact), removed)
+}
+
+/// The rows of facts: of several with the same key the last.
+pub fn rows(facts: &[AccessFactChange]) -> Vec<FactRow> {
+    let mut rows = BTreeMap::new();
+    for change in facts {
+        let Some(fact) = &change.fact else { continue };
+        let kind = fact.kind.as_ref().map_or(0, order);
+        let value = (!change.removed).then(|| fact.encode_to_vec());
+        rows.insert(fact.key(), FactRow { key: fact.key(), kind, value });
+    }
+    rows.into_values().collect()
+}
+
+/// What a fact of directory's log means here.
+///
+/// # Errors
+/// If it is malformed, or of a kind that only delegation makes.
+pub fn mirrored(change: &AccessFactChange) -> Result<Mirrored, MirrorError> {
+    let core = change.to_core().map_err(|error| MirrorError(error.to_string()))?;
+    let kind = change.fact.as_ref().and_then(|fact| fact.kind.as_ref());
+    Ok(match (core.fact, kind) {
+        (Fact::Account { account, membership }, Some(Kind::Account(AccountFact { display_name, .. }))) => {
+            let membership = membership.filter(|_| !change.removed).map(|(directory, incarnation)| Membership {
+                account,
+                directory,
+                incarnation,
+                display_name: display_name.clone(),
+            });
+            Mirrored::Account(account, membership)
+        }
+        (Fact::Directory { directory, management_account }, _) => {
+            Mirrored::Directory(directory, management_account.filter(|_| !change.removed))
+        }
+        (Fact::Identity { .. } | Fact::Invitation { .. }, _) => Mirrored::Other,
+        (other, _) => return Err(MirrorError(format!("{other:?}"))),
+    })
+}
+
+fn change(kind: Kind, removed: bool) -> AccessFactChange {
+    if removed { AccessFactChange::gone(kind) } else { AccessFactChange::holds(kind) }
+}
+
+/// Accounts come first in a full list, then what speaks of them.
+fn order(kind: &Kind) -> i32 {
+    match kind {
+        Kind::Account(_) => 1,
+        Kind::Directory(DirectoryFact { .. }) => 2,
+        Kind::Identity(_) => 3,
+        Kind::TrustedAccess(_) => 4,
+        Kind::Delegation(_) => 5,
+        Kind::Enrolment(_) => 6,
+        Kind::Invitation(_) => 7,
+    }
+}

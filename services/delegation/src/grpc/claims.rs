@@ -1,0 +1,145 @@
+//! Directory's `ClaimService`, as a client.
+
+use std::collections::BTreeMap;
+
+use bailiwick_api::{
+    CONSISTENCY_TOKEN, decode_token,
+    directory::v1::{
+        Claim as ClaimMessage, ClaimStrength, ListClaimsRequest, PlaceClaimsRequest, PlaceClaimsResponse,
+        ReleaseClaimsRequest, claim_service_client::ClaimServiceClient,
+    },
+};
+use bailiwick_core::{AccountId, Role, ServiceLinkedRole, Timestamp, TrustedService};
+use bailiwick_db::Position;
+use bailiwick_rpc::on_behalf;
+use futures::future::BoxFuture;
+use tonic::{Code, Request, Response, Status, transport::Channel};
+
+use crate::app::claims::{Behalf, Claim, ClaimKind, ClaimSet, Claims, ClaimsError, Placed};
+
+const PAGE: i32 = 1_000;
+
+/// The client.
+#[derive(Clone, Debug)]
+pub struct DirectoryClaims(ClaimServiceClient<Channel>);
+
+impl DirectoryClaims {
+    /// Over a channel to directory.
+    pub fn new(channel: Channel) -> Self {
+        Self(ClaimServiceClient::new(channel))
+    }
+}
+
+impl Claims for DirectoryClaims {
+    fn place<'a>(&'a self, behalf: &'a Behalf, set: &'a ClaimSet) -> BoxFuture<'a, Result<Placed, ClaimsError>> {
+        let message = PlaceClaimsRequest {
+            directory: set.directory.name(),
+            accounts: set.accounts.iter().map(|account| account.name()).collect(),
+            trusted_service: set.service.to_string(),
+            kind: kind(set.kind).to_owned(),
+            strength: strength(set.kind).into(),
+            service_linked_roles: roles(set.kind, set.service),
+        };
+        let mut client = self.0.clone();
+        Box::pin(async move { placed(client.place_claims(request(behalf, message)).await.map_err(refused)?) })
+    }
+
+    fn release<'a>(&'a self, behalf: &'a Behalf, set: &'a ClaimSet) -> BoxFuture<'a, Result<(), ClaimsError>> {
+        let message = ReleaseClaimsRequest {
+            directory: set.directory.name(),
+            accounts: set.accounts.iter().map(|account| account.name()).collect(),
+            trusted_service: set.service.to_string(),
+            kind: kind(set.kind).to_owned(),
+            service_linked_roles: roles(set.kind, set.service),
+        };
+        let mut client = self.0.clone();
+        Box::pin(async move { client.release_claims(request(behalf, message)).await.map(drop).map_err(refused) })
+    }
+
+    fn list<'a>(
+        &'a self,
+        behalf: &'a Behalf,
+        of: ClaimKind,
+        token: &'a str,
+    ) -> BoxFuture<'a, Result<(Vec<Claim>, String), ClaimsError>> {
+        let message = ListClaimsRequest { kind: kind(of).to_owned(), page_size: PAGE, page_token: token.to_owned() };
+        let mut client = self.0.clone();
+        Box::pin(async move {
+            let page = client.list_claims(request(behalf, message)).await.map_err(refused)?.into_inner();
+            let claims = page.claims.iter().map(claim).collect::<Option<Vec<_>>>();
+            Ok((claims.ok_or_else(|| senseless("a claim"))?, page.next_page_token))
+        })
+    }
+}
+
+fn request<T>(behalf: &Behalf, message: T) -> Request<T> {
+    on_behalf(&behalf.operator, &behalf.call_id, behalf.deadline, message)
+}
+
+fn kind(kind: ClaimKind) -> &'static str {
+    match kind {
+        ClaimKind::Designation => "designation",
+        ClaimKind::Enrolment => "enrolment",
+    }
+}
+
+fn strength(kind: ClaimKind) -> ClaimStrength {
+    match kind {
+        ClaimKind::Designation => ClaimStrength::Blocking,
+        ClaimKind::Enrolment => ClaimStrength::Informative,
+    }
+}
+
+fn roles(kind: ClaimKind, service: TrustedService) -> Vec<String> {
+    let roles: &[ServiceLinkedRole] = match kind {
+        ClaimKind::Designation => &[],
+        ClaimKind::Enrolment => service.service_linked_roles(),
+    };
+    roles.iter().map(|role| role.name.to_owned()).collect()
+}
+
+fn placed(response: Response<PlaceClaimsResponse>) -> Result<Placed, ClaimsError> {
+    let tokens = response.metadata().get_all(CONSISTENCY_TOKEN).into_iter();
+    let positions = tokens.filter_map(|token| decode_token(token.to_str().ok()?).ok()).flatten();
+    let position = positions.into_iter().find(|position| position.role == Role::Directory.as_str());
+    let position = position.ok_or_else(|| senseless("no position"))?;
+    let memberships = response.into_inner().memberships.into_iter();
+    let memberships = memberships.map(|of| Some((account(&of.account)?, of.incarnation)));
+    let memberships: BTreeMap<_, _> = memberships.collect::<Option<_>>().ok_or_else(|| senseless("a membership"))?;
+    Ok(Placed {
+        memberships: memberships.into_iter().collect(),
+        position: Position { epoch: position.epoch, revision: position.revision },
+    })
+}
+
+fn claim(message: &ClaimMessage) -> Option<Claim> {
+    let created = message.create_time.as_ref()?;
+    let micros = created.seconds.checked_mul(1_000_000)?.checked_add(i64::from(created.nanos) / 1_000)?;
+    Some(Claim {
+        directory: message.directory.strip_prefix("directories/")?.parse().ok()?,
+        service: message.trusted_service.parse().ok()?,
+        account: account(&message.account)?,
+        created: Timestamp::from_micros(micros),
+    })
+}
+
+fn account(name: &str) -> Option<AccountId> {
+    name.strip_prefix("accounts/")?.parse().ok()
+}
+
+/// Refusals that a caller of delegation can do something about are passed on as they are; another one says that the
+/// call as such was wrong or not answered.
+fn refused(status: Status) -> ClaimsError {
+    match status.code() {
+        Code::FailedPrecondition | Code::NotFound | Code::AlreadyExists | Code::Aborted | Code::ResourceExhausted => {
+            ClaimsError::Refused(Box::new(status))
+        }
+        // Of an account that is no member.
+        Code::PermissionDenied | Code::InvalidArgument => ClaimsError::Refused(Box::new(status)),
+        _ => ClaimsError::Unavailable(format!("{:?}: {}", status.code(), status.message())),
+    }
+}
+
+fn senseless(what: &str) -> ClaimsError {
+    ClaimsError::Unavailable(format!("its answer has {what} that makes no sense"))
+}

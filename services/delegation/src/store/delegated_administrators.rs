@@ -1,0 +1,102 @@
+//! Designations.
+
+use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
+use bailiwick_db::DbError;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
+
+use super::{
+    entity::delegated_administrator::{ActiveModel, Column, Entity, Model},
+    read,
+};
+use crate::domain::Designation;
+
+/// A designation of a directory.
+pub async fn find(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    service: TrustedService,
+    account: AccountId,
+) -> Result<Option<Designation>, DbError> {
+    let id = (directory.to_string(), service.id().to_owned(), account.to_string());
+    Entity::find_by_id(id).one(conn).await?.as_ref().map(domain).transpose()
+}
+
+/// At most `limit` designations for a service after the account `after`, by account.
+pub async fn page(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    service: TrustedService,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Designation>, DbError> {
+    let rows = Entity::find()
+        .filter(Column::Directory.eq(directory.to_string()))
+        .filter(Column::Service.eq(service.id()))
+        .filter(Column::Account.gt(after))
+        .order_by_asc(Column::Account)
+        .limit(u64::from(limit));
+    all(rows, conn).await
+}
+
+/// The designations of an account, in whatever directory.
+pub async fn of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Designation>, DbError> {
+    all(Entity::find().filter(Column::Account.eq(account.to_string())), conn).await
+}
+
+/// The designations of a directory: their number is bounded by the services' limits.
+pub async fn of_directory(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<Vec<Designation>, DbError> {
+    all(Entity::find().filter(Column::Directory.eq(directory.to_string())), conn).await
+}
+
+/// Of some accounts, those that are designated for a service in a directory.
+pub async fn among(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    service: TrustedService,
+    accounts: &[AccountId],
+) -> Result<Vec<Designation>, DbError> {
+    let rows = Entity::find()
+        .filter(Column::Directory.eq(directory.to_string()))
+        .filter(Column::Service.eq(service.id()))
+        .filter(Column::Account.is_in(accounts.iter().map(ToString::to_string)));
+    all(rows, conn).await
+}
+
+/// Stores a designation.
+pub async fn insert(conn: &impl ConnectionTrait, designation: &Designation) -> Result<(), DbError> {
+    let row = ActiveModel {
+        directory: Set(designation.directory.to_string()),
+        service: Set(designation.service.id().to_owned()),
+        account: Set(designation.account.to_string()),
+        incarnation: Set(designation.incarnation.clone()),
+        follows: Set(designation.follows.map_or("", TrustedService::id).to_owned()),
+        created_us: Set(designation.created.as_micros()),
+        etag: Set(designation.etag.clone()),
+    };
+    Entity::insert(row).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Deletes a designation.
+pub async fn delete(conn: &impl ConnectionTrait, designation: &Designation) -> Result<(), DbError> {
+    let Designation { directory, service, account, .. } = designation;
+    let id = (directory.to_string(), service.id().to_owned(), account.to_string());
+    Entity::delete_by_id(id).exec(conn).await?;
+    Ok(())
+}
+
+async fn all(rows: Select<Entity>, conn: &impl ConnectionTrait) -> Result<Vec<Designation>, DbError> {
+    rows.all(conn).await?.iter().map(domain).collect()
+}
+
+fn domain(row: &Model) -> Result<Designation, DbError> {
+    Ok(Designation {
+        directory: read(&row.directory)?,
+        service: read(&row.service)?,
+        account: read(&row.account)?,
+        incarnation: row.incarnation.clone(),
+        follows: if row.follows.is_empty() { None } else { Some(read(&row.follows)?) },
+        created: Timestamp::from_micros(row.created_us),
+        etag: row.etag.clone(),
+    })
+}

@@ -1,0 +1,56 @@
+//! Directories that exist.
+
+use std::collections::BTreeSet;
+
+use bailiwick_core::{AccountId, DirectoryId};
+use bailiwick_db::DbError;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, sea_query::OnConflict,
+};
+
+use super::{
+    entity::directory::{ActiveModel, Column, Entity},
+    read,
+};
+
+/// The management account of a directory; none if there is no such directory.
+pub async fn management_account(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+) -> Result<Option<AccountId>, DbError> {
+    let row = Entity::find_by_id(directory.to_string()).one(conn).await?;
+    row.map(|row| read(&row.management_account)).transpose()
+}
+
+/// The same, and locks the directory's row until the transaction ends.
+pub async fn lock(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<Option<AccountId>, DbError> {
+    let row = Entity::find_by_id(directory.to_string()).lock_exclusive().one(conn).await?;
+    row.map(|row| read(&row.management_account)).transpose()
+}
+
+/// Locks the rows of directories, always in the same order, until the transaction ends.
+pub async fn lock_all(conn: &impl ConnectionTrait, directories: &BTreeSet<DirectoryId>) -> Result<(), DbError> {
+    let ids = directories.iter().map(ToString::to_string);
+    let rows = Entity::find().filter(Column::Directory.is_in(ids)).order_by_asc(Column::Directory);
+    rows.lock_exclusive().all(conn).await?;
+    Ok(())
+}
+
+/// Notes a directory and its management account.
+pub async fn put(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    management_account: AccountId,
+) -> Result<(), DbError> {
+    let row =
+        ActiveModel { directory: Set(directory.to_string()), management_account: Set(management_account.to_string()) };
+    let replace = OnConflict::column(Column::Directory).update_column(Column::ManagementAccount).to_owned();
+    Entity::insert(row).on_conflict(replace).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Forgets a directory.
+pub async fn delete(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<(), DbError> {
+    Entity::delete_by_id(directory.to_string()).exec(conn).await?;
+    Ok(())
+}

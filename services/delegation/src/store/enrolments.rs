@@ -1,0 +1,98 @@
+//! Enrolments.
+
+use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
+use bailiwick_db::DbError;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
+
+use super::{
+    CHUNK,
+    entity::enrolment::{ActiveModel, Column, Entity, Model},
+    read,
+};
+use crate::domain::Enrolment;
+
+/// Of some accounts, those that are enrolled in a service of a directory.
+pub async fn among(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    service: TrustedService,
+    accounts: &[AccountId],
+) -> Result<Vec<Enrolment>, DbError> {
+    let mut enrolments = Vec::new();
+    for chunk in accounts.chunks(CHUNK) {
+        let rows = Entity::find()
+            .filter(Column::Directory.eq(directory.to_string()))
+            .filter(Column::Service.eq(service.id()))
+            .filter(Column::Account.is_in(chunk.iter().map(ToString::to_string)));
+        for row in rows.all(conn).await? {
+            enrolments.push(domain(&row)?);
+        }
+    }
+    Ok(enrolments)
+}
+
+/// The enrolments of an account, in whatever directory: one for each service at most.
+pub async fn of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Enrolment>, DbError> {
+    let rows = Entity::find().filter(Column::Account.eq(account.to_string())).all(conn).await?;
+    rows.iter().map(domain).collect()
+}
+
+/// At most `limit` enrolments of a directory.
+pub async fn of_directory(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    limit: u64,
+) -> Result<Vec<Enrolment>, DbError> {
+    let rows = Entity::find().filter(Column::Directory.eq(directory.to_string())).limit(limit).all(conn).await?;
+    rows.iter().map(domain).collect()
+}
+
+/// How many accounts are enrolled in any of some services of a directory.
+pub async fn count_accounts(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    services: &[TrustedService],
+) -> Result<u64, DbError> {
+    let accounts = Entity::find()
+        .select_only()
+        .column(Column::Account)
+        .distinct()
+        .filter(Column::Directory.eq(directory.to_string()))
+        .filter(Column::Service.is_in(services.iter().map(|service| service.id())));
+    Ok(accounts.count(conn).await?)
+}
+
+/// Stores enrolments.
+pub async fn insert(conn: &impl ConnectionTrait, enrolments: &[Enrolment]) -> Result<(), DbError> {
+    for chunk in enrolments.chunks(CHUNK) {
+        let rows = chunk.iter().map(|enrolment| ActiveModel {
+            directory: Set(enrolment.directory.to_string()),
+            service: Set(enrolment.service.id().to_owned()),
+            account: Set(enrolment.account.to_string()),
+            incarnation: Set(enrolment.incarnation.clone()),
+            uid: Set(enrolment.uid.clone()),
+            created_us: Set(enrolment.created.as_micros()),
+        });
+        Entity::insert_many(rows).exec_without_returning(conn).await?;
+    }
+    Ok(())
+}
+
+/// Deletes an enrolment.
+pub async fn delete(conn: &impl ConnectionTrait, enrolment: &Enrolment) -> Result<(), DbError> {
+    let Enrolment { directory, service, account, .. } = enrolment;
+    let id = (directory.to_string(), service.id().to_owned(), account.to_string());
+    Entity::delete_by_id(id).exec(conn).await?;
+    Ok(())
+}
+
+fn domain(row: &Model) -> Result<Enrolment, DbError> {
+    Ok(Enrolment {
+        directory: read(&row.directory)?,
+        service: read(&row.service)?,
+        account: read(&row.account)?,
+        incarnation: row.incarnation.clone(),
+        uid: row.uid.clone(),
+        created: Timestamp::from_micros(row.created_us),
+    })
+}

@@ -1,0 +1,87 @@
+//! Members, mirrored.
+
+use bailiwick_core::{AccountId, DirectoryId, TrustedService};
+use bailiwick_db::DbError;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    sea_query::{OnConflict, Query},
+};
+
+use super::{
+    CHUNK,
+    entity::{
+        delegated_administrator as administrator,
+        member::{ActiveModel, Column, Entity, Model},
+    },
+    read,
+};
+use crate::domain::Membership;
+
+/// The memberships of accounts, of those that have one.
+pub async fn find(conn: &impl ConnectionTrait, accounts: &[AccountId]) -> Result<Vec<Membership>, DbError> {
+    let mut members = Vec::new();
+    for chunk in accounts.chunks(CHUNK) {
+        let ids = chunk.iter().map(ToString::to_string);
+        for row in Entity::find().filter(Column::Account.is_in(ids)).all(conn).await? {
+            members.push(domain(&row)?);
+        }
+    }
+    Ok(members)
+}
+
+/// Notes what an account belongs to; none for nothing.
+pub async fn put(
+    conn: &impl ConnectionTrait,
+    account: AccountId,
+    membership: Option<&Membership>,
+) -> Result<(), DbError> {
+    let Some(membership) = membership else {
+        Entity::delete_by_id(account.to_string()).exec(conn).await?;
+        return Ok(());
+    };
+    let row = ActiveModel {
+        account: Set(account.to_string()),
+        directory: Set(membership.directory.to_string()),
+        incarnation: Set(membership.incarnation.clone()),
+        display_name: Set(membership.display_name.clone()),
+    };
+    let columns = [Column::Directory, Column::Incarnation, Column::DisplayName];
+    let replace = OnConflict::column(Column::Account).update_columns(columns).to_owned();
+    Entity::insert(row).on_conflict(replace).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// At most `limit` members after `after` that are not the management account nor delegated administrators of the
+/// service, by account (R-DEL-13).
+pub async fn eligible(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    service: TrustedService,
+    management_account: AccountId,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<Membership>, DbError> {
+    let designated = Query::select()
+        .column(administrator::Column::Account)
+        .from(administrator::Entity)
+        .and_where(administrator::Column::Directory.eq(directory.to_string()))
+        .and_where(administrator::Column::Service.eq(service.id()))
+        .to_owned();
+    let rows = Entity::find()
+        .filter(Column::Directory.eq(directory.to_string()))
+        .filter(Column::Account.gt(after))
+        .filter(Column::Account.ne(management_account.to_string()))
+        .filter(Column::Account.not_in_subquery(designated))
+        .order_by_asc(Column::Account)
+        .limit(u64::from(limit));
+    rows.all(conn).await?.iter().map(domain).collect()
+}
+
+fn domain(row: &Model) -> Result<Membership, DbError> {
+    Ok(Membership {
+        account: read(&row.account)?,
+        directory: read(&row.directory)?,
+        incarnation: row.incarnation.clone(),
+        display_name: row.display_name.clone(),
+    })
+}

@@ -1,0 +1,24 @@
+//! Rows to domain and back. No rules here, and nothing of the contract.
+
+pub mod delegated_administrators;
+pub mod directories;
+pub mod enrolments;
+mod entity;
+pub mod facts;
+pub mod members;
+mod migration;
+pub mod trusted_access;
+
+pub use migration::migrations;
+
+use std::{fmt::Display, str::FromStr};
+
+use bailiwick_db::DbError;
+
+/// Most rows of one statement with parameters for each.
+const CHUNK: usize = 1_000;
+
+/// A text of the database in its type: what is stored was canonical when it was written.
+fn read<T: FromStr<Err: Display>>(text: &str) -> Result<T, DbError> {
+    text.parse().map_err(|error: T::Err| DbError::Other(format!("`{text}` is stored: {error}").into()))
+}

@@ -1,0 +1,245 @@
+//! Directory, as far as delegation sees it: claims on members, and a change log whose facts the test writes.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use bailiwick_api::{
+    audit::v1::change_log_service_server::ChangeLogServiceServer,
+    directory::v1::{
+        Claim, ClaimedMembership, ListClaimsRequest, ListClaimsResponse, PlaceClaimsRequest, PlaceClaimsResponse,
+        ReleaseClaimsRequest, ReleaseClaimsResponse,
+        claim_service_server::{ClaimService, ClaimServiceServer},
+    },
+    r#type::v1::{
+        AccessFactChange, AccountFact, DirectoryFact, IdentityFact, LogPosition, PrincipalKind, access_fact::Kind,
+    },
+};
+use bailiwick_changelog::{ChangeLogServer, Recorded, log_position};
+use bailiwick_core::{AccountId, Clock, DirectoryId, IdentityName, Role, SystemEntropy, authz::Tenant};
+use bailiwick_db::{Db, DbDeps, DbError, DbOptions, Sealer, Tx};
+use bailiwick_rpc::{Network, respond};
+use bailiwick_testkit::{ManualClock, TestDatabase, sqlite};
+use futures::StreamExt;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, transport::Server};
+
+/// `kind`, `directories/{directory}`, service, `accounts/{account}`.
+pub type ClaimKey = (String, String, String, String);
+
+type Step = Box<dyn FnOnce() -> futures::future::BoxFuture<'static, ()> + Send>;
+
+#[derive(Clone)]
+pub struct FakeDirectory(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Arc<ManualClock>,
+    /// The incarnation of each member.
+    members: Mutex<BTreeMap<String, (String, String)>>,
+    claims: Mutex<BTreeMap<ClaimKey, (String, i64)>>,
+    roles: Mutex<BTreeMap<(String, String), ()>>,
+    after_next_place: Mutex<Option<Step>>,
+    token_of: Mutex<Option<LogPosition>>,
+    _database: TestDatabase,
+}
+
+impl FakeDirectory {
+    pub async fn new(clock: Arc<ManualClock>) -> Self {
+        let database = sqlite();
+        let deps = DbDeps {
+            role: "directory",
+            migrations: Vec::new,
+            clock: clock.clone(),
+            entropy: Arc::new(SystemEntropy),
+            sealer: Sealer::new([3; 32], Arc::new(SystemEntropy)),
+        };
+        let db = Db::open(&database.url.parse().unwrap(), &DbOptions::default(), deps).await.unwrap();
+        db.migrate().await.unwrap();
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            members: Mutex::default(),
+            claims: Mutex::default(),
+            roles: Mutex::default(),
+            after_next_place: Mutex::default(),
+            token_of: Mutex::default(),
+            _database: database,
+        }))
+    }
+
+    pub async fn serve(&self, network: &Network, shutdown: &CancellationToken) {
+        let listener = network.listener(Role::Directory).await.unwrap();
+        let log = ChangeLogServer::new(Role::Directory, self.0.db.clone(), None, shutdown.clone());
+        let server = Server::builder()
+            .add_service(ChangeLogServiceServer::new(log))
+            .add_service(ClaimServiceServer::new(self.clone()));
+        tokio::spawn(server.serve_with_incoming(listener.map(Ok::<_, std::io::Error>)));
+    }
+
+    /// Commits one change with facts.
+    pub async fn commit(&self, facts: Vec<AccessFactChange>) -> LogPosition {
+        let facts = &facts;
+        let work = |tx: Tx| async move {
+            let recorded = Recorded {
+                resource: "test".to_owned(),
+                tenant: Tenant::Platform,
+                accounts: Vec::new(),
+                request_id: String::new(),
+                facts: facts.clone(),
+            };
+            tx.record(recorded.by_service(Role::Directory, "test.v1.Test/Change", self.0.clock.now()));
+            Ok::<_, DbError>(())
+        };
+        log_position(Role::Directory, &self.0.db.write("commit", work).await.unwrap().position)
+    }
+
+    pub async fn directory(&self, directory: DirectoryId, management_account: AccountId) {
+        let fact = DirectoryFact { directory: directory.name(), management_account: management_account.name() };
+        self.commit(vec![AccessFactChange::holds(Kind::Directory(fact))]).await;
+        self.join(directory, management_account, "i-management").await;
+    }
+
+    pub async fn join(&self, directory: DirectoryId, account: AccountId, incarnation: &str) -> LogPosition {
+        let member = (directory.name(), incarnation.to_owned());
+        self.0.members.lock().unwrap().insert(account.name(), member);
+        self.commit(vec![account_fact(account, Some((directory, incarnation)))]).await
+    }
+
+    /// The member goes, as after its claims were released: informative ones go with it.
+    pub async fn leave(&self, account: AccountId) -> LogPosition {
+        self.0.members.lock().unwrap().remove(&account.name());
+        self.0.claims.lock().unwrap().retain(|key, _| key.3 != account.name());
+        self.commit(vec![account_fact(account, None)]).await
+    }
+
+    pub async fn identity(&self, identity: &IdentityName) {
+        let fact = IdentityFact {
+            identity: identity.to_string(),
+            kind: PrincipalKind::Root.into(),
+            enabled: true,
+            ..IdentityFact::default()
+        };
+        self.commit(vec![AccessFactChange::holds(Kind::Identity(fact))]).await;
+    }
+
+    pub fn claims(&self) -> Vec<ClaimKey> {
+        self.0.claims.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// The service-linked roles, by account and name.
+    pub fn roles(&self) -> Vec<(String, String)> {
+        self.0.roles.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// A claim that nobody will use.
+    pub fn forget_a_claim(&self, kind: &str, directory: DirectoryId, service: &str, account: AccountId) {
+        let key = (kind.to_owned(), directory.name(), service.to_owned(), account.name());
+        let now = self.0.clock.now().as_micros();
+        self.0.claims.lock().unwrap().insert(key, (String::new(), now));
+    }
+
+    /// What happens right after the next claim has been proved, before the answer.
+    pub fn after_next_place<F: Future<Output = ()> + Send + 'static>(&self, step: impl FnOnce() -> F + Send + 'static) {
+        *self.0.after_next_place.lock().unwrap() = Some(Box::new(move || Box::pin(step())));
+    }
+
+    /// The position that the answers to claims name from now on.
+    pub fn answer_with(&self, position: LogPosition) {
+        *self.0.token_of.lock().unwrap() = Some(position);
+    }
+
+    pub async fn head(&self) -> LogPosition {
+        log_position(Role::Directory, &self.0.db.head().await.unwrap())
+    }
+}
+
+pub fn account_fact(account: AccountId, membership: Option<(DirectoryId, &str)>) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Account(AccountFact {
+        account: account.name(),
+        directory: membership.map(|(directory, _)| directory.name()).unwrap_or_default(),
+        incarnation: membership.map(|(_, incarnation)| incarnation.to_owned()).unwrap_or_default(),
+        display_name: format!("account {account}"),
+        ..AccountFact::default()
+    }))
+}
+
+#[tonic::async_trait]
+impl ClaimService for FakeDirectory {
+    async fn place_claims(
+        &self,
+        request: Request<PlaceClaimsRequest>,
+    ) -> Result<Response<PlaceClaimsResponse>, Status> {
+        assert!(request.metadata().get_bin(bailiwick_rpc::OPERATOR).is_some(), "on behalf of somebody");
+        let request = request.into_inner();
+        let mut memberships = Vec::new();
+        for account in &request.accounts {
+            let member = self.0.members.lock().unwrap().get(account).cloned();
+            match member.filter(|(directory, _)| *directory == request.directory) {
+                Some((_, incarnation)) => {
+                    memberships.push(ClaimedMembership { account: account.clone(), incarnation });
+                }
+                None => return Err(Status::permission_denied("no member")),
+            }
+        }
+        for membership in &memberships {
+            let (kind, service) = (request.kind.clone(), request.trusted_service.clone());
+            let key = (kind, request.directory.clone(), service, membership.account.clone());
+            let value = (membership.incarnation.clone(), self.0.clock.now().as_micros());
+            self.0.claims.lock().unwrap().entry(key).or_insert(value);
+            for role in &request.service_linked_roles {
+                self.0.roles.lock().unwrap().insert((membership.account.clone(), role.clone()), ());
+            }
+        }
+        let step = self.0.after_next_place.lock().unwrap().take();
+        if let Some(step) = step {
+            step().await;
+        }
+        let named = self.0.token_of.lock().unwrap().clone();
+        let position = match named {
+            Some(position) => position,
+            None => self.head().await,
+        };
+        Ok(respond(PlaceClaimsResponse { memberships }, Some(position)))
+    }
+
+    async fn release_claims(
+        &self,
+        request: Request<ReleaseClaimsRequest>,
+    ) -> Result<Response<ReleaseClaimsResponse>, Status> {
+        let request = request.into_inner();
+        for account in request.accounts {
+            let (kind, service) = (request.kind.clone(), request.trusted_service.clone());
+            let key = (kind, request.directory.clone(), service, account.clone());
+            self.0.claims.lock().unwrap().remove(&key);
+            for role in &request.service_linked_roles {
+                self.0.roles.lock().unwrap().remove(&(account.clone(), role.clone()));
+            }
+        }
+        Ok(respond(ReleaseClaimsResponse {}, Some(self.head().await)))
+    }
+
+    async fn list_claims(&self, request: Request<ListClaimsRequest>) -> Result<Response<ListClaimsResponse>, Status> {
+        let ListClaimsRequest { kind, page_token, .. } = request.into_inner();
+        let claims = self.0.claims.lock().unwrap();
+        let of_kind = claims.iter().filter(|((of, ..), _)| *of == kind);
+        // Pages of two, so that more than one is needed.
+        let skip = page_token.parse::<usize>().unwrap_or_default();
+        let page: Vec<_> = of_kind.clone().skip(skip).take(2).collect();
+        let more = of_kind.count() > skip + page.len();
+        let next_page_token = if more { (skip + page.len()).to_string() } else { String::new() };
+        let claims = page.into_iter().map(|((kind, directory, service, account), (incarnation, created))| Claim {
+            directory: directory.clone(),
+            account: account.clone(),
+            incarnation: incarnation.clone(),
+            trusted_service: service.clone(),
+            kind: kind.clone(),
+            create_time: Some(prost_types::Timestamp {
+                seconds: created.div_euclid(1_000_000),
+                nanos: i32::try_from(created.rem_euclid(1_000_000) * 1_000).unwrap(),
+            }),
+        });
+        Ok(Response::new(ListClaimsResponse { claims: claims.collect(), next_page_token }))
+    }
+}

@@ -1,0 +1,9 @@
+//! The role, served as it is in production, between a small fake directory and callers with permits.
+
+mod designations;
+mod enrolments;
+mod facts;
+mod fake_directory;
+mod reconciling;
+mod trusted_services;
+mod world;

@@ -1,0 +1,155 @@
+//! One function for each RPC: the transaction in which state is locked, loaded, decided over and saved, and its change
+//! recorded. Whose data it is comes from the permit.
+//!
+//! Locks are taken in one order, so that nothing waits in a circle: first the directory, then one account. Whatever
+//! changes who belongs to a directory locks both; what changes only an account's own identities locks that account.
+
+mod access_key;
+mod account;
+mod claim;
+mod directory;
+mod error;
+mod invitation;
+mod list;
+mod member;
+mod mutation;
+mod operator;
+mod policy;
+mod role;
+mod signing;
+mod sweep;
+mod token;
+mod user;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use access_key::{KeyName, NewAccessKey};
+pub use claim::{PlaceClaims, ReleaseClaims};
+pub use error::Error;
+pub use list::{Page, PageRequest};
+pub use mutation::{Done, Mutation};
+pub use signing::{PublicKey, SigningKeyError, SigningKeys};
+
+use std::sync::Arc;
+
+use bailiwick_changelog::Recorded;
+use bailiwick_core::{
+    AccountId, Clock, DirectoryId, Entropy, Timestamp,
+    authz::{Permit, Refusal, Tenant},
+    random_token,
+};
+use bailiwick_db::{Db, PageTokens, Tx};
+use bailiwick_rpc::Call;
+use sea_orm::ConnectionTrait;
+
+use crate::{
+    config::Limits,
+    domain::{self, account::Account, directory::Directory, member::Membership},
+    events, store,
+};
+
+/// Characters of ids without other meaning: 100 bits.
+const ID_DIGITS: usize = 20;
+
+/// What all RPCs need.
+pub struct App {
+    /// The database.
+    pub db: Db,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and secrets.
+    pub entropy: Arc<dyn Entropy>,
+    /// Page tokens.
+    pub pages: PageTokens,
+    /// Bounds of what tenants may have.
+    pub limits: Limits,
+    /// What tokens are signed with.
+    pub signing: SigningKeys,
+}
+
+/// An account that is locked, and where it belongs.
+struct Locked {
+    account: Account,
+    membership: Option<Membership>,
+}
+
+/// What changed, for the log.
+struct Made {
+    resource: String,
+    tenant: Tenant,
+    accounts: Vec<AccountId>,
+    facts: Vec<events::Fact>,
+}
+
+impl App {
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn random_id(&self) -> String {
+        random_token(self.entropy.as_ref(), ID_DIGITS)
+    }
+
+    /// Records a change that a call made.
+    fn record(&self, tx: &Tx, call: &Call, change: &Mutation, now: Timestamp, made: Made) {
+        let recorded = Recorded {
+            resource: made.resource,
+            tenant: made.tenant,
+            accounts: made.accounts.into_iter().map(AccountId::name).collect(),
+            request_id: change.request_id().to_owned(),
+            facts: made.facts,
+        };
+        tx.record(recorded.by_call(call, now));
+    }
+}
+
+impl Locked {
+    /// Whose trail changes of the account belong to.
+    fn tenant(&self) -> Tenant {
+        tenant_of(self.account.id, self.membership.as_ref())
+    }
+}
+
+fn tenant_of(account: AccountId, membership: Option<&Membership>) -> Tenant {
+    membership.map_or(Tenant::Account(account), |m| Tenant::Directory(m.directory))
+}
+
+/// The account that a call is about: the one that it was permitted for, which is the one that it names.
+fn own_account(permit: &Permit, named: AccountId) -> Result<AccountId, Error> {
+    let permitted = permit.tenant_account()?;
+    if permitted == named { Ok(permitted) } else { Err(Refusal::not_found(&named.name()).into()) }
+}
+
+/// The directory that a call is about: the one that it was permitted for, which is the one that it names.
+fn own_directory(permit: &Permit, named: DirectoryId) -> Result<DirectoryId, Error> {
+    let permitted = permit.tenant_directory()?;
+    if permitted == named { Ok(permitted) } else { Err(Refusal::not_found(&named.name()).into()) }
+}
+
+/// Refuses a call about all tenants that was not permitted for them.
+fn platform(permit: &Permit) -> Result<(), Error> {
+    match permit.tenant() {
+        Tenant::Platform => Ok(()),
+        Tenant::Account(_) | Tenant::Directory(_) => Err(Refusal::not_found(permit.resource()).into()),
+    }
+}
+
+async fn lock_directory(conn: &impl ConnectionTrait, id: DirectoryId) -> Result<Directory, Error> {
+    store::directory::lock(conn, id).await?.ok_or_else(|| domain::Error::NotFound(id.name()).into())
+}
+
+async fn lock_account(conn: &impl ConnectionTrait, id: AccountId) -> Result<Locked, Error> {
+    let account = store::account::lock(conn, id).await?;
+    let account = account.ok_or_else(|| domain::Error::NotFound(id.name()))?;
+    let membership = store::member::of_account(conn, id).await?;
+    Ok(Locked { account, membership })
+}
+
+/// The management account of a directory. Its enterprise does not change while it has the directory, so that it need
+/// not be locked.
+async fn management_account(conn: &impl ConnectionTrait, directory: &Directory) -> Result<Account, Error> {
+    let id = directory.management_account;
+    store::account::get(conn, id).await?.ok_or_else(|| domain::Error::NotFound(id.name()).into())
+}

@@ -1,0 +1,89 @@
+//! Forgetting what is kept for a time only: finished invitations and expired request ids.
+
+use std::time::Duration;
+
+use bailiwick_changelog::Recorded;
+use bailiwick_core::{AccountId, DirectoryId, Role, Timestamp, authz::Tenant};
+use bailiwick_db::{DbError, Tx};
+use tokio_util::sync::CancellationToken;
+
+use super::{App, Error, lock_directory};
+use crate::{domain::invitation::RETENTION, events, store};
+
+/// The method of changes that a sweep makes.
+const METHOD: &str = "sweep";
+const LEASE: &str = "directory-sweep";
+const PERIOD: Duration = Duration::from_mins(5);
+/// Longer than a sweep takes, shorter than a pause that anyone would notice.
+const LEASE_TTL: Duration = Duration::from_mins(4);
+/// Most directories that one sweep looks at, and most rows of each; the rest waits for the next.
+const DIRECTORIES_MAX: u64 = 100;
+const INVITATIONS_MAX: u64 = 500;
+const REQUEST_IDS_MAX: u32 = 10_000;
+
+impl App {
+    /// Sweeps now and then until the shutdown. Of several replicas one does.
+    pub async fn sweep_until(&self, shutdown: CancellationToken) {
+        let holder = self.random_id();
+        while shutdown.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
+            match self.db.try_lease(LEASE, &holder, LEASE_TTL).await {
+                Ok(Some(lease)) => {
+                    if let Err(error) = self.sweep().await {
+                        tracing::warn!(%error, "a sweep failed; the next one goes on");
+                    }
+                    if let Err(error) = self.db.release_lease(&lease).await {
+                        tracing::debug!(%error, "a lease was not given back; it expires");
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "no sweep, for its lease cannot be had"),
+            }
+        }
+    }
+
+    /// Forgets what is due: invitations that were finished 30 days ago (E-DIR-35), request ids of 24 hours ago.
+    pub async fn sweep(&self) -> Result<(), Error> {
+        self.db.purge_expired(REQUEST_IDS_MAX).await?;
+        let retained_us = i64::try_from(RETENTION.as_micros()).unwrap_or(i64::MAX);
+        let before = Timestamp::from_micros(self.now().as_micros().saturating_sub(retained_us));
+        for id in store::invitation::directories_to_purge(self.db.reader(), before, DIRECTORIES_MAX).await? {
+            self.db.write("sweep", move |tx: Tx| self.purge(tx, id, before)).await?;
+        }
+        Ok(())
+    }
+
+    async fn purge(&self, tx: Tx, id: DirectoryId, before: Timestamp) -> Result<(), Error> {
+        lock_directory(tx.conn(), id).await?;
+        let due = store::invitation::finished_before(tx.conn(), id, before, INVITATIONS_MAX).await?;
+        if due.is_empty() {
+            return Ok(());
+        }
+        let ids = due.iter().map(|invitation| invitation.id.clone()).collect();
+        store::invitation::delete(tx.conn(), id, ids).await?;
+        let mut accounts: Vec<AccountId> = due.iter().map(|invitation| invitation.account).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        let recorded = Recorded {
+            resource: id.name(),
+            tenant: Tenant::Directory(id),
+            accounts: accounts.into_iter().map(AccountId::name).collect(),
+            request_id: String::new(),
+            facts: due.iter().map(events::invitation_gone).collect(),
+        };
+        tx.record(recorded.by_service(Role::Directory, METHOD, self.now()));
+        Ok(())
+    }
+
+    /// Tells whether the database answers, until the shutdown.
+    pub async fn watch_database(&self, ready: tokio::sync::watch::Sender<bool>, shutdown: CancellationToken) {
+        const PERIOD: Duration = Duration::from_secs(1);
+        while shutdown.run_until_cancelled(tokio::time::sleep(PERIOD)).await.is_some() {
+            let alive: Result<_, DbError> = self.db.head().await;
+            let changed = ready.send_if_modified(|ready| std::mem::replace(ready, alive.is_ok()) != alive.is_ok());
+            if changed && let Err(error) = alive {
+                tracing::error!(%error, "the database does not answer");
+            }
+        }
+        ready.send_replace(false);
+    }
+}

@@ -1,0 +1,162 @@
+use bailiwick_core::authz::{Facts, SystemPolicy};
+
+use super::{super::KeyName, *};
+use crate::domain::{
+    Error as Refusal,
+    access_key::Use,
+    user::{NewUser, User},
+};
+
+async fn user(world: &World, of: AccountId, id: &str) -> Result<User, Error> {
+    let call = world.root(of, "UserService/CreateUser", &of.name()).await;
+    let new = NewUser { id: id.to_owned(), display_name: String::new() };
+    Ok(world.app.user_create(&call, &change(), of, new).await?.value)
+}
+
+async fn delete(world: &World, of: AccountId, id: &str) -> Result<(), Error> {
+    let call = world.root(of, "UserService/DeleteUser", &format!("{}/users/{id}", of.name())).await;
+    world.app.user_delete(&call, &change(), of, id, "").await.map(drop)
+}
+
+async fn key(world: &World, of: AccountId, user: &str) -> Result<String, Error> {
+    let call = world.root(of, "AccessKeyService/CreateAccessKey", &format!("{}/users/{user}", of.name())).await;
+    Ok(world.app.access_key_create(&call, &change(), of, user).await?.value.key.id)
+}
+
+async fn put(world: &World, of: AccountId, user: &str, key: &str, to: Use) -> Result<(), Error> {
+    let named = KeyName { account: of, user, key };
+    let name = format!("{}/users/{user}/accessKeys/{key}", of.name());
+    let call = world.root(of, "AccessKeyService/DisableAccessKey", &name).await;
+    world.app.access_key_put(&call, &change(), named, to, "").await.map(drop)
+}
+
+// covers: R-DIR-31, R-GW-13
+#[tokio::test]
+async fn a_user_may_do_what_its_policies_say() {
+    for world in worlds().await {
+        let id = world.account("main", None).await;
+        let alice = user(&world, id, "alice").await.unwrap();
+        assert_eq!(refused(user(&world, id, "alice").await), Refusal::UserExists("alice".to_owned()));
+        let call = world.root(id, "PolicyService/AttachPolicy", &alice.name()).await;
+        let attach = |policy: &'static str, attach| {
+            let (app, call) = (world.app.clone(), call.clone());
+            async move { app.policy_put(&call, &change(), (id, "alice"), policy, attach).await }
+        };
+        attach("AliyunRAMFullAccess", true).await.unwrap();
+        let made = world.last_change().await;
+        assert_eq!((made.tenant, made.resource), (id.name(), alice.name()));
+        let again = attach("AliyunRAMFullAccess", true).await.unwrap();
+        assert_eq!(world.changes().await.len(), 4, "attaching again is no change: {}", world.engine);
+        assert_eq!(again.value.policies, [SystemPolicy::RamFullAccess]);
+        let facts = world.facts().await;
+        assert_eq!(*facts.identity(&alice.identity()).unwrap().policies, [SystemPolicy::RamFullAccess]);
+        attach("AdministratorAccess", true).await.unwrap();
+        let left = attach("AliyunRAMFullAccess", false).await.unwrap().value;
+        assert_eq!(left.policies, [SystemPolicy::AdministratorAccess]);
+        let read = world.call(&alice.identity(), "UserService/GetUser", &alice.name()).await;
+        assert_eq!(world.app.user_get(&read, id, "alice").await.unwrap(), left);
+        let unknown = refused(attach("AliyunNoSuchAccess", true).await);
+        assert_eq!(unknown, Refusal::UnknownPolicy("AliyunNoSuchAccess".to_owned()));
+        let list = world.root(id, "UserService/ListUsers", &id.name()).await;
+        let users = world.app.user_list(&list, id, &first(10)).await.unwrap().items;
+        assert_eq!(users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), ["alice", "root"]);
+    }
+}
+
+#[tokio::test]
+async fn a_user_made_again_does_not_revive_its_tokens() {
+    for world in worlds().await {
+        let id = world.account("main", None).await;
+        let alice = user(&world, id, "alice").await.unwrap().identity();
+        let mut last = world.generation(&alice).await.unwrap();
+        for _ in 0..3 {
+            let access_key = key(&world, id, "alice").await.unwrap();
+            put(&world, id, "alice", &access_key, Use::Disabled).await.unwrap();
+            let disabled = world.generation(&alice).await.unwrap();
+            assert!(disabled > last, "{}", world.engine);
+            delete(&world, id, "alice").await.unwrap();
+            assert_eq!(world.generation(&alice).await, None);
+            user(&world, id, "alice").await.unwrap();
+            last = world.generation(&alice).await.unwrap();
+            assert!(last > disabled, "{}", world.engine);
+        }
+    }
+}
+
+// covers: R-DIR-23
+#[tokio::test]
+async fn keys_are_few_and_their_end_revokes() {
+    for world in worlds().await {
+        let id = world.account("main", None).await;
+        let alice = user(&world, id, "alice").await.unwrap().identity();
+        let keys = [key(&world, id, "alice").await.unwrap(), key(&world, id, "alice").await.unwrap()];
+        let third = refused(key(&world, id, "alice").await);
+        assert_eq!(third, Refusal::AccessKeyQuotaExceeded { limit: 2 }, "{}", world.engine);
+        let before = world.generation(&alice).await.unwrap();
+        put(&world, id, "alice", &keys[0], Use::Disabled).await.unwrap();
+        let disabled = world.generation(&alice).await.unwrap();
+        put(&world, id, "alice", &keys[0], Use::Enabled).await.unwrap();
+        assert!(disabled > before && world.generation(&alice).await == Some(disabled));
+        let name = format!("{alice}/accessKeys/{}", keys[1]);
+        let call = world.root(id, "AccessKeyService/DeleteAccessKey", &name).await;
+        let named = KeyName { account: id, user: "alice", key: &keys[1] };
+        world.app.access_key_delete(&call, &change(), named, "").await.unwrap();
+        assert!(world.generation(&alice).await.unwrap() > disabled);
+        let again = refused(world.app.access_key_delete(&call, &change(), named, "").await);
+        assert!(matches!(again, Refusal::NotFound(_)), "{}", world.engine);
+        let list = world.root(id, "AccessKeyService/ListAccessKeys", &alice.to_string()).await;
+        let left = world.app.access_key_list(&list, id, "alice", &first(10)).await.unwrap().items;
+        assert_eq!(left.iter().map(|key| &key.id).collect::<Vec<_>>(), [&keys[0]]);
+    }
+}
+
+// covers: R-DIR-30
+#[tokio::test]
+async fn the_root_user_of_a_resource_account_gets_no_key() {
+    for world in worlds().await {
+        let (by, directory) = world.directory("Acme").await;
+        let member = world.member(by, directory, "payments").await.unwrap().membership.account;
+        let call = world.platform("AccountService/CreateRootAccessKey").await;
+        let refusal = refused(world.app.access_key_create_root(&call, &change(), member).await);
+        assert_eq!(refusal, Refusal::RootUserDisabled(member), "{}", world.engine);
+        let made = world.app.access_key_create_root(&call, &change(), by).await.unwrap();
+        assert_eq!((made.value.key.user.as_str(), made.value.secret.len()), ("root", 43));
+        assert_eq!(refused(delete(&world, by, "root").await), Refusal::RootUserImmutable);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_at_once_never_give_a_generation_twice() {
+    for world in worlds().await {
+        let id = world.account("main", None).await;
+        let call = world.root(id, "UserService/CreateUser", &id.name()).await;
+        let tries: Vec<_> = (0..8)
+            .map(|number| {
+                let (app, call) = (world.app.clone(), call.clone());
+                let new = NewUser { id: format!("user{number}"), display_name: String::new() };
+                tokio::spawn(async move { app.user_create(&call, &change(), id, new).await.unwrap().value.generation })
+            })
+            .collect();
+        let mut generations = std::collections::BTreeSet::new();
+        for one in tries {
+            assert!(generations.insert(one.await.unwrap()), "{}", world.engine);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_operator_is_put_in_place_once_and_a_rotated_key_revokes() {
+    for world in worlds().await {
+        let ops = IdentityName::Operator("ops".to_owned());
+        assert_eq!(world.generation(&ops).await, Some(1));
+        world.app.operators_ensure(&[operator(1)]).await.unwrap();
+        assert_eq!(world.changes().await.len(), 1, "{}", world.engine);
+        world.app.operators_ensure(&[operator(2)]).await.unwrap();
+        assert_eq!(world.generation(&ops).await, Some(2));
+        let other = Configured { id: "other".to_owned(), ..operator(2) };
+        world.app.operators_ensure(std::slice::from_ref(&other)).await.unwrap();
+        let facts = world.facts().await;
+        assert!(!facts.identity(&ops).unwrap().enabled, "{}", world.engine);
+        assert!(facts.identity(&IdentityName::Operator("other".to_owned())).unwrap().enabled);
+    }
+}

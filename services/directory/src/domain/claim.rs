@@ -1,0 +1,142 @@
+//! Usage claims: how a service that uses a member says so (E-DIR-16, E-DIR-17).
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
+use serde::{Deserialize, Serialize};
+
+use super::{Error, member::Membership};
+
+/// Most accounts in one request.
+pub const ACCOUNTS_MAX: usize = 1_000;
+
+/// What a claim stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The member is delegated administrator of the service.
+    Designation,
+    /// The member is in the scope of the service.
+    Enrolment,
+}
+
+/// Whether a claim keeps the member in its directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strength {
+    /// The member can leave; the holder learns of it from the change log.
+    Informative,
+    /// The member cannot be removed.
+    Blocking,
+}
+
+/// A claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Unique id.
+    pub id: String,
+    /// The directory.
+    pub directory: DirectoryId,
+    /// The member.
+    pub account: AccountId,
+    /// The membership that it stands on.
+    pub incarnation: String,
+    /// The service that holds it.
+    pub service: TrustedService,
+    /// What it stands for.
+    pub kind: Kind,
+    /// Whether it blocks.
+    pub strength: Strength,
+    /// When it was placed.
+    pub create_time: Timestamp,
+}
+
+impl Kind {
+    /// The name in the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Designation => "designation",
+            Self::Enrolment => "enrolment",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = [Self::Designation, Self::Enrolment].into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or_else(|| format!("there is no kind of claims `{text}`"))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Claim {
+    /// A claim on a membership.
+    pub fn new(
+        id: String,
+        on: &Membership,
+        service: TrustedService,
+        kind: Kind,
+        strength: Strength,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            directory: on.directory,
+            account: on.account,
+            incarnation: on.incarnation.clone(),
+            service,
+            kind,
+            strength,
+            create_time: now,
+        }
+    }
+}
+
+/// The memberships of the accounts, in their order: proof that all are members. The management account is none.
+pub fn prove_members(accounts: &[AccountId], found: Vec<Membership>) -> Result<Vec<Membership>, Error> {
+    let mut found: BTreeMap<AccountId, Membership> = found.into_iter().map(|m| (m.account, m)).collect();
+    let mut members = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        match found.remove(account) {
+            None => return Err(Error::AccountNotInDirectory(*account)),
+            Some(membership) if !membership.join_method.is_listed() => {
+                return Err(Error::ManagementAccountNotEligible(*account));
+            }
+            Some(membership) => members.push(membership),
+        }
+    }
+    Ok(members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::member::JoinMethod, *};
+
+    fn membership(account: u64, join_method: JoinMethod) -> Membership {
+        let directory = "rd-0000000000001".parse().unwrap();
+        let now = Timestamp::from_micros(1);
+        let account = account.try_into().unwrap();
+        let membership = Membership::invited(directory, account, "some".to_owned(), "one".to_owned(), now);
+        Membership { join_method, ..membership }
+    }
+
+    // covers: E-DEL-01, R-DEL-03
+    #[test]
+    fn all_must_be_members() {
+        let (management, member) = (1_000_000_000_000_001, 1_000_000_000_000_002);
+        let found =
+            || vec![membership(management, JoinMethod::EnabledDirectory), membership(member, JoinMethod::Created)];
+        let id = |account: u64| AccountId::try_from(account).unwrap();
+        assert_eq!(prove_members(&[id(member)], found()).unwrap().len(), 1);
+        let refused = prove_members(&[id(member), id(management)], found());
+        assert_eq!(refused, Err(Error::ManagementAccountNotEligible(id(management))));
+        let stranger = id(1_000_000_000_000_003);
+        assert_eq!(prove_members(&[id(member), stranger], found()), Err(Error::AccountNotInDirectory(stranger)));
+    }
+}

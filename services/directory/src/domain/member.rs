@@ -1,0 +1,268 @@
+//! Members: accounts in a directory.
+
+use bailiwick_core::{AccountId, DirectoryId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Blocker, Error,
+    account::{Account, AccountType, NewAccount},
+    check_etag,
+    claim::{Claim, Strength},
+    directory::{Directory, ROOT_FOLDER},
+    etag,
+    user::User,
+};
+
+/// How an account joined its directory (R-DIR-14).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JoinMethod {
+    /// The management account created it.
+    Created,
+    /// It accepted an invitation.
+    Invited,
+    /// It enabled the directory.
+    EnabledDirectory,
+}
+
+/// That an account belongs to a directory. An account has one membership at most.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The directory.
+    pub directory: DirectoryId,
+    /// The account.
+    pub account: AccountId,
+    /// Unique id of this membership: another one after leaving and joining again.
+    pub incarnation: String,
+    /// How it joined.
+    pub join_method: JoinMethod,
+    /// Display name, unique in the directory (E-DIR-11).
+    pub display_name: String,
+    /// Id of the folder.
+    pub folder: String,
+    /// When it joined.
+    pub join_time: Timestamp,
+    /// Grows with each change.
+    pub version: i64,
+}
+
+/// A member as it is shown: membership and type of the account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The membership.
+    pub membership: Membership,
+    /// Type of the account.
+    pub kind: AccountType,
+}
+
+/// How full a directory is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Members, the management account not counted.
+    pub members: u32,
+    /// Invitations that are pending now.
+    pub pending: u32,
+    /// Most of both together.
+    pub limit: u32,
+}
+
+impl JoinMethod {
+    /// Whether accounts that joined so are listed as members: the management account is not (R-DEL-08).
+    pub const fn is_listed(self) -> bool {
+        !matches!(self, Self::EnabledDirectory)
+    }
+}
+
+impl Occupancy {
+    /// Refuses one more member or pending invitation where there is no room (E-DIR-03).
+    pub fn room(self) -> Result<(), Error> {
+        let taken = self.members.saturating_add(self.pending);
+        if taken < self.limit { Ok(()) } else { Err(Error::MemberQuotaExceeded { limit: self.limit }) }
+    }
+}
+
+impl Membership {
+    /// The membership of an account that the management account created.
+    pub fn created(directory: &Directory, account: &Account, incarnation: String, now: Timestamp) -> Self {
+        Self::new(directory.id, account.id, JoinMethod::Created, account.display_name.clone(), incarnation, now)
+    }
+
+    /// The membership of an account that accepted an invitation.
+    pub fn invited(
+        directory: DirectoryId,
+        account: AccountId,
+        display_name: String,
+        incarnation: String,
+        now: Timestamp,
+    ) -> Self {
+        Self::new(directory, account, JoinMethod::Invited, display_name, incarnation, now)
+    }
+
+    fn new(
+        directory: DirectoryId,
+        account: AccountId,
+        join_method: JoinMethod,
+        display_name: String,
+        incarnation: String,
+        now: Timestamp,
+    ) -> Self {
+        let folder = ROOT_FOLDER.to_owned();
+        Self { directory, account, incarnation, join_method, display_name, folder, join_time: now, version: 1 }
+    }
+
+    /// The resource name.
+    pub fn name(&self) -> String {
+        format!("{}/members/{}", self.directory.name(), self.account)
+    }
+
+    /// The etag.
+    pub fn etag(&self) -> String {
+        etag(self.join_time, self.version)
+    }
+}
+
+impl Member {
+    /// Decides a removal: of cloud accounts only (E-DIR-15), and not while a claim blocks (E-DIR-16, E-DIR-17).
+    pub fn remove(&self, claims: &[Claim], asked_etag: &str) -> Result<(), Error> {
+        check_etag(asked_etag, &self.membership.etag(), || self.membership.name())?;
+        if self.kind != AccountType::Cloud {
+            return Err(Error::MemberTypeMismatch(self.kind));
+        }
+        let blockers: Vec<Blocker> = claims
+            .iter()
+            .filter(|claim| claim.strength == Strength::Blocking)
+            .map(|claim| Blocker { service: claim.service, kind: claim.kind })
+            .collect();
+        if blockers.is_empty() { Ok(()) } else { Err(Error::MemberInUse(blockers)) }
+    }
+}
+
+/// What the directory says about a new member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whether an account of the directory has the display name.
+    pub name_used: bool,
+    /// How full the directory is.
+    pub occupancy: Occupancy,
+}
+
+/// Ids of a new member, chosen at random.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewIds {
+    /// Of the account.
+    pub account: AccountId,
+    /// Of the membership.
+    pub incarnation: String,
+}
+
+/// A member that was created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The account: a resource account.
+    pub account: Account,
+    /// Its root user: disabled.
+    pub root: User,
+    /// The membership.
+    pub membership: Membership,
+}
+
+/// Creates an account as a member (R-DIR-08).
+pub fn create(
+    directory: &Directory,
+    management: &Account,
+    place: Place,
+    new: NewAccount,
+    ids: NewIds,
+    now: Timestamp,
+) -> Result<Created, Error> {
+    if place.name_used {
+        return Err(Error::DisplayNameUsed(new.display_name));
+    }
+    place.occupancy.room()?;
+    let account = Account::create_resource(ids.account, new, management, now)?;
+    let root = User::root(&account, false);
+    let membership = Membership::created(directory, &account, ids.incarnation, now);
+    Ok(Created { account, root, membership })
+}
+
+/// The names under which an account may join a directory, the first that is free to be taken: its own, or one that its
+/// id makes distinct. The account cannot choose another while it joins, and must not be kept out by who took its name.
+pub fn joining_names(account: &Account) -> [String; 2] {
+    let short: String = account.display_name.chars().take(33).collect();
+    [account.display_name.clone(), format!("{} {}", short.trim_end(), account.id)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bailiwick_core::TrustedService;
+    use proptest::prelude::*;
+
+    use super::{
+        super::{
+            Text,
+            claim::{Claim, Kind},
+        },
+        *,
+    };
+
+    const NOW: Timestamp = Timestamp::from_micros(5);
+
+    fn member(kind: AccountType) -> Member {
+        let membership = Membership::invited(
+            "rd-0000000000001".parse().unwrap(),
+            1_000_000_000_000_002.try_into().unwrap(),
+            "payments".to_owned(),
+            "one".to_owned(),
+            NOW,
+        );
+        Member { membership, kind }
+    }
+
+    fn claim(member: &Member, kind: Kind, strength: Strength) -> Claim {
+        Claim::new("c".to_owned(), &member.membership, TrustedService::Sase, kind, strength, NOW)
+    }
+
+    // covers: E-DIR-15, E-DIR-16, E-DIR-17
+    #[test]
+    fn only_unused_cloud_accounts_are_removed() {
+        let resource = member(AccountType::Resource);
+        assert_eq!(resource.remove(&[], ""), Err(Error::MemberTypeMismatch(AccountType::Resource)));
+        let cloud = member(AccountType::Cloud);
+        assert_eq!(cloud.remove(&[], ""), Ok(()));
+        let informative = claim(&cloud, Kind::Enrolment, Strength::Informative);
+        assert_eq!(cloud.remove(std::slice::from_ref(&informative), ""), Ok(()));
+        let blocking = claim(&cloud, Kind::Designation, Strength::Blocking);
+        assert_eq!(
+            cloud.remove(&[informative, blocking], ""),
+            Err(Error::MemberInUse(vec![Blocker { service: TrustedService::Sase, kind: Kind::Designation }]))
+        );
+    }
+
+    // covers: E-GW-07
+    #[test]
+    fn a_later_membership_has_another_etag() {
+        let mut later = member(AccountType::Cloud);
+        let before = later.membership.etag();
+        later.membership.join_time = NOW.after(Duration::from_micros(1));
+        assert_eq!(later.remove(&[], &before), Err(Error::EtagMismatch(later.membership.name())));
+    }
+
+    proptest! {
+        // covers: E-DIR-03
+        #[test]
+        fn there_is_room_below_the_limit_only(members in 0u32..60, pending in 0u32..60, limit in 0u32..60) {
+            let room = Occupancy { members, pending, limit }.room().is_ok();
+            prop_assert_eq!(room, members + pending < limit);
+        }
+
+        #[test]
+        fn a_joining_name_is_a_display_name(name in "[a-zé信][a-zé信 ]{0,48}[a-zé信]") {
+            let id = 1_000_000_000_000_002.try_into().unwrap();
+            let new = NewAccount { display_name: name, provider: String::new(), external_id: String::new() };
+            for name in joining_names(&Account::register(id, new, NOW)) {
+                prop_assert!(Text::DISPLAY_NAME.check(&name).is_ok(), "{}", name);
+            }
+        }
+    }
+}

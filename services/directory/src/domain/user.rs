@@ -1,0 +1,256 @@
+//! RAM users, the root user among them.
+
+use bailiwick_core::{AccountId, IdentityName, PrincipalKind, Timestamp, authz::SystemPolicy};
+use serde::{Deserialize, Serialize};
+
+use super::{Error, account::Account, check_etag, etag};
+
+/// A user of an account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// The account.
+    pub account: AccountId,
+    /// The id: unique in the account.
+    pub id: String,
+    /// Display name; may be empty.
+    pub display_name: String,
+    /// Whether it may act: false for the root user of a resource account (R-DIR-30).
+    pub enabled: bool,
+    /// Tokens of an earlier generation are dead.
+    pub generation: i64,
+    /// The policies attached, each once, in the order of [`SystemPolicy::ALL`].
+    #[serde(with = "names")]
+    pub policies: Vec<SystemPolicy>,
+    /// When it was created.
+    pub create_time: Timestamp,
+    /// Grows with each change.
+    pub version: i64,
+}
+
+/// Policies by their names.
+mod names {
+    use bailiwick_core::authz::SystemPolicy;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(policies: &[SystemPolicy], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(policies.iter().map(|policy| policy.name()))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SystemPolicy>, D::Error> {
+        let names = Vec::<String>::deserialize(deserializer)?;
+        names.iter().map(|name| name.parse().map_err(D::Error::custom)).collect()
+    }
+}
+
+/// What is asked for. The texts are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewUser {
+    /// The id.
+    pub id: String,
+    /// Display name; may be empty.
+    pub display_name: String,
+}
+
+/// Whether a text may be the id of a new user: 1 to 63 lower-case letters, digits, `-`, `.`, `_`, the first a letter,
+/// and not `root`.
+pub fn is_user_id(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-._".contains(&b);
+    text.len() <= 63
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(allowed)
+        && text != IdentityName::ROOT
+}
+
+impl User {
+    /// The root user of a new account, of its first generation; enabled or not (R-DIR-08, R-DIR-18).
+    pub fn root(account: &Account, enabled: bool) -> Self {
+        Self {
+            account: account.id,
+            id: IdentityName::ROOT.to_owned(),
+            display_name: String::new(),
+            enabled,
+            generation: account.last_generation,
+            policies: Vec::new(),
+            create_time: account.create_time,
+            version: 1,
+        }
+    }
+
+    /// A new user, who may do nothing yet. `users` is how many the account has, its root user counted.
+    pub fn create(
+        account: &mut Account,
+        new: NewUser,
+        exists: bool,
+        users: u32,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        if exists {
+            return Err(Error::UserExists(new.id));
+        }
+        if users >= limit {
+            return Err(Error::UserQuotaExceeded { limit });
+        }
+        Ok(Self {
+            account: account.id,
+            id: new.id,
+            display_name: new.display_name,
+            enabled: true,
+            generation: account.next_generation(),
+            policies: Vec::new(),
+            create_time: now,
+            version: 1,
+        })
+    }
+
+    /// Decides a deletion.
+    pub fn delete(&self, asked_etag: &str) -> Result<(), Error> {
+        check_etag(asked_etag, &self.etag(), || self.name())?;
+        if self.is_root() { Err(Error::RootUserImmutable) } else { Ok(()) }
+    }
+
+    /// Attaches a policy; none if it is attached already.
+    pub fn attach(&self, policy: SystemPolicy) -> Result<Option<Self>, Error> {
+        self.with_policies(policy, true)
+    }
+
+    /// Detaches a policy; none if it is not attached.
+    pub fn detach(&self, policy: SystemPolicy) -> Result<Option<Self>, Error> {
+        self.with_policies(policy, false)
+    }
+
+    fn with_policies(&self, policy: SystemPolicy, attached: bool) -> Result<Option<Self>, Error> {
+        if self.is_root() {
+            return Err(Error::RootUserImmutable);
+        }
+        if self.policies.contains(&policy) == attached {
+            return Ok(None);
+        }
+        let has = |p: SystemPolicy| if p == policy { attached } else { self.policies.contains(&p) };
+        let policies = SystemPolicy::ALL.into_iter().filter(|p| has(*p)).collect();
+        Ok(Some(Self { policies, version: self.version + 1, ..self.clone() }))
+    }
+
+    /// Makes all its tokens dead, as disabling or deleting a credential of it does.
+    pub fn revoke_tokens(&mut self, account: &mut Account) {
+        self.generation = account.next_generation();
+    }
+
+    /// Whether it is the root user.
+    pub fn is_root(&self) -> bool {
+        self.id == IdentityName::ROOT
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> PrincipalKind {
+        if self.is_root() { PrincipalKind::Root } else { PrincipalKind::User }
+    }
+
+    /// The identity.
+    pub fn identity(&self) -> IdentityName {
+        IdentityName::User(self.account, self.id.clone())
+    }
+
+    /// The resource name.
+    pub fn name(&self) -> String {
+        self.identity().to_string()
+    }
+
+    /// The etag.
+    pub fn etag(&self) -> String {
+        etag(self.create_time, self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{super::account::NewAccount, *};
+
+    const NOW: Timestamp = Timestamp::from_micros(9);
+
+    fn account() -> Account {
+        let new = NewAccount { display_name: "main".to_owned(), provider: String::new(), external_id: String::new() };
+        Account::register(1_000_000_000_000_001.try_into().unwrap(), new, NOW)
+    }
+
+    fn alice(account: &mut Account) -> User {
+        let new = NewUser { id: "alice".to_owned(), display_name: String::new() };
+        User::create(account, new, false, 1, 1_000, NOW).unwrap()
+    }
+
+    #[test]
+    fn ids_are_of_the_form_in_the_contract() {
+        for (id, ok) in [
+            ("alice", true),
+            ("a", true),
+            ("a-b.c_9", true),
+            ("root", false),
+            ("Alice", false),
+            ("9a", false),
+            ("", false),
+            ("a b", false),
+            ("a/b", false),
+            ("é", false),
+        ] {
+            assert_eq!(is_user_id(id), ok, "{id}");
+        }
+        assert!(is_user_id(&"a".repeat(63)) && !is_user_id(&"a".repeat(64)));
+    }
+
+    #[test]
+    fn the_root_user_stays_as_it_is() {
+        let root = User::root(&account(), true);
+        assert_eq!(root.delete(""), Err(Error::RootUserImmutable));
+        assert_eq!(root.attach(SystemPolicy::AdministratorAccess), Err(Error::RootUserImmutable));
+        assert_eq!(root.detach(SystemPolicy::AdministratorAccess), Err(Error::RootUserImmutable));
+    }
+
+    #[test]
+    fn quotas_and_names_are_checked() {
+        let mut account = account();
+        let new = || NewUser { id: "bob".to_owned(), display_name: String::new() };
+        let full = User::create(&mut account, new(), false, 1_000, 1_000, NOW);
+        assert_eq!(full, Err(Error::UserQuotaExceeded { limit: 1_000 }));
+        let twice = User::create(&mut account, new(), true, 1, 1_000, NOW);
+        assert_eq!(twice, Err(Error::UserExists("bob".to_owned())));
+    }
+
+    proptest! {
+        #[test]
+        fn policies_are_a_set(steps in proptest::collection::vec((0..SystemPolicy::ALL.len(), any::<bool>()), 0..30)) {
+            let mut user = alice(&mut account());
+            let mut model = std::collections::BTreeSet::new();
+            for (index, attach) in steps {
+                let policy = SystemPolicy::ALL[index];
+                let (next, changes) = if attach {
+                    (user.attach(policy).unwrap(), model.insert(index))
+                } else {
+                    (user.detach(policy).unwrap(), model.remove(&index))
+                };
+                prop_assert_eq!(next.is_some(), changes);
+                user = next.unwrap_or(user);
+                let expected: Vec<_> = model.iter().map(|i| SystemPolicy::ALL[*i]).collect();
+                prop_assert_eq!(&user.policies, &expected);
+            }
+        }
+
+        #[test]
+        fn generations_of_an_account_are_never_given_twice(steps in proptest::collection::vec(any::<bool>(), 1..30)) {
+            let mut account = account();
+            let mut given = std::collections::BTreeSet::from([User::root(&account, true).generation]);
+            let mut user = alice(&mut account);
+            prop_assert!(given.insert(user.generation));
+            for made_again in steps {
+                let before = user.generation;
+                if made_again {
+                    user = alice(&mut account);
+                } else {
+                    user.revoke_tokens(&mut account);
+                }
+                prop_assert!(user.generation > before && given.insert(user.generation));
+            }
+        }
+    }
+}

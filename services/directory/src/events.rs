@@ -1,0 +1,126 @@
+//! Facts for the change log: what others need to know of a change. The one place besides `grpc` that knows proto types.
+
+use bailiwick_api::r#type::v1 as pb;
+use pb::{AccessFactChange, access_fact::Kind};
+
+use crate::domain::{
+    account::{Account, AccountType},
+    directory::Directory,
+    invitation::Invitation,
+    member::{JoinMethod, Membership},
+    operator::Operator,
+    role::Role,
+    user::User,
+};
+
+/// A fact, as the change log carries it.
+pub(crate) type Fact = AccessFactChange;
+
+/// An account, and its membership.
+pub(crate) fn account(account: &Account, membership: Option<&Membership>) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Account(pb::AccountFact {
+        account: account.id.name(),
+        directory: membership.map(|m| m.directory.name()).unwrap_or_default(),
+        incarnation: membership.map(|m| m.incarnation.clone()).unwrap_or_default(),
+        folder: membership.map(folder).unwrap_or_default(),
+        r#type: account_type(account.kind).into(),
+        join_method: membership.map_or(pb::JoinMethod::Unspecified, |m| join_method(m.join_method)).into(),
+        display_name: membership.map_or(&account.display_name, |m| &m.display_name).clone(),
+    }))
+}
+
+/// A directory.
+pub(crate) fn directory(directory: &Directory) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Directory(pb::DirectoryFact {
+        directory: directory.id.name(),
+        management_account: directory.management_account.name(),
+    }))
+}
+
+/// A user.
+pub(crate) fn user(user: &User) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Identity(user_fact(user)))
+}
+
+/// A user who is no more.
+pub(crate) fn user_gone(user: &User) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Identity(user_fact(user)))
+}
+
+/// A service-linked role.
+pub(crate) fn role(role: &Role) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Identity(role_fact(role)))
+}
+
+/// A service-linked role that is no more.
+pub(crate) fn role_gone(role: &Role) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Identity(role_fact(role)))
+}
+
+/// An operator of the platform.
+pub(crate) fn operator(operator: &Operator) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Identity(pb::IdentityFact {
+        identity: operator.identity().to_string(),
+        kind: pb::PrincipalKind::PlatformOperator.into(),
+        enabled: operator.enabled,
+        generation: operator.generation,
+        policies: Vec::new(),
+        trusted_service: String::new(),
+    }))
+}
+
+/// An invitation.
+pub(crate) fn invitation(invitation: &Invitation) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Invitation(invitation_fact(invitation)))
+}
+
+/// An invitation that is no longer kept.
+pub(crate) fn invitation_gone(invitation: &Invitation) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Invitation(invitation_fact(invitation)))
+}
+
+/// The resource name of the folder of a membership.
+pub(crate) fn folder(membership: &Membership) -> String {
+    format!("{}/folders/{}", membership.directory.name(), membership.folder)
+}
+
+pub(crate) fn account_type(kind: AccountType) -> pb::AccountType {
+    match kind {
+        AccountType::Resource => pb::AccountType::Resource,
+        AccountType::Cloud => pb::AccountType::Cloud,
+    }
+}
+
+pub(crate) fn join_method(method: JoinMethod) -> pb::JoinMethod {
+    match method {
+        JoinMethod::Created => pb::JoinMethod::Created,
+        JoinMethod::Invited => pb::JoinMethod::Invited,
+        JoinMethod::EnabledDirectory => pb::JoinMethod::EnabledDirectory,
+    }
+}
+
+fn user_fact(user: &User) -> pb::IdentityFact {
+    pb::IdentityFact {
+        identity: user.name(),
+        kind: pb::PrincipalKind::from(user.kind()).into(),
+        enabled: user.enabled,
+        generation: user.generation,
+        policies: user.policies.iter().map(|policy| policy.name().to_owned()).collect(),
+        trusted_service: String::new(),
+    }
+}
+
+fn role_fact(role: &Role) -> pb::IdentityFact {
+    pb::IdentityFact {
+        identity: role.name(),
+        kind: pb::PrincipalKind::ServiceLinkedRole.into(),
+        enabled: true,
+        generation: role.generation,
+        policies: Vec::new(),
+        trusted_service: role.service.id().to_owned(),
+    }
+}
+
+fn invitation_fact(invitation: &Invitation) -> pb::InvitationFact {
+    pb::InvitationFact { invitation: invitation.name(), account: invitation.account.name() }
+}

@@ -1,0 +1,164 @@
+//! Domain state as the contract shows it.
+
+use bailiwick_api::{directory::v1 as pb, r#type::v1::PrincipalKind};
+use bailiwick_core::{Timestamp, TrustedService, authz::SystemPolicy};
+
+use crate::{
+    app::NewAccessKey,
+    domain::{
+        access_key::AccessKey,
+        account::{AccountView, EnterpriseIdentity},
+        claim::Claim,
+        directory::{Directory, ROOT_FOLDER},
+        invitation::{Invitation, State},
+        member::Member,
+        policy,
+        role::Role,
+        user::User,
+    },
+    events::{account_type, folder, join_method},
+};
+
+pub(super) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let nanos = time.as_micros().rem_euclid(1_000_000) * 1_000;
+    prost_types::Timestamp { seconds: time.as_seconds(), nanos: i32::try_from(nanos).unwrap_or_default() }
+}
+
+pub(super) fn account(view: AccountView) -> pb::Account {
+    let AccountView { account, directory, root_user_enabled } = view;
+    pb::Account {
+        name: account.id.name(),
+        etag: account.etag(),
+        display_name: account.display_name,
+        provider: account.provider,
+        external_id: account.external_id,
+        r#type: account_type(account.kind).into(),
+        enterprise_identity: account.enterprise.map(enterprise),
+        root_user_enabled,
+        directory: directory.map(|id| id.name()).unwrap_or_default(),
+        create_time: Some(timestamp(account.create_time)),
+        update_time: Some(timestamp(account.update_time)),
+    }
+}
+
+fn enterprise(enterprise: EnterpriseIdentity) -> pb::EnterpriseIdentity {
+    pb::EnterpriseIdentity {
+        legal_name: enterprise.legal_name,
+        registration_number: enterprise.registration_number,
+        verifier: enterprise.verifier,
+        verify_time: Some(timestamp(enterprise.verify_time)),
+    }
+}
+
+pub(super) fn directory(directory: Directory) -> pb::Directory {
+    pb::Directory {
+        name: directory.id.name(),
+        management_account: directory.management_account.name(),
+        root_folder: format!("{}/folders/{ROOT_FOLDER}", directory.id.name()),
+        create_time: Some(timestamp(directory.create_time)),
+        etag: directory.etag(),
+    }
+}
+
+pub(super) fn member(member: Member) -> pb::Member {
+    let Member { membership, kind } = member;
+    pb::Member {
+        name: membership.name(),
+        account: membership.account.name(),
+        folder: folder(&membership),
+        etag: membership.etag(),
+        r#type: account_type(kind).into(),
+        join_method: join_method(membership.join_method).into(),
+        join_time: Some(timestamp(membership.join_time)),
+        display_name: membership.display_name,
+        incarnation: membership.incarnation,
+    }
+}
+
+pub(super) fn invitation(invitation: Invitation, now: Timestamp) -> pb::Invitation {
+    let state = match invitation.state_at(now) {
+        State::Pending => pb::InvitationState::Pending,
+        State::Accepted => pb::InvitationState::Accepted,
+        State::Declined => pb::InvitationState::Declined,
+        State::Cancelled => pb::InvitationState::Cancelled,
+        State::Expired => pb::InvitationState::Expired,
+    };
+    pb::Invitation {
+        name: invitation.name(),
+        account: invitation.account.name(),
+        etag: invitation.etag(now),
+        state: state.into(),
+        management_account: invitation.management_account.name(),
+        create_time: Some(timestamp(invitation.create_time)),
+        expire_time: Some(timestamp(invitation.expire_time)),
+        respond_time: invitation.respond_time.map(timestamp),
+        note: invitation.note,
+        sender_legal_name: invitation.sender_legal_name,
+    }
+}
+
+pub(super) fn user(user: User) -> pb::User {
+    pb::User {
+        name: user.name(),
+        kind: PrincipalKind::from(user.kind()).into(),
+        enabled: user.enabled,
+        policies: policies(&user),
+        create_time: Some(timestamp(user.create_time)),
+        etag: user.etag(),
+        display_name: user.display_name,
+    }
+}
+
+pub(super) fn policies(user: &User) -> Vec<String> {
+    user.policies.iter().map(|attached| policy::name(user.account, *attached)).collect()
+}
+
+pub(super) fn policy(account: bailiwick_core::AccountId, policy: SystemPolicy) -> pb::Policy {
+    pb::Policy {
+        name: policy::name(account, policy),
+        description: policy.description().to_owned(),
+        actions: policy.actions().iter().map(|action| (*action).to_owned()).collect(),
+    }
+}
+
+pub(super) fn access_key(key: AccessKey) -> pb::AccessKey {
+    pb::AccessKey {
+        name: key.name(),
+        etag: key.etag(),
+        secret: String::new(),
+        enabled: key.enabled,
+        create_time: Some(timestamp(key.create_time)),
+        access_key_id: key.id,
+    }
+}
+
+pub(super) fn new_access_key(new: NewAccessKey) -> pb::AccessKey {
+    pb::AccessKey { secret: new.secret.to_string(), ..access_key(new.key) }
+}
+
+pub(super) fn root_access_key(new: NewAccessKey) -> pb::RootAccessKey {
+    pb::RootAccessKey { name: new.key.name(), secret: new.secret.to_string(), access_key_id: new.key.id }
+}
+
+pub(super) fn role(role: Role) -> pb::Role {
+    let template = TrustedService::of_role(&role.id).map(|(_, template)| template);
+    pb::Role {
+        name: role.name(),
+        kind: PrincipalKind::ServiceLinkedRole.into(),
+        trusted_service: role.service.id().to_owned(),
+        description: template.map(|t| t.description.to_owned()).unwrap_or_default(),
+        actions: template.map_or(&[] as &[&str], |t| t.actions).iter().map(|a| (*a).to_owned()).collect(),
+        create_time: Some(timestamp(role.create_time)),
+    }
+}
+
+pub(super) fn claim(claim: Claim) -> pb::Claim {
+    pb::Claim {
+        directory: claim.directory.name(),
+        account: claim.account.name(),
+        incarnation: claim.incarnation,
+        trusted_service: claim.service.id().to_owned(),
+        kind: claim.kind.as_str().to_owned(),
+        create_time: Some(timestamp(claim.create_time)),
+    }
+}

@@ -1,0 +1,83 @@
+//! Members.
+
+use std::mem::take;
+
+use bailiwick_core::{AccountId, DirectoryId};
+use bailiwick_rpc::{Call, InvalidFields, split};
+use pb::member_service_server::MemberService;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{
+    Grpc,
+    account::new_account,
+    answer, convert,
+    parse::{finish, in_directory, mutation, page},
+    pb,
+};
+use crate::{app::Mutation, domain::account::NewAccount};
+
+#[async_trait]
+impl MemberService for Grpc {
+    async fn create_member(&self, request: Request<pb::CreateMemberRequest>) -> Result<Response<pb::Member>, Status> {
+        let (call, request) = split(request)?;
+        let (change, directory, new) = parse_create(&call, request)?;
+        let done = self.0.member_create(&call, &change, directory, new).await?;
+        Ok(answer(done, convert::member))
+    }
+
+    async fn get_member(&self, request: Request<pb::GetMemberRequest>) -> Result<Response<pb::Member>, Status> {
+        let (call, request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let named = name(&mut fields, &request.name);
+        let (directory, account) = finish(fields, named)?;
+        let found = self.0.member_get(&call, directory, account).await?;
+        Ok(Response::new(convert::member(found)))
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<pb::ListMembersRequest>,
+    ) -> Result<Response<pb::ListMembersResponse>, Status> {
+        let (call, request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let directory = fields.directory("parent", &request.parent);
+        let asked = page(&mut fields, request.page_size, &request.page_token);
+        let (directory, asked) = finish(fields, directory.zip(asked))?;
+        let page = self.0.member_list(&call, directory, &asked).await?;
+        let members = page.items.into_iter().map(convert::member).collect();
+        Ok(Response::new(pb::ListMembersResponse { members, next_page_token: page.next }))
+    }
+
+    async fn remove_member(&self, request: Request<pb::RemoveMemberRequest>) -> Result<Response<()>, Status> {
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let named = name(&mut fields, &request.name);
+        let (directory, account) = finish(fields, named)?;
+        let done = self.0.member_remove(&call, &change, directory, account, &request.etag).await?;
+        Ok(answer(done, |()| ()))
+    }
+}
+
+fn name(fields: &mut InvalidFields, name: &str) -> Option<(DirectoryId, AccountId)> {
+    let (directory, [account]) = in_directory(fields, "name", name, "directories/{directory}/members/{account}")?;
+    Some((directory, fields.parse("name", account)?))
+}
+
+fn parse_create(
+    call: &Call,
+    mut request: pb::CreateMemberRequest,
+) -> Result<(Mutation, DirectoryId, NewAccount), Status> {
+    let mut fields = InvalidFields::new();
+    let request_id = take(&mut request.request_id);
+    let change = mutation(&mut fields, call, &request_id, &request);
+    let change = Mutation { validate_only: request.validate_only, ..change };
+    let directory = fields.directory("parent", &request.parent);
+    let new = fields.required("member", request.member).and_then(|member| {
+        let names = ["member.display_name", "provider", "external_id"];
+        new_account(&mut fields, names, &member.display_name, &request.provider, &request.external_id)
+    });
+    let (directory, new) = finish(fields, directory.zip(new))?;
+    Ok((change, directory, new))
+}

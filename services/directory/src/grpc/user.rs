@@ -1,0 +1,78 @@
+//! Users.
+
+use std::mem::take;
+
+use bailiwick_core::AccountId;
+use bailiwick_rpc::{Call, InvalidFields, split};
+use pb::user_service_server::UserService;
+use tonic::{Request, Response, Status, async_trait};
+
+use super::{
+    Grpc, answer, convert,
+    parse::{self, finish, mutation, page, text},
+    pb,
+};
+use crate::{
+    app::Mutation,
+    domain::{
+        Text,
+        user::{NewUser, is_user_id},
+    },
+};
+
+#[async_trait]
+impl UserService for Grpc {
+    async fn create_user(&self, request: Request<pb::CreateUserRequest>) -> Result<Response<pb::User>, Status> {
+        let (call, request) = split(request)?;
+        let (change, account, new) = parse_create(&call, request)?;
+        let done = self.0.user_create(&call, &change, account, new).await?;
+        Ok(answer(done, convert::user))
+    }
+
+    async fn get_user(&self, request: Request<pb::GetUserRequest>) -> Result<Response<pb::User>, Status> {
+        let (call, request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let named = parse::user(&mut fields, "name", &request.name);
+        let (account, user) = finish(fields, named)?;
+        let found = self.0.user_get(&call, account, user).await?;
+        Ok(Response::new(convert::user(found)))
+    }
+
+    async fn list_users(
+        &self,
+        request: Request<pb::ListUsersRequest>,
+    ) -> Result<Response<pb::ListUsersResponse>, Status> {
+        let (call, request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let account = fields.account("parent", &request.parent);
+        let asked = page(&mut fields, request.page_size, &request.page_token);
+        let (account, asked) = finish(fields, account.zip(asked))?;
+        let page = self.0.user_list(&call, account, &asked).await?;
+        let users = page.items.into_iter().map(convert::user).collect();
+        Ok(Response::new(pb::ListUsersResponse { users, next_page_token: page.next }))
+    }
+
+    async fn delete_user(&self, request: Request<pb::DeleteUserRequest>) -> Result<Response<()>, Status> {
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let named = parse::user(&mut fields, "name", &request.name);
+        let (account, user) = finish(fields, named)?;
+        let done = self.0.user_delete(&call, &change, account, user, &request.etag).await?;
+        Ok(answer(done, |()| ()))
+    }
+}
+
+fn parse_create(call: &Call, mut request: pb::CreateUserRequest) -> Result<(Mutation, AccountId, NewUser), Status> {
+    let mut fields = InvalidFields::new();
+    let request_id = take(&mut request.request_id);
+    let change = mutation(&mut fields, call, &request_id, &request);
+    let account = fields.account("parent", &request.parent);
+    let form = "must be 1 to 63 lower-case letters, digits, `-`, `.` or `_`, the first a letter, and not `root`";
+    fields.check("user_id", is_user_id(&request.user_id), form);
+    let display_name = request.user.map(|user| user.display_name).unwrap_or_default();
+    let display_name = text(&mut fields, "user.display_name", &display_name, Text::USER_DISPLAY_NAME);
+    let (account, display_name) = finish(fields, account.zip(display_name))?;
+    Ok((change, account, NewUser { id: request.user_id, display_name }))
+}

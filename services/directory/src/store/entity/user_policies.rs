@@ -1,0 +1,21 @@
+//! Policies attached to users.
+
+use sea_orm::entity::prelude::*;
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "user_policies")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub policy: String,
+}
+
+/// None are used.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,205 @@
+//! Invitations.
+
+use bailiwick_core::{AccountId, DirectoryId, Timestamp};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
+};
+
+use super::{Result, account, code, coded, count, entity::invitations, key, time};
+use crate::domain::invitation::{Invitation, State};
+
+const STATES: [(State, &str); 5] = [
+    (State::Pending, "pending"),
+    (State::Accepted, "accepted"),
+    (State::Declined, "declined"),
+    (State::Cancelled, "cancelled"),
+    (State::Expired, "expired"),
+];
+
+/// Where a list of invitations, newest first, goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct After {
+    /// When the last one was sent.
+    pub create_time: Timestamp,
+    /// Its id.
+    pub id: String,
+}
+
+/// An invitation of a directory.
+pub async fn get(conn: &impl ConnectionTrait, directory: DirectoryId, id: &str) -> Result<Option<Invitation>> {
+    sent_by(directory).filter(invitations::Column::Invitation.eq(id)).one(conn).await?.map(from_row).transpose()
+}
+
+/// The invitations that a directory sent, newest first.
+pub async fn page_sent(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    after: Option<After>,
+    limit: u64,
+) -> Result<Vec<Invitation>> {
+    page(conn, sent_by(directory), after, limit).await
+}
+
+/// The invitations that an account received, newest first.
+pub async fn page_received(
+    conn: &impl ConnectionTrait,
+    by: AccountId,
+    after: Option<After>,
+    limit: u64,
+) -> Result<Vec<Invitation>> {
+    let received = invitations::Entity::find().filter(invitations::Column::Account.eq(key(by)));
+    page(conn, received, after, limit).await
+}
+
+/// How many invitations of a directory are pending at a time.
+pub async fn count_pending(conn: &impl ConnectionTrait, directory: DirectoryId, now: Timestamp) -> Result<u32> {
+    Ok(count(sent_by(directory).filter(pending(now)).count(conn).await?))
+}
+
+/// Whether an invitation of a directory to an account is pending at a time.
+pub async fn is_pending_to(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    to: AccountId,
+    now: Timestamp,
+) -> Result<bool> {
+    let query = sent_by(directory).filter(pending(now)).filter(invitations::Column::Account.eq(key(to)));
+    Ok(query.count(conn).await? > 0)
+}
+
+/// How many invitations a directory has sent after a time, those that were accepted not counted.
+pub async fn count_sent(conn: &impl ConnectionTrait, directory: DirectoryId, after: Timestamp) -> Result<u32> {
+    let query = sent_by(directory)
+        .filter(invitations::Column::CreateUs.gt(after.as_micros()))
+        .filter(invitations::Column::State.ne(code(&STATES, State::Accepted)));
+    Ok(count(query.count(conn).await?))
+}
+
+/// For the platform: directories with invitations that were finished before a time.
+pub async fn directories_to_purge(
+    conn: &impl ConnectionTrait,
+    before: Timestamp,
+    limit: u64,
+) -> Result<Vec<DirectoryId>> {
+    let texts: Vec<String> = invitations::Entity::find()
+        .select_only()
+        .column(invitations::Column::Directory)
+        .filter(finished(before))
+        .distinct()
+        .limit(limit)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    texts.iter().map(|text| super::directory(text)).collect()
+}
+
+/// The invitations of a directory that were finished before a time.
+pub async fn finished_before(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    before: Timestamp,
+    limit: u64,
+) -> Result<Vec<Invitation>> {
+    let query = sent_by(directory).filter(finished(before)).order_by_asc(invitations::Column::CreateUs);
+    query.limit(limit).all(conn).await?.into_iter().map(from_row).collect()
+}
+
+/// Adds an invitation.
+pub async fn insert(conn: &impl ConnectionTrait, invitation: &Invitation) -> Result<()> {
+    let row = invitations::ActiveModel {
+        invitation: Set(invitation.id.clone()),
+        directory: Set(invitation.directory.to_string()),
+        account: Set(key(invitation.account)),
+        note: Set(invitation.note.clone()),
+        management_account: Set(key(invitation.management_account)),
+        sender_legal_name: Set(invitation.sender_legal_name.clone()),
+        create_us: Set(invitation.create_time.as_micros()),
+        expire_us: Set(invitation.expire_time.as_micros()),
+        ..changing(invitation)
+    };
+    invitations::Entity::insert(row).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Writes what changes of an invitation.
+pub async fn save(conn: &impl ConnectionTrait, invitation: &Invitation) -> Result<()> {
+    invitations::Entity::update_many()
+        .set(changing(invitation))
+        .filter(invitations::Column::Directory.eq(invitation.directory.to_string()))
+        .filter(invitations::Column::Invitation.eq(&invitation.id))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
+/// Forgets invitations of a directory.
+pub async fn delete(conn: &impl ConnectionTrait, directory: DirectoryId, ids: Vec<String>) -> Result<()> {
+    invitations::Entity::delete_many()
+        .filter(invitations::Column::Directory.eq(directory.to_string()))
+        .filter(invitations::Column::Invitation.is_in(ids))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
+fn sent_by(directory: DirectoryId) -> Select<invitations::Entity> {
+    invitations::Entity::find().filter(invitations::Column::Directory.eq(directory.to_string()))
+}
+
+fn pending(now: Timestamp) -> Condition {
+    Condition::all()
+        .add(invitations::Column::State.eq(code(&STATES, State::Pending)))
+        .add(invitations::Column::ExpireUs.gt(now.as_micros()))
+}
+
+/// Answered, or out of time, before a time.
+fn finished(before: Timestamp) -> Condition {
+    let before = before.as_micros();
+    let expired = Condition::all()
+        .add(invitations::Column::State.eq(code(&STATES, State::Pending)))
+        .add(invitations::Column::ExpireUs.lt(before));
+    Condition::any().add(invitations::Column::RespondUs.lt(before)).add(expired)
+}
+
+async fn page(
+    conn: &impl ConnectionTrait,
+    mut query: Select<invitations::Entity>,
+    after: Option<After>,
+    limit: u64,
+) -> Result<Vec<Invitation>> {
+    if let Some(After { create_time, id }) = after {
+        let create_us = create_time.as_micros();
+        let same_time = Condition::all()
+            .add(invitations::Column::CreateUs.eq(create_us))
+            .add(invitations::Column::Invitation.lt(id));
+        query = query.filter(Condition::any().add(invitations::Column::CreateUs.lt(create_us)).add(same_time));
+    }
+    let query = query.order_by_desc(invitations::Column::CreateUs).order_by_desc(invitations::Column::Invitation);
+    query.limit(limit).all(conn).await?.into_iter().map(from_row).collect()
+}
+
+fn changing(invitation: &Invitation) -> invitations::ActiveModel {
+    invitations::ActiveModel {
+        state: Set(code(&STATES, invitation.state)),
+        respond_us: Set(invitation.respond_time.map(Timestamp::as_micros)),
+        version: Set(invitation.version),
+        ..Default::default()
+    }
+}
+
+fn from_row(row: invitations::Model) -> Result<Invitation> {
+    Ok(Invitation {
+        directory: super::directory(&row.directory)?,
+        id: row.invitation,
+        account: account(row.account)?,
+        note: row.note,
+        state: coded("state", &STATES, &row.state)?,
+        management_account: account(row.management_account)?,
+        sender_legal_name: row.sender_legal_name,
+        create_time: time(row.create_us),
+        expire_time: time(row.expire_us),
+        respond_time: row.respond_us.map(time),
+        version: row.version,
+    })
+}

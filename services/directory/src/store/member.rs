@@ -1,0 +1,129 @@
+//! Memberships.
+
+use std::collections::BTreeMap;
+
+use bailiwick_core::{AccountId, DirectoryId};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
+};
+
+use super::{Result, account, code, coded, count, entity::members, key, keys, malformed, time};
+use crate::domain::member::{JoinMethod, Member, Membership};
+
+const JOIN_METHODS: [(JoinMethod, &str); 3] = [
+    (JoinMethod::Created, "created"),
+    (JoinMethod::Invited, "invited"),
+    (JoinMethod::EnabledDirectory, "enabled-directory"),
+];
+
+/// The membership of an account, in whatever directory.
+pub async fn of_account(conn: &impl ConnectionTrait, id: AccountId) -> Result<Option<Membership>> {
+    members::Entity::find_by_id(key(id)).one(conn).await?.map(from_row).transpose()
+}
+
+/// The directories that some accounts belong to.
+pub async fn of_accounts(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Result<BTreeMap<AccountId, DirectoryId>> {
+    let rows: Vec<(i64, String)> = members::Entity::find()
+        .select_only()
+        .columns([members::Column::Account, members::Column::Directory])
+        .filter(members::Column::Account.is_in(keys(ids)))
+        .into_tuple()
+        .all(conn)
+        .await?;
+    rows.into_iter().map(|(id, directory)| Ok((account(id)?, super::directory(&directory)?))).collect()
+}
+
+/// The memberships of some accounts in one directory, that of the management account among them.
+pub async fn find(conn: &impl ConnectionTrait, directory: DirectoryId, ids: &[AccountId]) -> Result<Vec<Membership>> {
+    let query = of(directory).filter(members::Column::Account.is_in(keys(ids)));
+    query.all(conn).await?.into_iter().map(from_row).collect()
+}
+
+/// A member of a directory; not its management account.
+pub async fn get(conn: &impl ConnectionTrait, directory: DirectoryId, id: AccountId) -> Result<Option<Member>> {
+    let row = listed(directory).filter(members::Column::Account.eq(key(id))).one(conn).await?;
+    let found = with_types(conn, row.map(from_row).transpose()?.into_iter().collect()).await?;
+    Ok(found.into_iter().next())
+}
+
+/// The members of a directory after `after`, by account; not its management account.
+pub async fn page(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    after: Option<AccountId>,
+    limit: u64,
+) -> Result<Vec<Member>> {
+    let query = listed(directory).filter(members::Column::Account.gt(after.map_or(0, key)));
+    let rows = query.order_by_asc(members::Column::Account).limit(limit).all(conn).await?;
+    with_types(conn, rows.into_iter().map(from_row).collect::<Result<_>>()?).await
+}
+
+/// How many members a directory has, its management account not counted.
+pub async fn count_listed(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<u32> {
+    Ok(count(listed(directory).count(conn).await?))
+}
+
+/// Whether an account of the directory has the display name.
+pub async fn has_name(conn: &impl ConnectionTrait, directory: DirectoryId, name: &str) -> Result<bool> {
+    Ok(of(directory).filter(members::Column::DisplayName.eq(name)).count(conn).await? > 0)
+}
+
+/// Adds a membership.
+pub async fn insert(conn: &impl ConnectionTrait, membership: &Membership) -> Result<()> {
+    let row = members::ActiveModel {
+        account: Set(key(membership.account)),
+        directory: Set(membership.directory.to_string()),
+        incarnation: Set(membership.incarnation.clone()),
+        join_method: Set(code(&JOIN_METHODS, membership.join_method)),
+        display_name: Set(membership.display_name.clone()),
+        folder: Set(membership.folder.clone()),
+        join_us: Set(membership.join_time.as_micros()),
+        version: Set(membership.version),
+    };
+    members::Entity::insert(row).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Ends a membership.
+pub async fn delete(conn: &impl ConnectionTrait, directory: DirectoryId, id: AccountId) -> Result<()> {
+    members::Entity::delete_many()
+        .filter(members::Column::Directory.eq(directory.to_string()))
+        .filter(members::Column::Account.eq(key(id)))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
+fn of(directory: DirectoryId) -> Select<members::Entity> {
+    members::Entity::find().filter(members::Column::Directory.eq(directory.to_string()))
+}
+
+fn listed(directory: DirectoryId) -> Select<members::Entity> {
+    let unlisted = JOIN_METHODS.iter().filter(|(method, _)| !method.is_listed()).map(|(_, code)| *code);
+    of(directory).filter(members::Column::JoinMethod.is_not_in(unlisted))
+}
+
+async fn with_types(conn: &impl ConnectionTrait, memberships: Vec<Membership>) -> Result<Vec<Member>> {
+    let ids: Vec<AccountId> = memberships.iter().map(|m| m.account).collect();
+    let types = account::types(conn, &ids).await?;
+    let member = |membership: Membership| {
+        let kind = types.get(&membership.account).copied();
+        let kind = kind.ok_or_else(|| malformed("account of a member", membership.account))?;
+        Ok(Member { membership, kind })
+    };
+    memberships.into_iter().map(member).collect()
+}
+
+fn from_row(row: members::Model) -> Result<Membership> {
+    Ok(Membership {
+        directory: super::directory(&row.directory)?,
+        account: account(row.account)?,
+        incarnation: row.incarnation,
+        join_method: coded("join method", &JOIN_METHODS, &row.join_method)?,
+        display_name: row.display_name,
+        folder: row.folder,
+        join_time: time(row.join_us),
+        version: row.version,
+    })
+}

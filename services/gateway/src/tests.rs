@@ -1,0 +1,9 @@
+//! The gateway as callers and roles see it: over TCP in front, over the in-process network behind.
+
+mod calls;
+mod client;
+mod freshness;
+mod own;
+mod roles;
+mod streams;
+mod world;

@@ -1,0 +1,5 @@
+//! Parse, call, convert.
+
+mod monitored_accounts;
+
+pub(crate) use monitored_accounts::MonitoredAccounts;

@@ -1,0 +1,5 @@
+//! Parse, call, convert.
+
+mod scope_accounts;
+
+pub(crate) use scope_accounts::ScopeAccounts;

@@ -1,0 +1,163 @@
+//! A client of the gateway as any user would have it: methods by name, messages as JSON, the errors' details read.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, MethodDescriptor, SerializeOptions,
+    prost::{
+        Message,
+        bytes::{Buf, BufMut},
+    },
+};
+use serde_json::Value;
+use tonic::{
+    Code, Request, Status,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+    metadata::MetadataMap,
+    transport::{Channel, Endpoint},
+};
+use tonic_types::StatusExt;
+
+static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| DescriptorPool::decode(bailiwick_api::DESCRIPTORS).unwrap());
+
+/// A connection to a gateway, and whom it calls as.
+#[derive(Clone)]
+pub struct Client {
+    channel: Channel,
+    token: Option<String>,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    pub code: Code,
+    pub reason: String,
+    pub message: String,
+    pub metadata: BTreeMap<String, String>,
+    /// The fields that BadRequest names.
+    pub fields: Vec<String>,
+}
+
+impl Client {
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { channel: endpoint.connect_lazy(), token: None }
+    }
+
+    /// The same connection, as whoever has the token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self { channel: self.channel.clone(), token: Some(token.to_owned()) }
+    }
+
+    /// The same connection, as nobody.
+    pub fn anonymous(&self) -> Self {
+        Self { channel: self.channel.clone(), token: None }
+    }
+
+    /// The same connection, as the owner of an access key.
+    pub async fn sign_in(&self, access_key_id: &str, secret: &str) -> Result<Self, Failure> {
+        let request = serde_json::json!({"access_key_id": access_key_id, "secret": secret});
+        let token = self.anonymous().call("directory.v1.TokenService/CreateToken", request).await?;
+        Ok(self.with_token(token["accessToken"].as_str().unwrap()))
+    }
+
+    /// Calls a unary method, `directory.v1.MemberService/CreateMember`.
+    pub async fn call(&self, method: &str, request: Value) -> Result<Value, Failure> {
+        let descriptor = method_descriptor(method);
+        let message = DynamicMessage::deserialize(descriptor.input(), request).expect(method);
+        let path = format!("/bailiwick.{method}");
+        let (answer, _) = self.raw(&path, message.encode_to_vec(), &[]).await.map_err(|e| Failure::of(&e))?;
+        let answer = DynamicMessage::decode(descriptor.output(), answer.as_slice()).expect(method);
+        let options = SerializeOptions::new().skip_default_fields(false);
+        Ok(answer.serialize_with_options(serde_json::value::Serializer, &options).unwrap())
+    }
+
+    /// Calls a unary method with the bytes of a message and further metadata; returns the bytes of the answer and its
+    /// metadata.
+    pub async fn raw(
+        &self,
+        path: &str,
+        message: Vec<u8>,
+        metadata: &[(&'static str, String)],
+    ) -> Result<(Vec<u8>, MetadataMap), Status> {
+        let mut request = Request::new(message);
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        for (key, value) in metadata {
+            request.metadata_mut().append(*key, value.parse().unwrap());
+        }
+        let mut grpc = tonic::client::Grpc::new(self.channel.clone());
+        grpc.ready().await.map_err(|e| Status::unavailable(e.to_string()))?;
+        let answer = grpc.unary(request, path.parse().unwrap(), Raw).await?;
+        let (metadata, message, _) = answer.into_parts();
+        Ok((message, metadata))
+    }
+
+    /// Calls a method that must be refused; returns how.
+    pub async fn refused(&self, method: &str, request: Value) -> Failure {
+        match self.call(method, request.clone()).await {
+            Ok(answer) => panic!("`{method}` {request} was not refused: {answer}"),
+            Err(failure) => failure,
+        }
+    }
+}
+
+fn method_descriptor(method: &str) -> MethodDescriptor {
+    let (service, name) = method.split_once('/').unwrap();
+    let service = POOL.get_service_by_name(&format!("bailiwick.{service}")).unwrap_or_else(|| panic!("{method}"));
+    service.methods().find(|m| m.name() == name).unwrap_or_else(|| panic!("{method}"))
+}
+
+impl Failure {
+    pub fn of(status: &Status) -> Self {
+        let details = status.get_error_details();
+        let info = details.error_info();
+        let fields = details.bad_request().map(|b| b.field_violations.iter().map(|v| v.field.clone()).collect());
+        Self {
+            code: status.code(),
+            reason: info.map(|i| i.reason.clone()).unwrap_or_default(),
+            message: status.message().to_owned(),
+            metadata: info.map(|i| i.metadata.clone().into_iter().collect()).unwrap_or_default(),
+            fields: fields.unwrap_or_default(),
+        }
+    }
+}
+
+/// Messages as the bytes that they are.
+#[derive(Clone, Copy)]
+pub struct Raw;
+
+impl Codec for Raw {
+    type Encode = Vec<u8>;
+    type Decode = Vec<u8>;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn encode(&mut self, item: Vec<u8>, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        out.put_slice(&item);
+        Ok(())
+    }
+}
+
+impl Decoder for Raw {
+    type Item = Vec<u8>;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Vec<u8>>, Status> {
+        let length = from.remaining();
+        Ok(Some(from.copy_to_bytes(length).to_vec()))
+    }
+}

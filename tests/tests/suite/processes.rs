@@ -1,0 +1,208 @@
+//! The suite as separate processes with mutual TLS between them, started by the commands and environment that
+//! `docker-compose.yml` names.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use bailiwick::{bootstrap::file, config::Config, serve};
+use bailiwick_core::Role;
+use bailiwick_db::Db;
+use bailiwick_testkit::TestDatabase;
+use serde_json::Value;
+use tempfile::TempDir;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
+
+use crate::{
+    client::Client,
+    live::{Databases, service},
+};
+
+const PASSWORD: &str = "not-a-secret";
+
+/// A running suite, a process per role.
+pub struct Processes {
+    compose: Value,
+    environment: BTreeMap<Role, BTreeMap<String, String>>,
+    running: BTreeMap<Role, Running>,
+    databases: Databases,
+    socket: Option<String>,
+    data: TempDir,
+    _database: Option<TestDatabase>,
+}
+
+struct Running {
+    child: Child,
+    address: String,
+}
+
+impl Processes {
+    pub async fn start(databases: Databases) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let compose = fs::read_to_string(root.join("docker-compose.yml")).unwrap();
+        let compose: Value = serde_saphyr::from_str(&compose).unwrap();
+        let (database, socket) = match databases {
+            Databases::Sqlite => (None, None),
+            Databases::Postgres => {
+                let (database, socket) = prepare_postgres(root).await;
+                (Some(database), Some(socket))
+            }
+        };
+        let mut this = Self {
+            compose,
+            environment: BTreeMap::new(),
+            running: BTreeMap::new(),
+            databases,
+            socket,
+            data: TempDir::with_prefix("bailiwick-").unwrap(),
+            _database: database,
+        };
+        this.bootstrap();
+        for role in Role::ALL {
+            this.start_role(role);
+        }
+        this
+    }
+
+    /// The `bootstrap` service of the compose file, to its end.
+    fn bootstrap(&self) {
+        let arguments = self.command("bootstrap");
+        let status = Command::new(binary()).args(arguments).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// The command of a service in the compose file, with its volume in our folder.
+    fn command(&self, service: &str) -> Vec<String> {
+        let words = self.compose["services"][service]["command"].as_array().unwrap_or_else(|| panic!("{service}"));
+        words.iter().map(|word| self.here(word.as_str().unwrap())).collect()
+    }
+
+    /// A value of the compose file, as it is on this machine: the volume is a folder, the container network loopback.
+    fn here(&self, value: &str) -> String {
+        let data = self.data.path().to_str().unwrap();
+        value.replace("/data", data).replace("${BAILIWICK_DB_PASSWORD:?}", PASSWORD)
+    }
+
+    /// Starts a role where its last process listened, or on any free port.
+    pub fn start_role(&mut self, role: Role) {
+        let name = role.as_str();
+        let mut environment = BTreeMap::new();
+        for (key, value) in self.compose["services"][name]["environment"].as_object().unwrap() {
+            environment.insert(key.clone(), self.translated(role, key, &self.here(value.as_str().unwrap())));
+        }
+        let log = File::options().create(true).append(true).open(self.data.path().join(format!("{name}.log"))).unwrap();
+        let mut child = Command::new(binary())
+            .args(self.command(name))
+            .envs(&environment)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let Some(address) = line.trim().strip_prefix(&format!("listening {name} ")) else {
+            let mut log = String::new();
+            let _ = File::open(self.data.path().join(format!("{name}.log"))).unwrap().read_to_string(&mut log);
+            panic!("`{name}` did not start: {line:?}\n{log}");
+        };
+        self.running.insert(role, Running { child, address: address.to_owned() });
+        self.environment.insert(role, environment);
+    }
+
+    fn translated(&self, role: Role, key: &str, value: &str) -> String {
+        let address = |role: Role| self.running.get(&role).map(|running| running.address.clone());
+        if key.ends_with("__LISTEN") {
+            return address(role).unwrap_or_else(|| "127.0.0.1:0".to_owned());
+        }
+        if key.ends_with("__ADDRESS") {
+            let (host, _) = value.rsplit_once(':').unwrap();
+            // Roles are started after those that they call; what they do not call has no address yet.
+            return address(host.parse().unwrap()).unwrap_or_else(|| "127.0.0.1:1".to_owned());
+        }
+        if key.ends_with("__DATABASE_URL") {
+            return match (&self.databases, &self.socket) {
+                (Databases::Postgres, Some(socket)) => {
+                    format!("{}?host={socket}", value.replace("@postgres/", "@localhost/"))
+                }
+                _ => format!("sqlite:{role}.db"),
+            };
+        }
+        value.to_owned()
+    }
+
+    /// Kills a role as a power cut would, and starts it again.
+    pub fn kill_and_restart(&mut self, role: Role) {
+        let running = self.running.get_mut(&role).unwrap();
+        running.child.kill().unwrap();
+        running.child.wait().unwrap();
+        self.start_role(role);
+    }
+
+    pub fn gateway(&self) -> &str {
+        &self.running[&Role::Gateway].address
+    }
+
+    pub fn operator_file(&self) -> PathBuf {
+        self.data.path().join(file::OPERATOR)
+    }
+
+    pub fn ca_file(&self) -> PathBuf {
+        self.data.path().join(file::MESH).join("ca.pem")
+    }
+
+    pub fn client(&self) -> Client {
+        let ca = Certificate::from_pem(fs::read(self.ca_file()).unwrap());
+        let port = self.gateway().rsplit(':').next().unwrap();
+        let endpoint = Endpoint::from_shared(format!("https://localhost:{port}")).unwrap();
+        Client::new(endpoint.tls_config(ClientTlsConfig::new().ca_certificate(ca).domain_name("localhost")).unwrap())
+    }
+
+    pub async fn operator(&self) -> Client {
+        let credential: Value = serde_json::from_str(&fs::read_to_string(self.operator_file()).unwrap()).unwrap();
+        let (id, secret) = (credential["access_key_id"].as_str().unwrap(), credential["secret"].as_str().unwrap());
+        self.client().sign_in(id, secret).await.unwrap()
+    }
+
+    /// The database of a role, for looking at its log.
+    pub async fn database(&self, role: Role) -> Db {
+        let mut config = Config { data: self.data.path().to_owned(), ..Config::default() };
+        let key = format!("BAILIWICK_{}__DATABASE_URL", role.as_str().replace('-', "_").to_uppercase());
+        service(&mut config, role).database_url = self.environment[&role][&key].clone();
+        serve::database(&config, role).await.unwrap()
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        for running in self.running.values_mut() {
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+}
+
+/// A private server with the users and databases of `deploy/postgres-init.sh`; returns the folder of its socket.
+async fn prepare_postgres(root: &Path) -> (TestDatabase, String) {
+    let database = bailiwick_testkit::postgres::database().await;
+    let (_, socket) = database.url.split_once("?host=").expect("a private server listens on a socket");
+    let socket = socket.to_owned();
+    let status = Command::new(root.join("deploy/postgres-init.sh"))
+        .envs([("PGHOST", socket.as_str()), ("POSTGRES_USER", "bailiwick"), ("POSTGRES_PASSWORD", PASSWORD)])
+        .status()
+        .unwrap();
+    assert!(status.success());
+    (database, socket)
+}
+
+/// The executable, built beside this test by `cargo build --package bailiwick`.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().unwrap();
+    let binary = test.parent().and_then(Path::parent).unwrap().join("bailiwick");
+    assert!(binary.exists(), "run `cargo build --package bailiwick` first (`scripts/test scenario` does)");
+    binary
+}

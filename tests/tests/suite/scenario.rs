@@ -1,0 +1,7 @@
+//! What the product documents promise, through the gateway: by the right caller, and by wrong ones.
+
+mod contract;
+mod delegation;
+mod directory;
+mod identity;
+mod lists;
