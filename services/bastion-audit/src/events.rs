@@ -11,7 +11,7 @@ use crate::domain::{AuditEntry, EntryId};
 /// # Errors
 /// If its operator cannot be read: the trail stops rather than to tell of a change without saying whose it was.
 pub(crate) fn audit_entry(role: Role, at: &LogPosition, change: Change) -> Result<Option<AuditEntry>, DbError> {
-    if false && change.origin.is_some() {
+    if change.origin.is_some() {
         return Ok(None);
     }
     let time = change.time.unwrap_or_default();

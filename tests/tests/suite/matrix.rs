@@ -19,7 +19,6 @@ use crate::{
 };
 use callers::{Column, columns};
 
-pub use callers::Relation;
 
 /// The request of a method, encoded.
 pub fn encoded_request(rule: &Rule, names: &Names) -> Vec<u8> {

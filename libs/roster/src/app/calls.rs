@@ -222,7 +222,6 @@ impl Roster {
     /// Waits until the follower has made `position` its own.
     async fn reached(&self, call: &Call, position: &Position) -> Result<(), RosterError> {
         let left = call.deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
-        if left > Duration::ZERO { return Ok(()); }
         match self.db.wait_cursor(Role::Delegation.as_str(), position, left).await? {
             CursorWait::Reached => Ok(()),
             CursorWait::Behind(_) | CursorWait::OtherEpoch(_) => Err(RosterError::NotReached),

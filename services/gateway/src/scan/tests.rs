@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use bailiwick_core::authz::Rule;
 use proptest::prelude::*;
 use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MessageDescriptor};
@@ -103,7 +105,9 @@ fn length_delimited(number: u64, bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn pool() -> DescriptorPool {
-    DescriptorPool::decode(bailiwick_api::DESCRIPTORS).unwrap()
+    static POOL: LazyLock<DescriptorPool> =
+        LazyLock::new(|| DescriptorPool::decode(bailiwick_api::DESCRIPTORS).unwrap());
+    POOL.clone()
 }
 
 fn readers(pool: &DescriptorPool) -> Vec<(&'static Rule, Plan, MessageDescriptor)> {

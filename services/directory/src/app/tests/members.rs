@@ -48,35 +48,39 @@ async fn display_names_are_unique_in_a_directory_only() {
 // covers: E-DIR-03
 #[tokio::test(flavor = "multi_thread")]
 async fn members_and_invitations_at_once_never_exceed_the_quota() {
-    let limits = Limits { members_max: 5, ..Limits::default() };
+    let limits = Limits { members_max: 2, ..Limits::default() };
     for world in worlds_with(limits).await {
-        let (by, directory) = world.directory("Acme").await;
-        let mut invited = Vec::new();
-        for number in 0..6 {
-            invited.push(world.account(&format!("invited {number}"), Some("Acme")).await);
-        }
-        let create = world.root(by, "MemberService/CreateMember", &directory.name()).await;
-        let invite = world.root(by, "InvitationService/CreateInvitation", &directory.name()).await;
-        let mut tries = Vec::new();
-        for (number, account) in invited.into_iter().enumerate() {
-            let (app, call) = (world.app.clone(), create.clone());
-            let new = named(&format!("created {number}"));
-            tries
-                .push(tokio::spawn(async move { app.member_create(&call, &change(), directory, new).await.map(drop) }));
-            let (app, call) = (world.app.clone(), invite.clone());
-            let new = NewInvitation { account, note: String::new() };
-            tries.push(tokio::spawn(
-                async move { app.invitation_create(&call, &change(), directory, new).await.map(drop) },
-            ));
-        }
-        let mut taken = 0;
-        for one in tries {
-            match one.await.unwrap() {
-                Ok(()) => taken += 1,
-                refusal => assert_eq!(refused(refusal), Refusal::MemberQuotaExceeded { limit: 5 }, "{}", world.engine),
+        // The race is for the last place: many directories have more of them than a large one.
+        for round in 0..6 {
+            let (by, directory) = world.directory(&format!("Acme {round}")).await;
+            let create = world.root(by, "MemberService/CreateMember", &directory.name()).await;
+            let invite = world.root(by, "InvitationService/CreateInvitation", &directory.name()).await;
+            let mut invited = Vec::new();
+            for number in 0..3 {
+                invited.push(world.account(&format!("invited {number}"), Some(&format!("Acme {round}"))).await);
             }
+            let mut tries = Vec::new();
+            for (number, account) in invited.into_iter().enumerate() {
+                let (app, call) = (world.app.clone(), create.clone());
+                let new = named(&format!("created {number}"));
+                tries.push(tokio::spawn(
+                    async move { app.member_create(&call, &change(), directory, new).await.map(drop) },
+                ));
+                let (app, call) = (world.app.clone(), invite.clone());
+                let new = NewInvitation { account, note: String::new() };
+                tries.push(tokio::spawn(async move {
+                    app.invitation_create(&call, &change(), directory, new).await.map(drop)
+                }));
+            }
+            let mut taken = 0;
+            for one in tries {
+                match one.await.unwrap() {
+                    Ok(()) => taken += 1,
+                    full => assert_eq!(refused(full), Refusal::MemberQuotaExceeded { limit: 2 }, "{}", world.engine),
+                }
+            }
+            assert_eq!(taken, 2, "{}", world.engine);
         }
-        assert_eq!(taken, 5, "{}", world.engine);
     }
 }
 
