@@ -15,14 +15,19 @@ pub static DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descri
 /// The rules of contracts that are not ours and therefore carry no option of ours. All are served by the gateway
 /// itself, and tell nothing of any tenant.
 pub static FOREIGN: &[Rule] = &[
-    foreign("/grpc.health.v1.Health/Check", "health:Check", false),
-    foreign("/grpc.health.v1.Health/List", "health:List", false),
-    foreign("/grpc.health.v1.Health/Watch", "health:Watch", false),
-    foreign("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "reflection:ServerReflectionInfo", true),
-    foreign("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", "reflection:ServerReflectionInfo", true),
+    foreign("/grpc.health.v1.Health/Check", "health:Check", UNARY),
+    foreign("/grpc.health.v1.Health/Watch", "health:Watch", SERVER_STREAM),
+    foreign("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", REFLECTION, BOTH_STREAMS),
+    foreign("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", REFLECTION, BOTH_STREAMS),
 ];
 
-const fn foreign(path: &'static str, action: &'static str, client_streaming: bool) -> Rule {
+const REFLECTION: &str = "reflection:ServerReflectionInfo";
+/// Whether request and answer are streams.
+const UNARY: (bool, bool) = (false, false);
+const SERVER_STREAM: (bool, bool) = (false, true);
+const BOTH_STREAMS: (bool, bool) = (true, true);
+
+const fn foreign(path: &'static str, action: &'static str, streams: (bool, bool)) -> Rule {
     Rule {
         path,
         role: Some(Role::Gateway),
@@ -36,8 +41,8 @@ const fn foreign(path: &'static str, action: &'static str, client_streaming: boo
         also_requires: &[],
         audit: Audit::None,
         callers: &[],
-        client_streaming,
-        server_streaming: true,
+        client_streaming: streams.0,
+        server_streaming: streams.1,
     }
 }
 

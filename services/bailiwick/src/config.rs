@@ -1,5 +1,5 @@
 //! The configuration: one file, every value of which the environment can override
-//! (`BAILIWICK_SECURITY_CENTER__DATABASE_URL` for `security_center.database_url`).
+//! (`BAILIWICK_SECURITY_CENTER__DATABASE_URL` for `security_center.database_url`, `BAILIWICK_DATA` for `data`).
 
 use std::path::{Path, PathBuf};
 
@@ -120,7 +120,9 @@ impl Config {
     /// # Errors
     /// If the file cannot be read, or a value is unknown or of the wrong type; the error names it.
     pub fn load(file: &Path) -> Result<Self, Box<figment::Error>> {
-        let env = Env::prefixed("BAILIWICK_").split("__");
+        // Other variables of the prefix are for other programs, such as the tests' `BAILIWICK_TOOLS`.
+        let ours = |key: &figment::value::UncasedStr| key == "data" || key.as_str().contains("__");
+        let env = Env::prefixed("BAILIWICK_").filter(ours).split("__");
         Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::file_exact(file))
             .merge(env)
@@ -187,5 +189,36 @@ impl Config {
             }
         }
         problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use figment::Jail;
+
+    use super::*;
+
+    #[test]
+    #[expect(clippy::result_large_err, reason = "the error type is the jail's")]
+    fn the_environment_overrides_the_file_and_mistakes_are_named() {
+        Jail::expect_with(|jail| {
+            let file = jail.directory().join("bailiwick.toml");
+            fs::write(&file, toml::to_string(&Config::default()).unwrap()).unwrap();
+            jail.set_env("BAILIWICK_DATA", "/elsewhere");
+            jail.set_env("BAILIWICK_SECURITY_CENTER__DATABASE_URL", "postgres://u:p@h/d");
+            jail.set_env("BAILIWICK_GATEWAY__FRESHNESS_MS", "50");
+            jail.set_env("BAILIWICK_TOOLS", "/not/ours");
+            let config = Config::load(&file).unwrap();
+            assert_eq!(config.data, Path::new("/elsewhere"));
+            assert_eq!(config.database_url(Role::SecurityCenter), "postgres://u:p@h/d");
+            assert_eq!(config.database_url(Role::Directory), "sqlite:/elsewhere/directory.db?mode=rwc");
+            assert_eq!(config.problems(), ["`gateway.freshness_ms` must be between 100 and 60,000"]);
+            assert_eq!(config.without_passwords().security_center.database_url, "postgres://***@h/d");
+            jail.set_env("BAILIWICK_GATEWAY__LISTENING", "x");
+            assert!(Config::load(&file).unwrap_err().to_string().contains("listening"));
+            Ok(())
+        });
     }
 }

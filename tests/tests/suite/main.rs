@@ -1,10 +1,19 @@
 //! One test binary for everything that needs the suite as a whole.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod client;
 mod faults;
 mod golden;
 mod live;
 mod matrix;
+mod mesh;
 mod processes;
 mod scenario;
 mod tenants;

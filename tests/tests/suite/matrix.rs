@@ -19,7 +19,6 @@ use crate::{
 };
 use callers::{Column, columns};
 
-
 /// The request of a method, encoded.
 pub fn encoded_request(rule: &Rule, names: &Names) -> Vec<u8> {
     static POOL: LazyLock<DescriptorPool> =

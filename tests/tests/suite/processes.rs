@@ -143,8 +143,13 @@ impl Processes {
         self.start_role(role);
     }
 
+    /// Where a role listens.
+    pub fn address(&self, role: Role) -> &str {
+        &self.running[&role].address
+    }
+
     pub fn gateway(&self) -> &str {
-        &self.running[&Role::Gateway].address
+        self.address(Role::Gateway)
     }
 
     pub fn operator_file(&self) -> PathBuf {

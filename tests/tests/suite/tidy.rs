@@ -124,7 +124,7 @@ fn layers_import_only_what_is_below_them() {
             ],
         ),
         ("store", &["tonic", "bailiwick_rpc", "crate::grpc", "crate::app"]),
-        ("app", &["tonic::", "crate::grpc"]),
+        ("app", &["tonic::Request", "tonic::Response", "tonic::transport", "crate::grpc"]),
         ("grpc", &["sea_orm", "crate::store"]),
     ];
     let mut wrong = Vec::new();

@@ -161,6 +161,8 @@ struct Log {
     silent: bool,
     epoch: String,
     revision: i64,
+    /// The last revision that watchers were told.
+    told: i64,
     upstream: i64,
     facts: Vec<AccessFact>,
     watchers: Vec<FactSender>,
@@ -181,13 +183,15 @@ impl Log {
     }
 
     fn tell(&mut self, event: &Event) {
+        self.told = self.revision;
         self.watchers.retain(|watcher| watcher.send(Ok(WatchFactsResponse { event: Some(event.clone()) })).is_ok());
     }
 }
 
 impl Facts {
     pub fn new(facts: Vec<AccessFact>) -> Self {
-        let log = Log { silent: true, epoch: "e".to_owned(), revision: 1, upstream: 1, facts, watchers: Vec::new() };
+        let log =
+            Log { silent: true, epoch: "e".to_owned(), revision: 1, told: 1, upstream: 1, facts, watchers: Vec::new() };
         Self(Arc::new(Mutex::new(log)), Arc::default())
     }
 
@@ -258,7 +262,7 @@ impl FactService for Facts {
                 if !log.silent && !this.1.load(Ordering::SeqCst) {
                     let pong = FactPong {
                         ping: message.ping,
-                        head: Some(log.at()),
+                        head: Some(LogPosition { revision: log.told, ..log.at() }),
                         upstream: Some(log.above()),
                         upstream_age: Some(prost_types::Duration::default()),
                     };
