@@ -8,8 +8,8 @@
 //! - What facts a decision uses was true at one moment, and no longer ago than the freshness bound.
 //! - It owns no state: any number of gateways run side by side.
 //!
-//! Map: [`server`] takes connections, [`proxy`] decides and forwards calls with [`routing`], [`scan`], [`token`] and
-//! [`facts`]; [`access`], [`health`] and [`local`] are what it serves itself.
+//! Map: `server` takes connections, `proxy` decides and forwards calls with `routing`, `scan`, `token` and
+//! `facts`; `access`, `health` and `local` are what it serves itself.
 //!
 //! What it does not do: it holds no code for any one method, terminates no service's protocol, and limits no rates yet.
 
