@@ -3,7 +3,7 @@
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
 use bailiwick_api::errors::v1::ErrorReason;
-use bailiwick_core::{AccountId, DirectoryId, Owner, ResourceName};
+use bailiwick_core::{AccountId, DirectoryId, Owner, ResourceName, is_unseen};
 use tonic::Status;
 
 use crate::{FieldViolation, Kind, Problem, status};
@@ -57,8 +57,8 @@ impl InvalidFields {
     pub fn text(&mut self, field: impl Into<String>, text: &str, chars: RangeInclusive<usize>) -> Option<String> {
         let problem = if !chars.contains(&text.chars().count()) {
             format!("must have {} to {} characters", chars.start(), chars.end())
-        } else if text.chars().any(char::is_control) {
-            "must not have control characters".to_owned()
+        } else if text.chars().any(is_unseen) {
+            "must not have control characters or others that cannot be seen".to_owned()
         } else {
             return Some(text.to_owned());
         };

@@ -9,7 +9,10 @@ use bailiwick_core::{
     authz::{Caller, CallerContext, ContextKey, Permit, Rule, Seat, Snapshot, Targets, decide},
 };
 use http::Request;
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::{
+    sync::Semaphore,
+    time::{Duration, Instant, timeout_at},
+};
 use tonic::{Status, body::Body, metadata::MetadataMap};
 
 use crate::{
@@ -25,6 +28,9 @@ const MAX_BINARY: usize = 32 << 10;
 const MAX_VIA: usize = 8;
 /// How long before the deadline waiting for a position ends, so that the caller learns why.
 const MARGIN: Duration = Duration::from_millis(100);
+
+/// How long a call waits for a position before it needs one of the places for those that wait.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// What a role's server needs to tell who calls.
 #[derive(Clone)]
@@ -47,6 +53,8 @@ pub(crate) struct Arrival {
     pub(crate) peer: Role,
     pub(crate) call_id: String,
     pub(crate) deadline: Instant,
+    /// Places for calls that wait for a position: any caller can name one that is not reached for long.
+    pub(crate) waiting: Arc<Semaphore>,
     pub(crate) request: Request<Body>,
 }
 
@@ -74,7 +82,7 @@ impl Guard {
 
     /// The request with its [`Call`], if it may come in.
     pub(crate) async fn admit(&self, arrival: Arrival) -> Result<Request<Body>, Status> {
-        let Arrival { rule, peer, call_id, deadline, request } = arrival;
+        let Arrival { rule, peer, call_id, deadline, waiting, request } = arrival;
         let (mut parts, body) = request.into_parts();
         let metadata = MetadataMap::from_headers(std::mem::take(&mut parts.headers));
         if metadata.get("grpc-encoding").is_some_and(|encoding| encoding != "identity") {
@@ -82,7 +90,7 @@ impl Guard {
         }
         // Who calls is known before the body is read: strangers cannot make the role hold their messages.
         let claim = self.claim(rule, peer, &metadata)?;
-        let consistency = self.consistent(&metadata, deadline).await?;
+        let consistency = self.consistent(&metadata, deadline, &waiting).await?;
         let (targets, request_json, body) = match reads(rule) {
             false => (Targets::default(), String::new(), body),
             true => {
@@ -126,7 +134,12 @@ impl Guard {
     }
 
     /// The consistency tokens of a call, when what they stand for can be seen.
-    async fn consistent(&self, metadata: &MetadataMap, deadline: Instant) -> Result<Vec<String>, Status> {
+    async fn consistent(
+        &self,
+        metadata: &MetadataMap,
+        deadline: Instant,
+        waiting: &Semaphore,
+    ) -> Result<Vec<String>, Status> {
         let malformed = || position_problem(PositionError::Invalid, "");
         let mut tokens = Vec::new();
         let mut positions = Vec::new();
@@ -139,8 +152,16 @@ impl Guard {
             }
         }
         let until = deadline.checked_sub(MARGIN).unwrap_or(deadline);
+        let patience = until.min(Instant::now() + PATIENCE);
+        let mut place = None;
         for position in &positions {
-            let waited = timeout_at(until, self.positions.wait(position, until)).await;
+            let mut reached = self.positions.wait(position, until);
+            let mut waited = timeout_at(patience, &mut reached).await;
+            if waited.is_err() {
+                place = place.or_else(|| waiting.try_acquire().ok());
+                let until = if place.is_some() { until } else { patience };
+                waited = timeout_at(until, reached).await;
+            }
             waited.unwrap_or(Err(PositionError::NotReached)).map_err(|e| position_problem(e, &position.role))?;
         }
         Ok(tokens)

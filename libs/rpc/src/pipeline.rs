@@ -6,7 +6,6 @@ use bailiwick_api::errors::v1::ErrorReason;
 use bailiwick_core::{Role, random_token};
 use futures::FutureExt;
 use http::{HeaderMap, Request, Response};
-use opentelemetry::metrics::Histogram;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Duration, Instant, timeout_at},
@@ -23,7 +22,7 @@ use crate::{
     guard::Arrival,
     health,
     response::{AnswerBody, Held},
-    telemetry::{self, Measurement},
+    telemetry::{self, CallDurations},
     transport::Peer,
     with_call_id,
 };
@@ -35,9 +34,10 @@ pub(crate) struct Pipeline {
     pub(crate) guard: Guard,
     pub(crate) routes: Routes,
     pub(crate) drain: CancellationToken,
-    durations: Histogram<f64>,
+    durations: CallDurations,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 /// How an answer ends.
@@ -55,7 +55,9 @@ impl Pipeline {
     pub(crate) fn new(guard: Guard, routes: Routes, limits: &Limits) -> Self {
         let calls = Arc::new(Semaphore::new(limits.calls));
         let streams = Arc::new(Semaphore::new(limits.streams));
-        Self { guard, routes, drain: CancellationToken::new(), durations: telemetry::call_durations(), calls, streams }
+        let durations = CallDurations::new(guard.role);
+        let waiting = Arc::new(Semaphore::new(limits.waiting));
+        Self { guard, routes, drain: CancellationToken::new(), durations, calls, streams, waiting }
     }
 
     /// The answer to one call.
@@ -63,7 +65,7 @@ impl Pipeline {
         // First the id: everything after speaks of it.
         let call_id = self.call_id(request.headers());
         // Then the trace, so that refusals are traced as well.
-        let span = telemetry::span(&request, peer, self.guard.role, &call_id);
+        let span = telemetry::span(&request, peer.as_str(), self.guard.role, &call_id);
         async {
             // Metrics before limits and guard, so that refusals count. A path that no rule knows is not a label.
             let health = request.uri().path().starts_with(health::PATH_PREFIX);
@@ -73,7 +75,7 @@ impl Pipeline {
                 Some(Ok(rule)) => rule.method(),
                 Some(Err(_)) => "unknown",
             };
-            let measurement = Measurement::start(&self.durations, self.guard.role, peer, label);
+            let measurement = self.durations.start(peer.as_str(), label);
             let mut held = Held { call_id: call_id.clone(), measurement, place: None };
             let answered = match rule {
                 None => self.handle(peer, request).await.map(|answer| (answer, Ending::DrainAfterReady)),
@@ -124,7 +126,8 @@ impl Pipeline {
     ) -> Result<Response<Body>, Status> {
         let unary = !rule.client_streaming && !rule.server_streaming;
         let deadline = Deadline::of(request.headers(), unary, Instant::now())?;
-        let arrival = Arrival { rule, peer, call_id: call_id.to_owned(), deadline: deadline.at, request };
+        let (call_id, waiting) = (call_id.to_owned(), Arc::clone(&self.waiting));
+        let arrival = Arrival { rule, peer, call_id, deadline: deadline.at, waiting, request };
         let admitted = timeout_at(deadline.at, self.guard.admit(arrival)).await;
         let request = admitted.map_err(|_| deadline_exceeded())??;
         let handled = self.handle(peer, request);

@@ -35,13 +35,15 @@ pub struct Limits {
     pub calls: usize,
     /// Streams under way; further ones are refused with UNAVAILABLE.
     pub streams: usize,
+    /// Of both, those that wait long for the position of a consistency token; further ones are refused with UNAVAILABLE.
+    pub waiting: usize,
     /// From the beginning of the shutdown until what is still under way is cut off.
     pub drain: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { connections: 1_024, calls: 2_048, streams: 2_048, drain: Duration::from_secs(10) }
+        Self { connections: 1_024, calls: 2_048, streams: 2_048, waiting: 256, drain: Duration::from_secs(10) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Logs, traces and metrics of a process, and the trace that calls carry from role to role (W3C).
 
-use std::time::Duration;
+use std::{io::IsTerminal, time::Duration};
 
 use bailiwick_core::Role;
 use http::{HeaderMap, Request};
@@ -66,7 +66,8 @@ pub struct Telemetry {
 /// See [`TelemetryError`]. An endpoint that cannot be reached is none: exports are lost then, and that is logged.
 pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::builder().parse(&config.filter)?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     let lines = if config.json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
     let subscriber = tracing_subscriber::registry().with(lines.with_filter(filter));
     let Some(endpoint) = &config.otlp_endpoint else {
@@ -106,8 +107,9 @@ impl Telemetry {
     }
 }
 
-/// The span of a call, a child of the caller's.
-pub(crate) fn span<B>(request: &Request<B>, peer: Role, role: Role, call_id: &str) -> Span {
+/// The span of a call that `role` serves to `peer`, a child of the caller's. Whoever serves calls otherwise than by
+/// [`crate::serve`] enters it around its work.
+pub fn span<B>(request: &Request<B>, peer: &str, role: Role, call_id: &str) -> Span {
     let path = request.uri().path();
     let method = path.strip_prefix('/').unwrap_or(path);
     let method = method.get(..method.floor_char_boundary(128)).unwrap_or_default();
@@ -117,7 +119,7 @@ pub(crate) fn span<B>(request: &Request<B>, peer: Role, role: Role, call_id: &st
         otel.kind = "server",
         rpc.method = method,
         role = role.as_str(),
-        peer = peer.as_str(),
+        peer,
         call.id = call_id
     );
     // Without a layer for traces there is nothing to set.
@@ -128,6 +130,13 @@ pub(crate) fn span<B>(request: &Request<B>, peer: Role, role: Role, call_id: &st
 /// Puts the trace of the present span into the metadata of a call.
 pub fn inject(metadata: &mut MetadataMap) {
     inject_context(&Span::current().context(), metadata);
+}
+
+/// Puts the trace of the present span into the headers of a request, in place of the one that came.
+pub fn inject_into_headers(headers: &mut HeaderMap) {
+    let mut metadata = MetadataMap::from_headers(std::mem::take(headers));
+    inject(&mut metadata);
+    *headers = metadata.into_headers();
 }
 
 fn inject_context(context: &Context, metadata: &mut MetadataMap) {
@@ -156,26 +165,37 @@ impl Injector for Metadata<'_> {
     }
 }
 
-/// How long calls take, in seconds, by role, peer, method and code.
-pub(crate) fn call_durations() -> Histogram<f64> {
-    global::meter("bailiwick").f64_histogram("rpc.server.call.duration").with_unit("s").build()
+/// How long the calls of a role take, in seconds, by role, peer, method and code: `rpc.server.call.duration`.
+#[derive(Clone, Debug)]
+pub struct CallDurations {
+    histogram: Histogram<f64>,
+    role: Role,
+}
+
+impl CallDurations {
+    /// Those of a role.
+    pub fn new(role: Role) -> Self {
+        let histogram = global::meter("bailiwick").f64_histogram("rpc.server.call.duration").with_unit("s").build();
+        Self { histogram, role }
+    }
+
+    /// Begins to measure a call. `method` is of the contract, or `unknown`: whatever strangers send is no label.
+    pub fn start(&self, peer: &'static str, method: &'static str) -> Measurement {
+        let Self { histogram, role } = self.clone();
+        Measurement { histogram, start: Instant::now(), role, peer, method, code: Code::Cancelled }
+    }
 }
 
 /// The measurement of one call: recorded when it is dropped, so that calls which nobody waits for any more count too.
-pub(crate) struct Measurement {
+#[derive(Debug)]
+pub struct Measurement {
     histogram: Histogram<f64>,
     start: Instant,
     role: Role,
-    peer: Role,
+    peer: &'static str,
     method: &'static str,
     /// How it ended; cancelled until something else is known.
-    pub(crate) code: Code,
-}
-
-impl Measurement {
-    pub(crate) fn start(histogram: &Histogram<f64>, role: Role, peer: Role, method: &'static str) -> Self {
-        Self { histogram: histogram.clone(), start: Instant::now(), role, peer, method, code: Code::Cancelled }
-    }
+    pub code: Code,
 }
 
 impl Drop for Measurement {
@@ -183,12 +203,12 @@ impl Drop for Measurement {
         let seconds = self.start.elapsed().as_secs_f64();
         let attributes = [
             KeyValue::new("role", self.role.as_str()),
-            KeyValue::new("peer", self.peer.as_str()),
+            KeyValue::new("peer", self.peer),
             KeyValue::new("rpc.method", self.method),
             KeyValue::new("rpc.code", i64::from(i32::from(self.code))),
         ];
         self.histogram.record(seconds, &attributes);
-        let (method, role, peer) = (self.method, self.role.as_str(), self.peer.as_str());
+        let (method, role, peer) = (self.method, self.role.as_str(), self.peer);
         tracing::debug!(rpc.method = method, role, peer, rpc.code = ?self.code, seconds, "a call ended");
     }
 }

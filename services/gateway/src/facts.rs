@@ -17,7 +17,7 @@ use bailiwick_api::{errors::v1::ErrorReason, r#type::v1::LogPosition};
 use bailiwick_core::Role;
 use bailiwick_rpc::{Kind, Problem};
 use tokio::{
-    sync::{Notify, watch},
+    sync::{Notify, Semaphore, watch},
     time::Instant,
 };
 
@@ -48,6 +48,8 @@ pub struct Facts {
     origin: Instant,
     bound: Duration,
     hurry: Notify,
+    /// Of those who wait, one at a time hurries the follower, for all: any caller can make many wait.
+    hurrying: Semaphore,
 }
 
 impl Facts {
@@ -60,6 +62,7 @@ impl Facts {
             origin: Instant::now(),
             bound,
             hurry: Notify::new(),
+            hurrying: Semaphore::new(1),
         }
     }
 
@@ -151,6 +154,7 @@ impl Facts {
             at.is_some_and(|at| at.epoch != position.epoch || at.revision >= position.revision)
         });
         let hurrying = async {
+            let _turn = self.hurrying.acquire().await;
             let mut turns = tokio::time::interval(HURRY);
             loop {
                 turns.tick().await;

@@ -32,7 +32,7 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use bailiwick_api::directory::v1::signing_key_service_client::SigningKeyServiceClient;
 use bailiwick_core::{Clock, Entropy, Role, authz::ContextKey};
-use bailiwick_rpc::Network;
+use bailiwick_rpc::{Network, telemetry::CallDurations};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -43,7 +43,7 @@ pub use scan::{Plan, ScanError};
 pub use server::{PortLimits, TlsFiles};
 
 use facts::{Facts, Watcher};
-use proxy::{Proxy, backend::Backend};
+use proxy::{Proxy, backend::Backend, first::Reader};
 use server::Port;
 use token::Tokens;
 
@@ -178,7 +178,9 @@ pub async fn serve(
         clock: dependencies.clock,
         entropy: dependencies.entropy,
         local,
+        first: Reader::default(),
         times: config.times,
+        durations: CallDurations::new(Role::Gateway),
         stopping: shutdown.clone(),
     };
     let port = Port { listener, tls, proxy: Arc::new(proxy), limits: config.port };

@@ -1,7 +1,8 @@
 //! Every call from outside passes here, by its rule alone: there is no code for any one method.
 //!
 //! Path to rule, credential to caller, fresh facts, the fields that the rule names, the decision; then the call goes to
-//! its role with the caller's signed context, and frames pass in both directions as they come.
+//! its role with the caller's signed context, and frames pass in both directions as they come; but a unary request
+//! goes on only when all of it is there.
 //!
 //! - What is not allowed is not forwarded, nor what is not known, cannot be read, or cannot be decided now.
 //! - Statuses and trailers of services pass untouched; a call that ends otherwise gets a status of ours. A call that may
@@ -20,7 +21,11 @@ use bailiwick_core::{
     authz::{Audit, Caller, CallerContext, ContextKey, Facts as _, Permit, Rule, Seat, Snapshot, Targets, decide},
     random_token,
 };
-use bailiwick_rpc::{CALL_ID, CALLER_CONTEXT, Kind, Problem, refusal, with_call_id};
+use bailiwick_rpc::{
+    CALL_ID, CALLER_CONTEXT, Kind, Problem, refusal,
+    telemetry::{self, CallDurations},
+    with_call_id,
+};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header::HeaderName};
 use http_body::Body as _;
@@ -28,6 +33,7 @@ use tokio::time::{Instant, Sleep};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, service::Routes};
 use tower::Service;
+use tracing::Instrument;
 
 pub mod backend;
 pub mod body;
@@ -47,6 +53,8 @@ use crate::{
     token::{Tokens, Verified},
 };
 
+/// Who calls, in traces and metrics.
+const CLIENT: &str = "client";
 /// The header, or trailer, that has the status of a call.
 const GRPC_STATUS: &str = "grpc-status";
 /// Most bytes of a signed caller context: it travels as a header, and services take no more.
@@ -103,8 +111,12 @@ pub struct Proxy {
     pub backends: HashMap<Role, Backend>,
     /// What the gateway serves itself.
     pub local: Routes,
+    /// Reads the beginnings of requests.
+    pub first: first::Reader,
     /// Times.
     pub times: Times,
+    /// How long calls take.
+    pub durations: CallDurations,
     /// Ends streams when the gateway stops.
     pub stopping: CancellationToken,
 }
@@ -142,8 +154,21 @@ impl Proxy {
             return response;
         }
         let id = random_token(&*self.entropy, CALL_ID_DIGITS);
-        let answered = self.call(request, from, &id).await;
-        let mut response = answered.unwrap_or_else(|status| with_call_id(status, &id).into_http());
+        let rule = self.routing.find(request.uri().path()).map(|route| route.rule);
+        // What strangers send as a path is no label.
+        let mut measurement = self.durations.start(CLIENT, rule.map_or("unknown", Rule::method));
+        let span = telemetry::span(&request, CLIENT, Role::Gateway, &id);
+        let mut response = match self.call(request, from, &id).instrument(span).await {
+            Ok(mut response) => {
+                let (parts, answer) = (response.headers().clone(), response.body_mut());
+                answer.measured_by(measurement, &parts);
+                response
+            }
+            Err(status) => {
+                measurement.code = status.code();
+                with_call_id(status, &id).into_http()
+            }
+        };
         if let Ok(value) = HeaderValue::try_from(&id) {
             response.headers_mut().insert(HeaderName::from_static(headers::REQUEST_ID), value);
         }
@@ -196,7 +221,8 @@ impl Proxy {
             // Neither looks at credential, facts or request: an expired token does not keep anyone from a new one.
             let permit = decide(rule, &Caller::Anonymous, &Snapshot::empty(), &Targets::default());
             let permit = permit.map_err(|r| refusal(&r))?;
-            let (targets, first) = (Targets::default(), first::First::default());
+            let targets = Targets::default();
+            let first = self.begin(call, route, body, first::Sender::Stranger).await?;
             return Ok(Admitted { caller: Caller::Anonymous, expires: None, targets, permit, version: None, first });
         }
         let Some(verified) = self.tokens.authenticate(headers).await? else {
@@ -205,13 +231,8 @@ impl Proxy {
             return Err(decided.err().map_or_else(|| unknown(rule.path), |r| refusal(&r)));
         };
         self.consistent(headers, call.deadline).await?;
-        let (targets, first) = if route.plan.is_empty() {
-            (Targets::default(), first::First::default())
-        } else {
-            let first = first::read(body).await?;
-            let targets = route.plan.scan(&first.message).map_err(|e| first::undecodable(&e.to_string()))?;
-            (targets, first)
-        };
+        let first = self.begin(call, route, body, first::Sender::Known).await?;
+        let targets = route.plan.scan(&first.message).map_err(|e| first::undecodable(&e.to_string()))?;
         // Facts and age are taken last: reading may have taken long.
         let version = self.facts.fresh(Instant::now())?;
         let Verified { principal, expires, .. } = &*verified;
@@ -219,6 +240,22 @@ impl Proxy {
         let permit = decide(rule, &caller, &version.snapshot, &targets).map_err(|r| refusal(&r))?;
         let permit = with_operator(permit, &caller, &version, call);
         Ok(Admitted { caller, expires, targets, permit, version: Some(version), first })
+    }
+
+    /// What is read of a request before it goes on: of a unary one, all, so that one that never ends takes no place of a
+    /// role; of a stream, the first message if the rule names fields of it.
+    async fn begin(
+        &self,
+        call: &Call,
+        route: &Route,
+        body: &mut Inbound,
+        from: first::Sender,
+    ) -> Result<first::First, Problem> {
+        match (call.is_stream(), route.plan.is_empty()) {
+            (false, _) => self.first.only(body, from).await,
+            (true, false) => self.first.first(body, from).await,
+            (true, true) => Ok(first::First::default()),
+        }
     }
 
     /// Returns when the facts include what the caller has seen.
@@ -248,10 +285,10 @@ impl Proxy {
         let over = ending.as_ref().map(|ending| ending.over().drop_guard());
         let head = self.head(&call, &admitted, headers, role)?;
         let local = LocalCall { caller: admitted.caller.clone(), version: admitted.version.clone() };
-        let body = Forwarded::new(admitted.first.pieces, body, ending.clone());
+        let Admitted { caller, expires, targets, permit, first, .. } = admitted;
+        let body = Forwarded::new(first, body, ending.clone());
         if let (true, Some(ending)) = (call.is_stream(), &ending) {
-            let expires = admitted.expires.map(|at| self.instant(at));
-            let Admitted { caller, targets, permit, .. } = admitted;
+            let expires = expires.map(|at| self.instant(at));
             let stream = Stream { ending: Arc::clone(ending), rule: call.rule, caller, targets, permit, expires };
             tokio::spawn(stream.watch(Arc::clone(&self.facts), self.times.streams, self.stopping.clone()));
         }
@@ -322,6 +359,7 @@ impl Proxy {
         }
         let fault = || Problem::new(Kind::Internal, ErrorReason::Internal, "a request to a role cannot be made");
         let mut passed = headers::inward(headers);
+        headers::check(&passed)?;
         let context = HeaderValue::try_from(STANDARD_NO_PAD.encode(signed)).map_err(|_| fault())?;
         passed.insert(HeaderName::from_static(CALLER_CONTEXT), context);
         passed.insert(HeaderName::from_static(CALL_ID), HeaderValue::try_from(&call.id).map_err(|_| fault())?);
@@ -335,6 +373,7 @@ impl Proxy {
         head.version = http::Version::HTTP_2;
         head.uri = uri.map_err(|_| fault())?;
         head.headers = passed;
+        telemetry::inject_into_headers(&mut head.headers);
         Ok(head)
     }
 

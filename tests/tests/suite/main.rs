@@ -14,6 +14,7 @@ mod golden;
 mod live;
 mod matrix;
 mod mesh;
+mod polyglot;
 mod processes;
 mod scenario;
 mod tenants;

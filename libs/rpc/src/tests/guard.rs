@@ -246,3 +246,18 @@ async fn a_call_waits_for_its_consistency_tokens() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn few_calls_wait_long_for_a_position() {
+    let limits = Limits { waiting: 0, ..Limits::default() };
+    let served = Served::start(Layout::memory().await, limits, Arc::new(AtFive));
+    for (revision, code, at_most) in [(5, Code::Ok, 50), (6, Code::Unavailable, 150)] {
+        let mut headers = as_user(GET_MEMBER, MEMBER, served.now());
+        let position = LogPosition { role: "directory".to_owned(), epoch: "e".to_owned(), revision };
+        headers.append(CONSISTENCY_TOKEN, encode_token(vec![position]).parse().unwrap());
+        let began = Instant::now();
+        let (status, _) = served.call(Role::Gateway, GET_MEMBER, headers, get_member(MEMBER)).await;
+        assert_eq!(status.code(), code);
+        assert!(began.elapsed().as_millis() < at_most, "{:?}", began.elapsed());
+    }
+}

@@ -1,5 +1,7 @@
 //! Texts that people choose.
 
+use bailiwick_core::is_unseen;
+
 /// What a text may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Text {
@@ -23,7 +25,9 @@ pub enum InvalidText {
         max: usize,
     },
     /// A character that is not shown, or one that makes two texts look alike.
-    #[error("must have no control characters and neither begin nor end with white space")]
+    #[error(
+        "must have no control characters or others that cannot be seen, and neither begin nor end with white space"
+    )]
     Characters,
 }
 
@@ -54,7 +58,7 @@ impl Text {
         if text.len() > max * 4 || !(min..=max).contains(&text.chars().count()) {
             return Err(InvalidText::Length { min, max });
         }
-        let allowed = |c: char| !c.is_control() || (lines && matches!(c, '\n' | '\r' | '\t'));
+        let allowed = |c: char| !is_unseen(c) || (lines && matches!(c, '\n' | '\r' | '\t'));
         if text.chars().all(allowed) && (lines || text.trim() == text) { Ok(()) } else { Err(InvalidText::Characters) }
     }
 }
@@ -84,7 +88,7 @@ mod tests {
 
     #[test]
     fn what_looks_like_another_text_is_refused() {
-        for text in [" ab", "ab ", "a\nb", "a\u{0}b"] {
+        for text in [" ab", "ab ", "a\nb", "a\u{0}b", "a\u{202E}b", "a\u{200B}b"] {
             assert_eq!(Text::DISPLAY_NAME.check(text), Err(InvalidText::Characters), "{text:?}");
         }
         assert!(Text::NOTE.check("two\nlines ").is_ok());

@@ -74,3 +74,24 @@ async fn positions_are_waited_for() {
     // What decides nothing here is for its role to wait for.
     assert_eq!(wait(position("sase-policy", "x", 1_000)).await, None);
 }
+
+#[tokio::test(start_paused = true)]
+async fn many_who_wait_ask_no_more_often_than_one() {
+    let facts = Arc::new(Facts::new(Duration::from_secs(2)));
+    facts.take(version(1, 1));
+    let until = Instant::now() + Duration::from_millis(400);
+    for _ in 0..2 {
+        for _ in 0..100 {
+            let facts = Arc::clone(&facts);
+            tokio::spawn(async move { facts.wait_for(&position("delegation", "e", 9), until).await });
+        }
+        // Their turns come at different moments.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut asked = 0;
+    while tokio::time::timeout(Duration::from_millis(10), facts.hurried()).await.is_ok() {
+        asked += 1;
+    }
+    // Every 2 ms for 400 ms, and a few when the turn changes hands.
+    assert!((150..=250).contains(&asked), "{asked}");
+}

@@ -1,9 +1,8 @@
-//! Bodies in both directions: frames pass as they come, undecoded and uncopied.
+//! Bodies in both directions: frames pass as they come, undecoded; but for the first message of a request uncopied.
 //!
 //! A caller always gets a status: what ends without one, here or behind, ends with one that says so.
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
     pin::Pin,
     sync::Arc,
@@ -11,16 +10,16 @@ use std::{
 };
 
 use bailiwick_core::Role;
-use bailiwick_rpc::with_call_id;
+use bailiwick_rpc::{telemetry::Measurement, with_call_id};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::time::Sleep;
+use tokio::{sync::OwnedSemaphorePermit, time::Sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
-use tonic::Status;
+use tonic::{Code, Status};
 
-use super::{GRPC_STATUS, backend::lost, ending::Ending, too_late};
+use super::{GRPC_STATUS, backend::lost, ending::Ending, first::First, too_late};
 
 /// Any error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -56,19 +55,21 @@ impl Body for Inbound {
 
 /// A request as it goes on: what was read of it, then the rest. It breaks off when the call ends.
 pub struct Forwarded {
-    read: VecDeque<Bytes>,
+    read: Bytes,
     rest: Inbound,
     ending: Option<(Arc<Ending>, Ended)>,
+    /// Given back when the request has gone.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl Forwarded {
-    /// The pieces that were read, and the rest.
-    pub fn new(read: VecDeque<Bytes>, rest: Inbound, ending: Option<Arc<Ending>>) -> Self {
+    /// What was read, and the rest.
+    pub fn new(first: First, rest: Inbound, ending: Option<Arc<Ending>>) -> Self {
         let ending = ending.map(|ending| {
             let ended = Box::pin(ending.over().cancelled_owned());
             (ending, ended)
         });
-        Self { read, rest, ending }
+        Self { read: first.read, rest, ending, _place: first.place }
     }
 }
 
@@ -83,8 +84,8 @@ impl Body for Forwarded {
         {
             return Poll::Ready(Some(Err("the call has ended".into())));
         }
-        if let Some(piece) = this.read.pop_front() {
-            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        if !this.read.is_empty() {
+            return Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut this.read)))));
         }
         let polled = Pin::new(&mut this.rest).poll_frame(cx);
         if let (Poll::Ready(_), Some((ending, _))) = (&polled, &this.ending) {
@@ -112,6 +113,26 @@ pub enum Answer {
     Relay(Box<Relay>),
     /// Translated for grpc-web.
     Boxed(tonic::body::Body),
+}
+
+impl Answer {
+    /// Has the call measured to its end. `headers` are those of the answer.
+    pub fn measured_by(&mut self, mut measurement: Measurement, headers: &HeaderMap) {
+        match self {
+            Self::Relay(relay) => {
+                if relay.status_seen {
+                    measurement.code = code_of(headers);
+                }
+                relay.measurement = Some(measurement);
+            }
+            Self::Empty | Self::Boxed(_) => measurement.code = code_of(headers),
+        }
+    }
+}
+
+/// The code in the headers or trailers of an answer.
+fn code_of(headers: &HeaderMap) -> Code {
+    headers.get(GRPC_STATUS).map_or(Code::Unknown, |status| Code::from_bytes(status.as_bytes()))
 }
 
 impl Body for Answer {
@@ -154,13 +175,14 @@ pub struct Relay {
     deadline: Option<Pin<Box<Sleep>>>,
     role: Role,
     call_id: String,
+    measurement: Option<Measurement>,
 }
 
 impl Relay {
     /// The answer of `role`, whose headers were `headers`.
     pub fn new(source: Source, headers: &HeaderMap, role: Role, call_id: String) -> Self {
         let status_seen = headers.contains_key(GRPC_STATUS);
-        Self { source: Some(source), status_seen, ending: None, deadline: None, role, call_id }
+        Self { source: Some(source), status_seen, ending: None, deadline: None, role, call_id, measurement: None }
     }
 
     /// The same, until `deadline`.
@@ -187,11 +209,18 @@ impl Relay {
             return Poll::Ready(None);
         }
         self.status_seen = true;
+        self.code(status.code());
         let mut trailers = HeaderMap::new();
         if with_call_id(status, &self.call_id).add_header(&mut trailers).is_err() {
             trailers.insert(GRPC_STATUS, HeaderValue::from_static("13"));
         }
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
+    }
+
+    fn code(&mut self, code: Code) {
+        if let Some(measurement) = &mut self.measurement {
+            measurement.code = code;
+        }
     }
 
     fn poll_source(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
@@ -235,6 +264,7 @@ impl Body for Relay {
             Some(Ok(frame)) => match frame.into_trailers() {
                 Ok(trailers) if this.status_seen || trailers.contains_key(GRPC_STATUS) => {
                     this.source = None;
+                    this.code(code_of(&trailers));
                     Poll::Ready(Some(Ok(Frame::trailers(trailers))))
                 }
                 _ => this.finish(lost(this.role).into()),

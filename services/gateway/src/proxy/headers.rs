@@ -2,6 +2,8 @@
 //!
 //! Roles trust `bw-*`: nothing of that name passes from outside. Credentials end here.
 
+use bailiwick_api::errors::v1::ErrorReason;
+use bailiwick_rpc::{Kind, Problem};
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{
@@ -17,6 +19,10 @@ pub const REQUEST_ID: &str = "bailiwick-request-id";
 /// Between the roles alone.
 const OURS: &str = "bw-";
 const FORWARDED_BY: &str = "x-forwarded-";
+/// Most bytes of the headers that pass inward, each counted with 32 more, as HTTP/2 counts. All callers share the
+/// connections to a role, which breaks off one whose headers take too many frames; on the wire they may take nearly four
+/// times what they count for, and the caller context comes on top.
+const MAX_INWARD: usize = 8 << 10;
 
 /// What passes from the caller to the service.
 pub fn inward(headers: &HeaderMap) -> HeaderMap {
@@ -38,6 +44,20 @@ pub fn inward(headers: &HeaderMap) -> HeaderMap {
     }
     passed.insert(TE, HeaderValue::from_static("trailers"));
     passed
+}
+
+/// Whether what passes inward does so within the bound.
+///
+/// # Errors
+/// RESOURCE_EXHAUSTED, REQUEST_TOO_LARGE.
+pub fn check(passed: &HeaderMap) -> Result<(), Problem> {
+    let bytes: usize = passed.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    if bytes <= MAX_INWARD {
+        return Ok(());
+    }
+    let message = format!("the metadata of the call is over {MAX_INWARD} bytes");
+    Err(Problem::new(Kind::ResourceExhausted, ErrorReason::RequestTooLarge, message)
+        .with("limit_bytes", MAX_INWARD.to_string()))
 }
 
 /// What passes from the service to the caller.

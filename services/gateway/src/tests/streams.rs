@@ -4,7 +4,7 @@ use http_body_util::BodyExt;
 use tonic::Code;
 
 use super::{
-    client::{Answered, encoded, framed, open_body},
+    client::{Answered, encoded, framed, full, open_body},
     world::*,
 };
 
@@ -19,8 +19,9 @@ async fn every_kind_of_call_passes_byte_by_byte() {
     let token = world.token(&user(MANAGEMENT, "alice"));
     for kind in ["Unary", "Client", "Server", "Bidi"] {
         // Further messages are nobody's to look into; the cuts are odd on purpose.
-        let further = [framed(&[7; 100_000]), framed(b"not a protobuf")];
-        let whole = [&first()[..], &further[0], &further[1]].concat();
+        let further = [framed(&[7; 100_000]), framed(b"not a protobuf")].concat();
+        let further = if kind == "Unary" { &[][..] } else { &further[..] };
+        let whole = [&first()[..], further].concat();
         let (sender, body) = open_body();
         for piece in whole.chunks(777) {
             sender.send(Bytes::copy_from_slice(piece)).unwrap();
@@ -76,6 +77,8 @@ async fn whoever_gives_up_is_heard_behind() {
         sender.send(first()).unwrap();
         let path = format!("/test.{kind}/Hang");
         let token = token.clone();
+        // A unary request is passed on when it has ended.
+        let sender = (kind != "Unary").then_some(sender);
         let call = tokio::spawn(async move { client.begin(&path, &[("authorization", &token)], body).await });
         assert_eq!(world.echo.event().await, "begun");
         call.abort();
@@ -92,6 +95,41 @@ async fn whoever_gives_up_is_heard_behind() {
     drop(response);
     drop(sender);
     within(answer.closed()).await;
+}
+
+#[tokio::test]
+async fn a_unary_request_that_does_not_end_takes_no_place_of_a_role() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    let token = world.token(&user(MANAGEMENT, "alice"));
+    let (sender, body) = open_body();
+    sender.send(first()).unwrap();
+    let headers = [("authorization", token.as_str()), ("grpc-timeout", "200m")];
+    let response = client.begin("/test.Unary/Hang", &headers, body).await;
+    assert_eq!(Answered::read(response).await.status().code(), Code::DeadlineExceeded);
+    drop(sender);
+    // One that has more than its message is none of those that roles take.
+    let more = [&first()[..], &first()].concat();
+    let answered = client.call("/test.Unary/Hang", &headers[..1], more.into()).await;
+    assert_eq!(answered.refused(), (Code::InvalidArgument, "REQUEST_UNDECODABLE".to_owned()));
+    assert!(world.echo.heads.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn metadata_that_would_cost_others_their_connection_is_refused() {
+    let world = World::new().await;
+    let mut client = world.client().await;
+    let token = world.token(&user(MANAGEMENT, "alice"));
+    let mut request = client.request("/test.Unary/Echo", &[("authorization", &token)], full(first()));
+    // Characters that take 30 bits each on the wire.
+    let wide = [0xf9; 8_000];
+    request.headers_mut().insert("x-wide", http::HeaderValue::from_bytes(&wide).unwrap());
+    let sent = client.send(request).await;
+    assert_eq!((sent.status().code(), sent.body), (Code::Ok, first()));
+    let mut request = client.request("/test.Unary/Echo", &[("authorization", &token)], full(first()));
+    request.headers_mut().insert("x-wide", http::HeaderValue::from_bytes(&[b'a'; 8_192]).unwrap());
+    let refused = client.send(request).await.refused();
+    assert_eq!(refused, (Code::ResourceExhausted, "REQUEST_TOO_LARGE".to_owned()));
 }
 
 #[tokio::test]

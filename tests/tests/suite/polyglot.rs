@@ -1,0 +1,55 @@
+//! Clients in other languages, with stubs or messages made from `proto/` as a user makes them. Each program is an example
+//! in `tests/polyglot` that stops at the first surprise; `scripts/setup` installs what they need, at pinned versions.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::live::{Databases, Suite};
+
+/// Where `scripts/setup` installs.
+fn tools() -> PathBuf {
+    env::var_os("BAILIWICK_TOOLS").map_or_else(
+        || PathBuf::from(env::var_os("HOME").expect("`HOME` is not set")).join(".cache/bailiwick/tools"),
+        PathBuf::from,
+    )
+}
+
+/// Runs the program of a language against a suite of its own. `needed` are the tools that it cannot do without.
+async fn run(language: &'static str, needed: &[&str]) {
+    let tools = tools();
+    for tool in needed {
+        assert!(tools.join(tool).exists(), "`{tool}` is not in `{}`: run scripts/setup", tools.display());
+    }
+    let suite = Suite::start(Databases::Sqlite).await;
+    let operator = suite.config.data.join("operator.json");
+    let address = suite.gateway().to_string();
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("polyglot").join(language).join("run.sh");
+    let output = tokio::task::spawn_blocking(move || {
+        Command::new(program).arg(address).arg(operator).env("BAILIWICK_TOOLS", tools).output().unwrap()
+    })
+    .await
+    .unwrap();
+    assert!(
+        output.status.success(),
+        "{language}: {}\n{}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    suite.stop().await;
+}
+
+/// covers: R-GW-11, E-GW-06
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_in_python_works() {
+    run("python", &["python/bin/python", "python/requirements.txt"]).await;
+}
+
+/// covers: R-GW-11, E-GW-06
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_in_javascript_works_by_grpc_and_by_grpc_web() {
+    run("node", &["node/node_modules/@grpc/grpc-js", "node/node_modules/@grpc/proto-loader"]).await;
+}
