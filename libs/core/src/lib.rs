@@ -6,10 +6,12 @@
 
 pub mod authz;
 mod clock;
+pub mod filter;
 mod id;
 mod identity;
 mod name;
 mod role;
+mod text;
 mod trusted_service;
 
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
@@ -17,4 +19,5 @@ pub use id::{AccountId, DirectoryId, IdError, random_token};
 pub use identity::{IdentityName, Operator, PrincipalKind};
 pub use name::{NameError, Owner, ResourceName};
 pub use role::Role;
+pub use text::is_unseen;
 pub use trusted_service::{ServiceLinkedRole, TrustedService};

@@ -12,6 +12,7 @@
 
 mod db;
 mod error;
+mod filter;
 mod follow;
 mod idempotency;
 mod lease;
@@ -28,6 +29,7 @@ mod url;
 
 pub use db::{Db, DbDeps};
 pub use error::{DbError, TxError};
+pub use filter::{Columns, Place, Source};
 pub use follow::{Applied, CursorWait};
 pub use idempotency::{IDEMPOTENCY_TTL, IdempotencyKey};
 pub use lease::Lease;

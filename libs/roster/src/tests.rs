@@ -4,7 +4,7 @@ use bailiwick_api::{
     audit::v1::Change,
     sase::v1::{BatchCreateSaseMembersRequest, DeleteSaseMemberRequest, ListSaseMembersRequest},
 };
-use bailiwick_core::{AccountId, DirectoryId, Role, TrustedService};
+use bailiwick_core::{AccountId, DirectoryId, Role, TrustedService, filter::Listing};
 use bailiwick_db::{Db, PageTokens, Position, Sealer};
 use bailiwick_rpc::Call;
 use bailiwick_testkit::{ManualClock, TestDatabase, databases};
@@ -90,7 +90,7 @@ impl World {
     async fn list(&self, management: u8, size: u32, token: &str) -> Result<(Vec<AccountId>, String), RosterError> {
         let message = ListSaseMembersRequest { parent: directory(management / 10).name(), ..Default::default() };
         let call = self.suite.call((account(management), "alice"), LIST, &message, ENOUGH).unwrap();
-        let page = self.roster.list(&call, size, token).await?;
+        let page = self.roster.list(&call, &Listing::default(), size, token).await?;
         Ok((page.entries.iter().map(|entry| entry.account).collect(), page.next))
     }
 
@@ -324,6 +324,33 @@ async fn a_member_that_was_enrolled_anew_meanwhile_is_a_conflict() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn removing_an_entry_does_not_end_a_later_enrolment() {
+    for world in World::all().await {
+        let follower = CancellationToken::new();
+        let until = follower.child_token();
+        let following = world.lists.follower(Role::Delegation, Arc::new(world.lists.keeper()));
+        let following = tokio::spawn(following.run(until));
+        let first = world.create(&[11], "").await.remove(0);
+        follower.cancel();
+        following.await.unwrap();
+        // Beyond what the list has been told yet, the enrolment has ended and another one begun.
+        let delegation = &world.suite.delegation;
+        delegation.end(directory(1), SPEC.service, account(11)).await;
+        let hurried = world.call(10, "bob", Duration::from_millis(400));
+        let refused = world.roster.create(&hurried, &named(&[11]), &remarked(""), None).await.unwrap_err();
+        assert!(matches!(refused, RosterError::NotReached), "{}: {refused}", world.database.engine);
+        assert_eq!(world.entry(11).await, Some(first.clone()));
+        let hurried = world.call(10, "bob", Duration::from_millis(400));
+        let removal = Call { deadline: hurried.deadline, ..world.removal("alice", 11) };
+        let refused = world.roster.delete(&removal, account(11), &first.etag(), None).await.unwrap_err();
+        assert!(matches!(refused, RosterError::NotReached), "{refused}");
+        assert_eq!(delegation.enrolled(SPEC.service).await, 1);
+        world.follow();
+        eventually(|| async { world.entry(11).await.is_some_and(|entry| entry.uid != first.uid) }).await;
+    }
+}
+
 /// Says that a member is enrolled with another unique id than its entry has.
 struct Stub {
     uid: &'static str,
@@ -348,6 +375,7 @@ impl Enrolments for Stub {
         _: TrustedService,
         _: DirectoryId,
         _: AccountId,
+        _: &'a str,
     ) -> BoxFuture<'a, Result<Position, Refused>> {
         Box::pin(async move { Ok(self.position.clone()) })
     }

@@ -67,6 +67,7 @@ impl World {
             parent: directory(n).name(),
             page_size: size,
             page_token: token.to_owned(),
+            ..Default::default()
         };
         let request = self.request(n * 10, OF_DIRECTORY, message, seen);
         let mut client = AuditServiceClient::new(self.suite.channel(ROLE));
@@ -211,7 +212,7 @@ async fn pages_are_complete_and_stable() {
         assert_eq!(paged, whole);
         let names: BTreeSet<_> = paged.iter().map(|entry| &entry.name).collect();
         assert_eq!(names.len(), 7);
-        let message = ListAccountAuditEntriesRequest { parent: account(10).name(), page_size: 2, page_token: token };
+        let message = ListAccountAuditEntriesRequest { parent: account(10).name(), page_size: 2, page_token: token, ..Default::default() };
         let mut client = AuditServiceClient::new(world.suite.channel(ROLE));
         let foreign = client.list_account_audit_entries(world.request(10, OF_ACCOUNT, message, &[])).await.unwrap_err();
         assert_eq!(foreign.code(), Code::InvalidArgument);

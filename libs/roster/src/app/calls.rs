@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bailiwick_changelog::Recorded;
-use bailiwick_core::{AccountId, DirectoryId, Role, authz::Tenant};
-use bailiwick_db::{ChangeRow, CursorWait, Db, PageQuery, PageTokens, Position, Tx};
+use bailiwick_core::{AccountId, DirectoryId, Role, authz::Tenant, filter::Listing};
+use bailiwick_db::{ChangeRow, CursorWait, Db, PageQuery, PageTokens, Place, Position, Tx};
 use bailiwick_rpc::Call;
 use tokio::time::Instant;
 
@@ -43,7 +43,7 @@ pub struct Done<T> {
 /// A part of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// By account.
+    /// In the order asked for.
     pub entries: Vec<Entry>,
     /// Continues the list; empty at its end.
     pub next: String,
@@ -130,24 +130,26 @@ impl Roster {
         Ok(found.ok_or_else(|| self.not_found(directory, account))?)
     }
 
-    /// A page of at most `size` entries, by account.
+    /// A page of at most `size` of the entries that are asked for (R-SC-14).
     ///
     /// # Errors
     /// [`RosterError::PageToken`].
-    pub async fn list(&self, call: &Call, size: u32, token: &str) -> Result<Page, RosterError> {
+    pub async fn list(&self, call: &Call, listing: &Listing, size: u32, token: &str) -> Result<Page, RosterError> {
         let directory = call.permit.tenant_directory()?;
         let (epoch, tenant, now) = (self.db.epoch().await?, directory.name(), self.db.clock().now());
-        let query = PageQuery { epoch: &epoch, tenant: &tenant, method: call.permit.path(), fingerprint: &[] };
+        let fingerprint = listing.fingerprint().into_bytes();
+        let query = PageQuery { epoch: &epoch, tenant: &tenant, method: call.permit.path(), fingerprint: &fingerprint };
         let after = match token {
             "" => None,
-            token => self.pages.open(&query, token, now)?.parse().ok(),
+            token => Some(self.pages.open(&query, token, now)?.parse::<Place>()?),
         };
         let limit = u64::from(size) + 1;
-        let mut entries = store::entries_page(self.db.reader(), self.spec.service, directory, after, limit).await?;
+        let list = (&self.spec, directory);
+        let mut entries = store::entries_page(self.db.reader(), list, listing, after.as_ref(), limit).await?;
         let next = if entries.len() > usize::try_from(size).unwrap_or(usize::MAX) {
             entries.pop();
-            let last = entries.last().map(|entry| entry.account.to_string()).unwrap_or_default();
-            self.pages.seal(&query, &last, now)?
+            let last = entries.last().map(|entry| store::entry_place(entry, listing)).transpose()?;
+            last.map(|place| self.pages.seal(&query, &place.to_string(), now)).transpose()?.unwrap_or_default()
         } else {
             String::new()
         };
@@ -190,8 +192,9 @@ impl Roster {
         Ok(done.await?.into())
     }
 
-    /// Removes a member from the list: ends its enrolment, and waits until the follower has removed the entry. The
-    /// etag is compared before; a change of the entry in the moment between does not stop the removal.
+    /// Removes a member from the list: ends the enrolment that its entry is of, and waits until the follower has removed
+    /// the entry. The etag is compared before; a change of the entry in the moment between does not stop the removal. A
+    /// member that is enrolled anew in that moment stays so, with its new entry.
     ///
     /// # Errors
     /// [`EntryError::NotFound`]; [`EntryError::EtagMismatch`] if `etag` is set and another by now; what `delegation` refuses;
@@ -208,8 +211,9 @@ impl Roster {
         if let Some(done) = replayed(&self.db, key).await? {
             return Ok(done);
         }
-        self.get(call, account).await?.check_etag(&self.spec, etag)?;
-        let ended = self.enrolments.end(call, self.spec.service, directory, account).await?;
+        let entry = self.get(call, account).await?;
+        entry.check_etag(&self.spec, etag)?;
+        let ended = self.enrolments.end(call, self.spec.service, directory, account, &entry.uid).await?;
         self.reached(call, &ended).await?;
         let ended = &ended;
         let done = self.db.write_once("roster_delete", key, |tx| async move {

@@ -19,7 +19,8 @@ pub trait Enrolments: Send + Sync {
         accounts: &'a [AccountId],
     ) -> BoxFuture<'a, Result<Enrolled, Refused>>;
 
-    /// Ends an enrolment, if there is one, and returns the position in `delegation`'s log where it has ended.
+    /// Ends the enrolment of this unique id, unless it has ended already, and returns a position in `delegation`'s log
+    /// where it has. A later enrolment of the member is kept.
     ///
     /// # Errors
     /// What `delegation` answered.
@@ -29,6 +30,7 @@ pub trait Enrolments: Send + Sync {
         service: TrustedService,
         directory: DirectoryId,
         account: AccountId,
+        uid: &'a str,
     ) -> BoxFuture<'a, Result<Position, Refused>>;
 }
 

@@ -2,6 +2,7 @@
 
 mod entry;
 mod error;
+mod listing;
 mod selection;
 mod upstream;
 

@@ -56,9 +56,10 @@ impl Enrolments for DelegationEnrolments {
         service: TrustedService,
         directory: DirectoryId,
         account: AccountId,
+        uid: &'a str,
     ) -> BoxFuture<'a, Result<Position, Refused>> {
         let (directory, trusted_service, account) = (directory.name(), service.to_string(), account.name());
-        let message = DeleteEnrolmentRequest { directory, trusted_service, account };
+        let message = DeleteEnrolmentRequest { directory, trusted_service, account, uid: uid.to_owned() };
         Box::pin(async move {
             let request = on_behalf(&call.operator, &call.call_id, call.deadline, message);
             let response = self.0.clone().delete_enrolment(request).await.map_err(refused)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bailiwick_api::{CONSISTENCY_TOKEN, encode_token};
 use bailiwick_changelog::log_position;
-use bailiwick_core::{AccountId, Owner, Role};
+use bailiwick_core::{AccountId, Owner, Role, filter::Listing};
 use bailiwick_rpc::{Call, InvalidFields};
 use prost_types::FieldMask;
 use tonic::{Response, Status};
@@ -23,6 +23,18 @@ pub struct Shape<M> {
     pub read: fn(M) -> EntryView,
     /// The message of these fields.
     pub write: fn(EntryView) -> M,
+}
+
+/// What of a list is asked for, as every request for one has it.
+pub struct ListRequest<'a> {
+    /// Most entries of the page.
+    pub page_size: i32,
+    /// Ended the page before.
+    pub page_token: &'a str,
+    /// Which entries.
+    pub filter: &'a str,
+    /// In which order.
+    pub order_by: &'a str,
 }
 
 /// The list of one trusted service as the handlers of its contract, with `M` for entries, use it.
@@ -90,11 +102,13 @@ impl<M> Endpoint<M> {
     ///
     /// # Errors
     /// INVALID_FIELD, and those of [`Roster::list`].
-    pub async fn list(&self, call: &Call, page_size: i32, page_token: &str) -> Result<(Vec<M>, String), Status> {
+    pub async fn list(&self, call: &Call, asked: ListRequest<'_>) -> Result<(Vec<M>, String), Status> {
         let mut fields = InvalidFields::new();
-        let size = fields.page_size("page_size", page_size);
-        let Some(size) = size else { return Err(fields.into_status()) };
-        let page = self.roster.list(call, size, page_token).await?;
+        let size = fields.page_size("page_size", asked.page_size);
+        let filter = fields.take("filter", self.spec().schema().filter(asked.filter));
+        let order = fields.take("order_by", self.spec().schema().order(asked.order_by));
+        let (Some(size), Some(filter), Some(order)) = (size, filter, order) else { return Err(fields.into_status()) };
+        let page = self.roster.list(call, &Listing { filter, order }, size, asked.page_token).await?;
         Ok((page.entries.iter().map(|entry| self.message(entry)).collect(), page.next))
     }
 

@@ -6,6 +6,6 @@ mod error;
 mod view;
 
 pub use delegation::DelegationEnrolments;
-pub use endpoint::{Endpoint, Shape};
+pub use endpoint::{Endpoint, ListRequest, Shape};
 pub use error::database_problem;
 pub use view::EntryView;

@@ -1,17 +1,19 @@
 //! The lists.
 
+use bailiwick_core::filter::Listing;
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
-use bailiwick_db::DbError;
+use bailiwick_db::{Columns, DbError, Place, Source};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select, sea_query::OnConflict,
+    QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, OnConflict},
 };
 
 use super::{
     CHUNK,
     entity::entry::{Column, Entity, Model},
 };
-use crate::domain::{AccountType, Entry, JoinMethod, Key, Profile};
+use crate::domain::{AccountType, Entry, JoinMethod, Key, Profile, Spec};
 
 /// One entry.
 pub(crate) async fn entry(conn: &impl ConnectionTrait, key: Key) -> Result<Option<Entry>, DbError> {
@@ -20,17 +22,45 @@ pub(crate) async fn entry(conn: &impl ConnectionTrait, key: Key) -> Result<Optio
     row.map(Entry::try_from).transpose()
 }
 
-/// At most `limit` entries of a list after an account, by account.
+/// At most `limit` entries of a list after a place.
 pub(crate) async fn entries_page(
     conn: &impl ConnectionTrait,
-    service: TrustedService,
-    directory: DirectoryId,
-    after: Option<AccountId>,
+    (spec, directory): (&Spec, DirectoryId),
+    listing: &Listing,
+    after: Option<&Place>,
     limit: u64,
 ) -> Result<Vec<Entry>, DbError> {
-    let after = after.map_or(Ok(0), number)?;
-    let page = of_list(service, directory).filter(Column::Account.gt(after)).order_by_asc(Column::Account).limit(limit);
-    read(page.all(conn).await?)
+    let columns = Columns { schema: spec.schema(), id: || column(Column::Account), source };
+    let page = columns.select(of_list(spec.service, directory), listing, after, conn.get_database_backend())?;
+    read(page.limit(limit).all(conn).await?)
+}
+
+/// The place of an entry in a list.
+pub(crate) fn entry_place(entry: &Entry, listing: &Listing) -> Result<Place, DbError> {
+    Ok(Place::of(number(entry.account)?, listing, |field| entry.sort_value(field)))
+}
+
+fn source(field: &str) -> Option<Source> {
+    const TYPES: &[(&str, &str)] = &[
+        ("ACCOUNT_TYPE_RESOURCE", AccountType::Resource.as_str()),
+        ("ACCOUNT_TYPE_CLOUD", AccountType::Cloud.as_str()),
+    ];
+    const JOIN_METHODS: &[(&str, &str)] =
+        &[("JOIN_METHOD_CREATED", JoinMethod::Created.as_str()), ("JOIN_METHOD_INVITED", JoinMethod::Invited.as_str())];
+    Some(match field {
+        "display_name" => Source::Text(column(Column::DisplayName)),
+        "account" => Source::Text(Expr::cust("('accounts/' || CAST(roster_entries.account AS TEXT))")),
+        "remark" => Source::Text(column(Column::Remark)),
+        "type" => Source::Code(column(Column::AccountType), TYPES),
+        "join_method" => Source::Code(column(Column::JoinMethod), JOIN_METHODS),
+        "add_time" => Source::Time(column(Column::AddTimeUs)),
+        "marked" => Source::Bool(column(Column::Marked)),
+        _ => return None,
+    })
+}
+
+fn column(column: Column) -> Expr {
+    Expr::col((Entity, column))
 }
 
 /// How many entries a list has.

@@ -145,7 +145,15 @@ impl EnrolmentService for FakeDelegation {
     ) -> Result<Response<DeleteEnrolmentResponse>, Status> {
         let (call, message) = split(request)?;
         let key = (message.trusted_service.clone(), message.account.clone());
-        let deleted = self.0.enrolled.lock().await.remove(&key).is_some();
+        let mut enrolled = self.0.enrolled.lock().await;
+        let deleted = enrolled.get(&key).is_some_and(|uid| message.uid.is_empty() || *uid == message.uid);
+        if !deleted {
+            drop(enrolled);
+            let position = self.commit(Change { method: "test".into(), ..Change::default() }).await;
+            return Ok(respond(DeleteEnrolmentResponse { deleted }, Some(position)));
+        }
+        enrolled.remove(&key);
+        drop(enrolled);
         let gone = Kind::Enrolment(EnrolmentFact {
             directory: message.directory.clone(),
             trusted_service: message.trusted_service,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bailiwick_core::{AccountId, DirectoryId, Owner, Role, authz::Refusal};
+use bailiwick_core::{AccountId, DirectoryId, Owner, Role, authz::Refusal, filter::Filter};
 use bailiwick_db::{CursorWait, Db, DbError, PageQuery, PageTokenError, PageTokens, Position};
 use bailiwick_rpc::Call;
 use tokio::time::Instant;
@@ -16,6 +16,16 @@ const MARGIN: Duration = Duration::from_millis(150);
 pub(crate) struct Trail {
     db: Db,
     pages: PageTokens,
+}
+
+/// What of a list is asked for.
+pub(crate) struct PageRequest {
+    /// Which entries.
+    pub(crate) filter: Filter,
+    /// Most entries.
+    pub(crate) size: u32,
+    /// Ended the page before; empty for the first.
+    pub(crate) token: String,
 }
 
 /// A part of a list.
@@ -48,28 +58,26 @@ impl Trail {
         Self { db, pages }
     }
 
-    /// A page of at most `size` entries of the directory's trail.
+    /// A page of the directory's trail.
     pub(crate) async fn of_directory(
         &self,
         call: &Call,
-        size: u32,
-        token: &str,
+        asked: &PageRequest,
         own: &[Position],
     ) -> Result<Page, TrailError> {
         let directory: DirectoryId = call.permit.tenant_directory()?;
-        self.page(call, Owner::Directory(directory), size, token, own).await
+        self.page(call, Owner::Directory(directory), asked, own).await
     }
 
-    /// A page of at most `size` entries of what the account did and of what was done to it.
+    /// A page of what the account did and of what was done to it.
     pub(crate) async fn of_account(
         &self,
         call: &Call,
-        size: u32,
-        token: &str,
+        asked: &PageRequest,
         own: &[Position],
     ) -> Result<Page, TrailError> {
         let account: AccountId = call.permit.tenant_account()?;
-        self.page(call, Owner::Account(account), size, token, own).await
+        self.page(call, Owner::Account(account), asked, own).await
     }
 
     /// `own` are the positions of this role's log that must be in the trail: the guard has waited for those of others.
@@ -77,8 +85,7 @@ impl Trail {
         &self,
         call: &Call,
         viewer: Owner,
-        size: u32,
-        token: &str,
+        asked: &PageRequest,
         own: &[Position],
     ) -> Result<Page, TrailError> {
         self.reached(call, own).await?;
@@ -87,13 +94,15 @@ impl Trail {
             Owner::Account(account) => account.name(),
         };
         let (epoch, now) = (self.db.epoch().await?, self.db.clock().now());
-        let query = PageQuery { epoch: &epoch, tenant: &viewer, method: call.permit.path(), fingerprint: &[] };
-        let before = match token {
+        let fingerprint = asked.filter.to_string().into_bytes();
+        let query = PageQuery { epoch: &epoch, tenant: &viewer, method: call.permit.path(), fingerprint: &fingerprint };
+        let before = match asked.token.as_str() {
             "" => Place::end(),
             token => self.pages.open(&query, token, now)?.parse().map_err(|_| PageTokenError::Invalid)?,
         };
-        let mut entries = store::audit_entries_before(self.db.reader(), &viewer, &before, i64::from(size) + 1).await?;
-        let next = if entries.len() > usize::try_from(size).unwrap_or(usize::MAX) {
+        let (reader, limit) = (self.db.reader(), u64::from(asked.size) + 1);
+        let mut entries = store::audit_entries_before(reader, &viewer, &asked.filter, &before, limit).await?;
+        let next = if entries.len() > usize::try_from(asked.size).unwrap_or(usize::MAX) {
             entries.pop();
             let last = entries.last().map(Place::of).unwrap_or_else(Place::end);
             self.pages.seal(&query, &last.to_string(), now)?

@@ -2,7 +2,20 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_core::{AccountId, Operator, Role, Timestamp};
+use bailiwick_core::{
+    AccountId, Operator, Role, Timestamp,
+    filter::{Field, Kind, Schema},
+};
+
+/// What the trail can be filtered by: nothing that [`AuditEntry::shown_to`] hides.
+pub(crate) static SCHEMA: Schema = Schema {
+    fields: &[
+        Field::new("method", Kind::Text),
+        Field::new("resource", Kind::Text),
+        Field::new("principal", Kind::Text),
+        Field::new("create_time", Kind::Time),
+    ],
+};
 
 /// The place of a change: the log and the revision in it. Unique in the suite.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

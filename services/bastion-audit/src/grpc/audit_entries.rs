@@ -11,7 +11,11 @@ use bailiwick_db::Position;
 use bailiwick_rpc::{Call, InvalidFields, split};
 use tonic::{Request, Response, Status};
 
-use crate::{ROLE, app::Trail, domain};
+use crate::{
+    ROLE,
+    app::{PageRequest, Trail},
+    domain::{self, SCHEMA},
+};
 
 /// The service over the trail.
 pub(crate) struct AuditEntries(Trail);
@@ -29,8 +33,8 @@ impl AuditService for AuditEntries {
         request: Request<ListDirectoryAuditEntriesRequest>,
     ) -> Result<Response<ListDirectoryAuditEntriesResponse>, Status> {
         let (call, message) = split(request)?;
-        let size = page_size(message.page_size)?;
-        let page = self.0.of_directory(&call, size, &message.page_token, &own_positions(&call)).await?;
+        let asked = page(message.page_size, message.page_token, &message.filter)?;
+        let page = self.0.of_directory(&call, &asked, &own_positions(&call)).await?;
         let audit_entries = page.entries.into_iter().map(|entry| convert(&message.parent, entry)).collect();
         Ok(Response::new(ListDirectoryAuditEntriesResponse { audit_entries, next_page_token: page.next }))
     }
@@ -40,17 +44,19 @@ impl AuditService for AuditEntries {
         request: Request<ListAccountAuditEntriesRequest>,
     ) -> Result<Response<ListAccountAuditEntriesResponse>, Status> {
         let (call, message) = split(request)?;
-        let size = page_size(message.page_size)?;
-        let page = self.0.of_account(&call, size, &message.page_token, &own_positions(&call)).await?;
+        let asked = page(message.page_size, message.page_token, &message.filter)?;
+        let page = self.0.of_account(&call, &asked, &own_positions(&call)).await?;
         let audit_entries = page.entries.into_iter().map(|entry| convert(&message.parent, entry)).collect();
         Ok(Response::new(ListAccountAuditEntriesResponse { audit_entries, next_page_token: page.next }))
     }
 }
 
-fn page_size(asked: i32) -> Result<u32, Status> {
+fn page(size: i32, token: String, filter: &str) -> Result<PageRequest, Status> {
     let mut fields = InvalidFields::new();
-    let size = fields.page_size("page_size", asked);
-    size.ok_or_else(|| fields.into_status())
+    let size = fields.page_size("page_size", size);
+    let filter = fields.take("filter", SCHEMA.filter(filter));
+    let (Some(size), Some(filter)) = (size, filter) else { return Err(fields.into_status()) };
+    Ok(PageRequest { filter, size, token })
 }
 
 /// Positions of this role's own log among the consistency tokens: the guard has seen that they are committed, which does

@@ -7,7 +7,7 @@ use bailiwick_api::bastion::v1::{
     DeleteBastionMemberRequest, GetBastionMemberRequest, ListBastionMembersRequest, ListBastionMembersResponse,
     UpdateBastionMemberRequest, bastion_member_service_server::BastionMemberService,
 };
-use bailiwick_roster::{Endpoint, EntryView, Roster, Shape};
+use bailiwick_roster::{Endpoint, EntryView, Roster, ListRequest, Shape};
 use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 
@@ -52,7 +52,13 @@ impl BastionMemberService for BastionMembers {
         request: Request<ListBastionMembersRequest>,
     ) -> Result<Response<ListBastionMembersResponse>, Status> {
         let (call, message) = split(request)?;
-        let (bastion_members, next_page_token) = self.0.list(&call, message.page_size, &message.page_token).await?;
+        let asked = ListRequest {
+            page_size: message.page_size,
+            page_token: &message.page_token,
+            filter: &message.filter,
+            order_by: &message.order_by,
+        };
+        let (bastion_members, next_page_token) = self.0.list(&call, asked).await?;
         Ok(Response::new(ListBastionMembersResponse { bastion_members, next_page_token }))
     }
 

@@ -2,12 +2,15 @@
 
 use std::{fmt, str::FromStr};
 
-use bailiwick_core::Timestamp;
-use bailiwick_db::DbError;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Statement};
+use bailiwick_core::{Timestamp, filter::Filter};
+use bailiwick_db::{Columns, DbError, Source};
+use sea_orm::{
+    ActiveModelTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
+};
 
 use super::entity::{audit_entry, audit_viewer};
-use crate::domain::{AuditEntry, EntryId};
+use crate::domain::{AuditEntry, EntryId, SCHEMA};
 
 /// Rows of one `INSERT`: five parameters each.
 const CHUNK: usize = 500;
@@ -37,30 +40,62 @@ pub(crate) async fn audit_entry_insert(conn: &impl ConnectionTrait, entry: &Audi
     Ok(())
 }
 
-/// At most `limit` entries that `viewer` sees before a place, newest first.
+/// At most `limit` entries that `viewer` sees before a place, of those that are asked for, newest first. What the filter
+/// can be about is shown to every viewer of an entry.
 pub(crate) async fn audit_entries_before(
     conn: &impl ConnectionTrait,
     viewer: &str,
+    filter: &Filter,
     before: &Place,
-    limit: i64,
+    limit: u64,
 ) -> Result<Vec<AuditEntry>, DbError> {
-    let select = Statement::from_sql_and_values(
-        conn.get_database_backend(),
-        "SELECT e.* FROM audit_viewers v \
-         JOIN audit_entries e ON e.role = v.role AND e.epoch = v.epoch AND e.revision = v.revision \
-         WHERE v.viewer = $1 AND (v.time_us, v.role, v.epoch, v.revision) < ($2, $3, $4, $5) \
-         ORDER BY v.time_us DESC, v.role DESC, v.epoch DESC, v.revision DESC LIMIT $6",
-        [
-            viewer.into(),
-            before.time_us.into(),
-            before.role.as_str().into(),
-            before.epoch.as_str().into(),
-            before.revision.into(),
-            limit.into(),
-        ],
-    );
-    let rows = audit_entry::Entity::find().from_raw_sql(select).all(conn).await?;
+    use audit_viewer::Column;
+
+    let engine = conn.get_database_backend();
+    let source = if engine == DbBackend::Postgres { on_postgres } else { on_sqlite };
+    let columns = Columns { schema: &SCHEMA, id: || entry(audit_entry::Column::Revision), source };
+    let seen = |column| Expr::col((audit_viewer::Entity, column));
+    let place = [Column::TimeUs, Column::Role, Column::Epoch, Column::Revision];
+    let least = [
+        before.time_us.into(),
+        before.role.as_str().into(),
+        before.epoch.as_str().into(),
+        before.revision.into(),
+    ];
+    let same = Condition::all()
+        .add(entry(audit_entry::Column::Role).eq(seen(Column::Role)))
+        .add(entry(audit_entry::Column::Epoch).eq(seen(Column::Epoch)))
+        .add(entry(audit_entry::Column::Revision).eq(seen(Column::Revision)));
+    let mut select = audit_entry::Entity::find()
+        .filter(seen(Column::Viewer).eq(viewer))
+        .filter(Expr::tuple(place.map(seen)).lt(Expr::tuple(least.map(Expr::Value))))
+        .filter(columns.condition(filter, engine)?)
+        .limit(limit);
+    QueryTrait::query(&mut select).inner_join(audit_viewer::Entity, same);
+    let rows = place.into_iter().fold(select, |select, column| select.order_by_desc(seen(column))).all(conn).await?;
     rows.into_iter().map(AuditEntry::try_from).collect()
+}
+
+fn on_sqlite(field: &str) -> Option<Source> {
+    source(field, "json_extract(audit_entries.operator, '$.principal')")
+}
+
+fn on_postgres(field: &str) -> Option<Source> {
+    source(field, "(audit_entries.operator::json ->> 'principal')")
+}
+
+fn source(field: &str, principal: &'static str) -> Option<Source> {
+    Some(match field {
+        "method" => Source::Text(entry(audit_entry::Column::Method)),
+        "resource" => Source::Text(entry(audit_entry::Column::Resource)),
+        "principal" => Source::Text(Expr::cust(principal)),
+        "create_time" => Source::Time(entry(audit_entry::Column::TimeUs)),
+        _ => return None,
+    })
+}
+
+fn entry(column: audit_entry::Column) -> Expr {
+    Expr::col((audit_entry::Entity, column))
 }
 
 // === impl Place ===

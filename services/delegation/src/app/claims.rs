@@ -2,10 +2,12 @@
 //! designation.
 //!
 //! Claims and own rows are in two databases. To use a member: claim, commit, claim again. To let go: commit, release,
-//! look again, and claim again what is in use by now. Whatever runs beside it, a row that is kept ends with a claim; what
-//! a crash leaves is a claim without a row, which the reconciler releases.
+//! look again, and claim again what is in use by now. Whatever runs beside it, a row that is kept ends with a claim. A
+//! crash leaves a claim without a row, or, where a release overtook another call's use, a row without a claim: the
+//! reconciler releases the one and places the other. A release names incarnations, so that it cannot reach a later
+//! membership, however late it comes.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use bailiwick_core::{AccountId, DirectoryId, Operator, Role, Timestamp, TrustedService};
 use bailiwick_db::{CursorWait, Position};
@@ -18,6 +20,9 @@ use crate::store;
 
 /// How long before the deadline waiting ends, so that the caller learns why.
 const MARGIN: Duration = Duration::from_millis(100);
+
+/// Most that a call waits for directory once its own change is committed.
+const AFTERWARDS: Duration = Duration::from_secs(2);
 
 /// On whose behalf directory is called, and until when.
 #[derive(Clone, Debug)]
@@ -39,7 +44,7 @@ pub enum ClaimKind {
     Enrolment,
 }
 
-/// Claims on some members for one service, at most 1,000.
+/// Claims to be placed on some members for one service, at most 1,000.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimSet {
     /// The directory.
@@ -50,6 +55,19 @@ pub struct ClaimSet {
     pub kind: ClaimKind,
     /// The members.
     pub accounts: Vec<AccountId>,
+}
+
+/// Claims that were placed on some memberships for one service, at most 1,000.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The directory.
+    pub directory: DirectoryId,
+    /// The service.
+    pub service: TrustedService,
+    /// What they stand for.
+    pub kind: ClaimKind,
+    /// The members, and the incarnation of the membership of each.
+    pub memberships: Vec<(AccountId, String)>,
 }
 
 /// Claims that stand.
@@ -70,6 +88,8 @@ pub struct Claim {
     pub service: TrustedService,
     /// The member.
     pub account: AccountId,
+    /// The incarnation that it stands on.
+    pub incarnation: String,
     /// When it was placed.
     pub created: Timestamp,
 }
@@ -85,12 +105,12 @@ pub enum ClaimsError {
     Unavailable(String),
 }
 
-/// Directory's `ClaimService`.
+/// Directory's `ClaimService`. Each call ends by the deadline.
 pub trait Claims: Send + Sync {
     /// Places claims, all or none. One that stands already is kept.
     fn place<'a>(&'a self, behalf: &'a Behalf, set: &'a ClaimSet) -> BoxFuture<'a, Result<Placed, ClaimsError>>;
-    /// Releases claims. One that does not stand is passed over.
-    fn release<'a>(&'a self, behalf: &'a Behalf, set: &'a ClaimSet) -> BoxFuture<'a, Result<(), ClaimsError>>;
+    /// Releases claims. One that does not stand, or stands on another incarnation, is passed over.
+    fn release<'a>(&'a self, behalf: &'a Behalf, held: &'a Held) -> BoxFuture<'a, Result<(), ClaimsError>>;
     /// A page of all claims of a kind, and the token of the next: empty at the end.
     fn list<'a>(
         &'a self,
@@ -111,6 +131,13 @@ impl Behalf {
         let operator = Operator::service(Role::Delegation);
         Self { operator, call_id: String::new(), deadline: Instant::now() + timeout }
     }
+
+    /// For what comes after the commit: a directory that does not answer must not turn a change that was made into a
+    /// failed call, so that it has half of the time that is left.
+    fn afterwards(&self) -> Self {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        Self { deadline: Instant::now() + (left / 2).min(AFTERWARDS), ..self.clone() }
+    }
 }
 
 impl App {
@@ -126,7 +153,11 @@ impl App {
 
     /// Places claims again after the rows are committed, for a release may have run beside it. What is committed stays
     /// so whatever comes of it.
-    pub(super) async fn claim_again(&self, behalf: &Behalf, set: &ClaimSet) {
+    pub(super) async fn claim_after(&self, behalf: &Behalf, set: &ClaimSet) {
+        self.claim_again(&behalf.afterwards(), set).await;
+    }
+
+    async fn claim_again(&self, behalf: &Behalf, set: &ClaimSet) {
         if set.accounts.is_empty() {
             return;
         }
@@ -135,45 +166,68 @@ impl App {
         }
     }
 
-    /// Releases the claims of a set that no row needs. If it fails, the reconciler comes to them.
-    pub(super) async fn release_unused(&self, behalf: &Behalf, set: ClaimSet) -> Result<usize, Error> {
-        let used = self.used(&set).await?;
-        let unused = without(set, &used);
-        if unused.accounts.is_empty() {
+    /// Releases the claims that no row needs. If it fails, the reconciler comes to them.
+    pub(super) async fn release_unused(&self, behalf: &Behalf, held: Held) -> Result<usize, Error> {
+        let used = self.used(&held).await?;
+        let unused = held.without(&used);
+        if unused.memberships.is_empty() {
             return Ok(0);
         }
-        self.claims.release(behalf, &unused).await?;
+        let released = self.claims.release(behalf, &unused).await;
+        // Also where it failed, for it may have been done.
         let again = self.used(&unused).await?;
-        let released = unused.accounts.len() - again.len();
-        self.claim_again(behalf, &ClaimSet { accounts: again, ..unused }).await;
-        Ok(released)
+        let count = unused.memberships.len() - again.len();
+        self.claim_again(behalf, &unused.on(again)).await;
+        released?;
+        Ok(count)
     }
 
     /// As [`App::release_unused`] where the caller has what it asked for already.
-    pub(super) async fn release_after(&self, behalf: &Behalf, set: ClaimSet) {
-        let directory = set.directory;
-        if let Err(error) = self.release_unused(behalf, set).await {
+    pub(super) async fn release_after(&self, behalf: &Behalf, held: Held) {
+        let directory = held.directory;
+        if let Err(error) = self.release_unused(&behalf.afterwards(), held).await {
             tracing::warn!(%error, directory.id = %directory, "claims could not be released; it is tried again later");
         }
     }
 
-    /// Of the accounts of a set, those that have a row.
-    async fn used(&self, set: &ClaimSet) -> Result<Vec<AccountId>, Error> {
-        let (conn, directory, service) = (self.db.reader(), set.directory, set.service);
-        Ok(match set.kind {
+    /// Of the memberships, those that have a row.
+    async fn used(&self, held: &Held) -> Result<Vec<(AccountId, String)>, Error> {
+        let (conn, directory, service) = (self.db.reader(), held.directory, held.service);
+        let accounts: Vec<_> = held.memberships.iter().map(|(account, _)| *account).collect();
+        let mut used: Vec<_> = match held.kind {
             ClaimKind::Designation => {
-                let rows = store::delegated_administrators::among(conn, directory, service, &set.accounts).await?;
-                rows.into_iter().map(|row| row.account).collect()
+                let rows = store::delegated_administrators::among(conn, directory, service, &accounts).await?;
+                rows.into_iter().map(|row| (row.account, row.incarnation)).collect()
             }
             ClaimKind::Enrolment => {
-                let rows = store::enrolments::among(conn, directory, service, &set.accounts).await?;
-                rows.into_iter().map(|row| row.account).collect()
+                let rows = store::enrolments::among(conn, directory, service, &accounts).await?;
+                rows.into_iter().map(|row| (row.account, row.incarnation)).collect()
             }
-        })
+        };
+        let asked: BTreeSet<_> = held.memberships.iter().collect();
+        used.retain(|membership| asked.contains(membership));
+        Ok(used)
     }
 }
 
-fn without(set: ClaimSet, used: &[AccountId]) -> ClaimSet {
-    let accounts = set.accounts.iter().copied().filter(|account| !used.contains(account)).collect();
-    ClaimSet { accounts, ..set }
+impl ClaimSet {
+    /// The claims, once they are placed.
+    pub fn held(self, memberships: Vec<(AccountId, String)>) -> Held {
+        let Self { directory, service, kind, .. } = self;
+        Held { directory, service, kind, memberships }
+    }
+}
+
+impl Held {
+    fn without(&self, used: &[(AccountId, String)]) -> Self {
+        let used: BTreeSet<_> = used.iter().collect();
+        let unused = self.memberships.iter().filter(|membership| !used.contains(membership));
+        Self { memberships: unused.cloned().collect(), ..self.clone() }
+    }
+
+    fn on(self, memberships: Vec<(AccountId, String)>) -> ClaimSet {
+        let Self { directory, service, kind, .. } = self;
+        let accounts = memberships.into_iter().map(|(account, _)| account).collect();
+        ClaimSet { directory, service, kind, accounts }
+    }
 }

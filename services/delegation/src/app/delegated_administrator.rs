@@ -9,7 +9,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{
     App, Error, Page, PageRequest,
-    claims::{Behalf, ClaimKind, ClaimSet},
+    claims::{Behalf, ClaimKind, ClaimSet, Held},
     keep, lock, management_account,
 };
 use crate::{
@@ -45,11 +45,15 @@ impl App {
         // What is refused anyway must leave no claim behind. The transaction decides for good, and knows what was
         // answered to an earlier request with the same id.
         let situation = designating(self.db.reader(), directory, service).await?;
-        let proved = match situation.may_designate(service, account) {
-            Ok(()) => self.claim(&behalf, &set).await?.memberships.into_iter().next(),
-            Err(_) => None,
+        let claimed = match situation.may_designate(service, account) {
+            Ok(()) => self.claim(&behalf, &set).await.map(|placed| placed.memberships),
+            Err(_) => Ok(Vec::new()),
         };
-        let proved = proved.map(|(_, incarnation)| incarnation).unwrap_or_default();
+        let (placed, unclaimed) = match claimed {
+            Ok(placed) => (placed, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let proved = placed.first().map(|(_, incarnation)| incarnation.clone()).unwrap_or_default();
         let (etag, proved) = (&self.token(), proved.as_str());
         let work = |tx: Tx| async move {
             lock(&tx, directory).await?;
@@ -67,12 +71,16 @@ impl App {
         };
         let done = self.db.write_once("create_delegated_administrator", key, work).await;
         match &done {
-            Ok(done) if !done.replayed => self.claim_again(&behalf, &set).await,
+            Ok(done) if !done.replayed => self.claim_after(&behalf, &set).await,
             // Nothing was made of the claim, unless by another call.
-            _ if !proved.is_empty() => self.release_after(&behalf, set).await,
+            _ if !placed.is_empty() => self.release_after(&behalf, set.held(placed)).await,
             _ => {}
         }
-        done
+        // Without a claim nothing is made: only an earlier answer stands above why there is none.
+        match (done, unclaimed) {
+            (Err(_), Some(unclaimed)) => Err(unclaimed),
+            (done, _) => done,
+        }
     }
 
     /// A designation.
@@ -145,12 +153,14 @@ impl App {
                 }
             }
             self.record_designation(&tx, call, key, &designation, facts).await?;
-            impact(tx.conn(), directory, service).await
+            Ok::<_, Error>((impact(tx.conn(), directory, service).await?, designation.incarnation))
         };
         let done = self.db.write_once("delete_delegated_administrator", key, work).await?;
-        let set = ClaimSet { directory, service, kind: ClaimKind::Designation, accounts: vec![account] };
-        self.release_after(&Behalf::of(call), set).await;
-        Ok(Ended::Done(done))
+        let Committed { value: (impact, incarnation), position, replayed } = done;
+        let memberships = vec![(account, incarnation)];
+        let held = Held { directory, service, kind: ClaimKind::Designation, memberships };
+        self.release_after(&Behalf::of(call), held).await;
+        Ok(Ended::Done(Committed { value: impact, position, replayed }))
     }
 
     async fn record_designation(

@@ -38,13 +38,13 @@ impl App {
         let behalf = Behalf::of(call);
         let set = ClaimSet { directory, service, kind: ClaimKind::Enrolment, accounts };
         let proved: BTreeMap<_, _> = self.claim(&behalf, &set).await?.memberships.into_iter().collect();
-        let (enrolling, proved) = (&set, &proved);
-        let work = |tx: Tx| async move { self.enrol(&tx, call, enrolling, proved).await };
+        let (enrolling, by) = (&set, &proved);
+        let work = |tx: Tx| async move { self.enrol(&tx, call, enrolling, by).await };
         let done = self.db.write("create_enrolments", work).await;
         match &done {
-            Ok(_) => self.claim_again(&behalf, &set).await,
+            Ok(_) => self.claim_after(&behalf, &set).await,
             // Nothing was made of the claims, unless by another call.
-            Err(_) => self.release_after(&behalf, set).await,
+            Err(_) => self.release_after(&behalf, set.held(proved.into_iter().collect())).await,
         }
         done
     }
@@ -83,14 +83,15 @@ impl App {
         Ok(accounts.iter().filter_map(|account| by_account.get(account).cloned()).collect())
     }
 
-    /// Ends an enrolment, and says whether there was one. The claim goes afterwards, and the service-linked roles with
-    /// it.
+    /// Ends an enrolment, and says whether there was one: the one of `uid`, unless that is empty. The claim goes
+    /// afterwards, and the service-linked roles with it.
     pub async fn delete_enrolment(
         &self,
         call: &Call,
         directory: DirectoryId,
         service: TrustedService,
         account: AccountId,
+        uid: &str,
     ) -> Result<Committed<bool>, Error> {
         may_call(call.permit.service(), service)?;
         let set = ClaimSet { directory, service, kind: ClaimKind::Enrolment, accounts: vec![account] };
@@ -98,14 +99,17 @@ impl App {
         let work = |tx: Tx| async move {
             lock(&tx, directory).await?;
             let found = store::enrolments::among(tx.conn(), directory, service, &ending.accounts).await?.pop();
-            let Some(enrolment) = found else { return Ok(false) };
+            let Some(enrolment) = found.filter(|found| found.is(uid)) else { return Ok(None) };
             store::enrolments::delete(tx.conn(), &enrolment).await?;
             self.record_enrolments(&tx, call, ending, vec![events::enrolment(&enrolment, true)]).await?;
-            Ok::<_, Error>(true)
+            Ok::<_, Error>(Some(enrolment.incarnation))
         };
-        let done = self.db.write("delete_enrolment", work).await?;
-        self.release_after(&Behalf::of(call), set).await;
-        Ok(done)
+        let Committed { value, position, replayed } = self.db.write("delete_enrolment", work).await?;
+        let deleted = value.is_some();
+        if let Some(incarnation) = value {
+            self.release_after(&Behalf::of(call), set.held(vec![(account, incarnation)])).await;
+        }
+        Ok(Committed { value: deleted, position, replayed })
     }
 
     async fn record_enrolments(

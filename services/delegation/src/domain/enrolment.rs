@@ -23,6 +23,13 @@ pub struct Enrolment {
     pub created: Timestamp,
 }
 
+impl Enrolment {
+    /// Whether it is the one that is meant: any, if `uid` is empty.
+    pub fn is(&self, uid: &str) -> bool {
+        uid.is_empty() || self.uid == uid
+    }
+}
+
 /// Whether a role of the suite enrols members for a service.
 pub fn may_call(role: Option<Role>, service: TrustedService) -> Result<(), Error> {
     if role == Some(service.owner()) { Ok(()) } else { Err(Error::ForeignService(service)) }

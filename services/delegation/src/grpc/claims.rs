@@ -13,9 +13,10 @@ use bailiwick_core::{AccountId, Role, ServiceLinkedRole, Timestamp, TrustedServi
 use bailiwick_db::Position;
 use bailiwick_rpc::on_behalf;
 use futures::future::BoxFuture;
+use tokio::time::timeout_at;
 use tonic::{Code, Request, Response, Status, transport::Channel};
 
-use crate::app::claims::{Behalf, Claim, ClaimKind, ClaimSet, Claims, ClaimsError, Placed};
+use crate::app::claims::{Behalf, Claim, ClaimKind, ClaimSet, Claims, ClaimsError, Held, Placed};
 
 const PAGE: i32 = 1_000;
 
@@ -41,19 +42,22 @@ impl Claims for DirectoryClaims {
             service_linked_roles: roles(set.kind, set.service),
         };
         let mut client = self.0.clone();
-        Box::pin(async move { placed(client.place_claims(request(behalf, message)).await.map_err(refused)?) })
+        Box::pin(async move { placed(in_time(behalf, client.place_claims(request(behalf, message))).await?) })
     }
 
-    fn release<'a>(&'a self, behalf: &'a Behalf, set: &'a ClaimSet) -> BoxFuture<'a, Result<(), ClaimsError>> {
+    fn release<'a>(&'a self, behalf: &'a Behalf, held: &'a Held) -> BoxFuture<'a, Result<(), ClaimsError>> {
+        let (accounts, incarnations) =
+            held.memberships.iter().map(|(account, incarnation)| (account.name(), incarnation.clone())).unzip();
         let message = ReleaseClaimsRequest {
-            directory: set.directory.name(),
-            accounts: set.accounts.iter().map(|account| account.name()).collect(),
-            trusted_service: set.service.to_string(),
-            kind: kind(set.kind).to_owned(),
-            service_linked_roles: roles(set.kind, set.service),
+            directory: held.directory.name(),
+            accounts,
+            trusted_service: held.service.to_string(),
+            kind: kind(held.kind).to_owned(),
+            service_linked_roles: roles(held.kind, held.service),
+            incarnations,
         };
         let mut client = self.0.clone();
-        Box::pin(async move { client.release_claims(request(behalf, message)).await.map(drop).map_err(refused) })
+        Box::pin(async move { in_time(behalf, client.release_claims(request(behalf, message))).await.map(drop) })
     }
 
     fn list<'a>(
@@ -65,7 +69,7 @@ impl Claims for DirectoryClaims {
         let message = ListClaimsRequest { kind: kind(of).to_owned(), page_size: PAGE, page_token: token.to_owned() };
         let mut client = self.0.clone();
         Box::pin(async move {
-            let page = client.list_claims(request(behalf, message)).await.map_err(refused)?.into_inner();
+            let page = in_time(behalf, client.list_claims(request(behalf, message))).await?.into_inner();
             let claims = page.claims.iter().map(claim).collect::<Option<Vec<_>>>();
             Ok((claims.ok_or_else(|| senseless("a claim"))?, page.next_page_token))
         })
@@ -74,6 +78,14 @@ impl Claims for DirectoryClaims {
 
 fn request<T>(behalf: &Behalf, message: T) -> Request<T> {
     on_behalf(&behalf.operator, &behalf.call_id, behalf.deadline, message)
+}
+
+/// The answer, if it comes by the deadline: a channel that finds no connection would wait beyond it.
+async fn in_time<T>(behalf: &Behalf, call: impl Future<Output = Result<T, Status>>) -> Result<T, ClaimsError> {
+    match timeout_at(behalf.deadline, call).await {
+        Ok(answer) => answer.map_err(refused),
+        Err(_) => Err(ClaimsError::Unavailable("it did not answer in time".to_owned())),
+    }
 }
 
 fn kind(kind: ClaimKind) -> &'static str {
@@ -119,6 +131,7 @@ fn claim(message: &ClaimMessage) -> Option<Claim> {
         directory: message.directory.strip_prefix("directories/")?.parse().ok()?,
         service: message.trusted_service.parse().ok()?,
         account: account(&message.account)?,
+        incarnation: message.incarnation.clone(),
         created: Timestamp::from_micros(micros),
     })
 }

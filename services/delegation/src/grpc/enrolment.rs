@@ -38,7 +38,7 @@ impl EnrolmentService for Api {
         let service = convert::service_id(&message.trusted_service)?;
         let (directory, _) = parse(&message.directory, "account", std::slice::from_ref(&message.account))?;
         let account = convert::account("account", &message.account)?;
-        let done = self.app.delete_enrolment(&call, directory, service, account).await?;
+        let done = self.app.delete_enrolment(&call, directory, service, account, &message.uid).await?;
         Ok(respond(DeleteEnrolmentResponse { deleted: done.value }, Some(position(&done.position))))
     }
 }

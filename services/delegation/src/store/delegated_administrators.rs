@@ -48,6 +48,21 @@ pub async fn of_directory(conn: &impl ConnectionTrait, directory: DirectoryId) -
     all(Entity::find().filter(Column::Directory.eq(directory.to_string())), conn).await
 }
 
+/// For the reconciler: at most `limit` designations of all directories that were made directly, after one, by directory,
+/// service and account.
+pub async fn direct_after(
+    conn: &impl ConnectionTrait,
+    after: Option<&Designation>,
+    limit: u64,
+) -> Result<Vec<Designation>, DbError> {
+    let direct = Entity::find().filter(Column::Follows.eq(""));
+    let mut rows = direct.cursor_by((Column::Directory, Column::Service, Column::Account));
+    if let Some(Designation { directory, service, account, .. }) = after {
+        rows.after((directory.to_string(), service.id().to_owned(), account.to_string()));
+    }
+    rows.first(limit).all(conn).await?.iter().map(domain).collect()
+}
+
 /// Of some accounts, those that are designated for a service in a directory.
 pub async fn among(
     conn: &impl ConnectionTrait,

@@ -47,6 +47,19 @@ pub async fn of_directory(
     rows.iter().map(domain).collect()
 }
 
+/// For the reconciler: at most `limit` enrolments of all directories after one, by directory, service and account.
+pub async fn all_after(
+    conn: &impl ConnectionTrait,
+    after: Option<&Enrolment>,
+    limit: u64,
+) -> Result<Vec<Enrolment>, DbError> {
+    let mut rows = Entity::find().cursor_by((Column::Directory, Column::Service, Column::Account));
+    if let Some(Enrolment { directory, service, account, .. }) = after {
+        rows.after((directory.to_string(), service.id().to_owned(), account.to_string()));
+    }
+    rows.first(limit).all(conn).await?.iter().map(domain).collect()
+}
+
 /// How many accounts are enrolled in any of some services of a directory.
 pub async fn count_accounts(
     conn: &impl ConnectionTrait,

@@ -196,5 +196,9 @@ async fn a_repeated_request_gets_the_first_answer_and_no_claim() {
         assert_eq!(first.get_ref(), again.get_ref());
         assert!(world.designated("sase").await.is_empty());
         assert!(world.directory.claims().is_empty());
+        // Also when the member could not be designated any more.
+        world.directory.leave(account(2)).await;
+        let again = world.designate_with("sase", account(2), REQUEST_ID).await.unwrap();
+        assert_eq!(first.get_ref(), again.get_ref());
     }
 }

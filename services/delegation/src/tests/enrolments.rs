@@ -1,11 +1,14 @@
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bailiwick_api::{
     delegation::v1::{BatchCreateEnrolmentsRequest, DeleteEnrolmentRequest, Enrolment},
     r#type::v1::{LogPosition, access_fact::Kind},
 };
 use bailiwick_core::{AccountId, Role, TrustedService};
-use tonic::{Code, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use crate::app::{
     Error,
@@ -29,10 +32,15 @@ impl World {
     }
 
     async fn withdraw(&self, by: Role, id: &str, account: AccountId) -> Result<Response<bool>, Status> {
+        self.withdraw_just(by, id, account, "").await
+    }
+
+    async fn withdraw_just(&self, by: Role, id: &str, account: AccountId, uid: &str) -> Result<Response<bool>, Status> {
         let message = DeleteEnrolmentRequest {
             directory: self.at.name(),
             trusted_service: id.to_owned(),
             account: account.name(),
+            uid: uid.to_owned(),
         };
         Ok(self.enrolments_by(by).delete_enrolment(message).await?.map(|answer| answer.deleted))
     }
@@ -75,6 +83,73 @@ async fn members_are_enrolled_once_with_the_roles_of_the_service() {
         assert!(world.directory.roles().iter().all(|(of, _)| *of == account(3).name()));
         let (_, anew) = world.enrol(by, "threat-analysis", &[account(2)]).await.unwrap();
         assert_ne!(anew[0].uid, one[0].uid);
+    }
+}
+
+/// A removal that was decided over an enrolment does not end the one that came after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_removal_does_not_end_a_later_enrolment() {
+    for world in worlds().await {
+        world.directory.join(world.at, account(2), "i1").await;
+        world.enable("sase").await;
+        let by = Role::SasePolicy;
+        let (_, first) = world.enrol(by, "sase", &[account(2)]).await.unwrap();
+        assert!(world.withdraw_just(by, "sase", account(2), &first[0].uid).await.unwrap().into_inner());
+        let (at, second) = world.enrol(by, "sase", &[account(2)]).await.unwrap();
+        let late = world.withdraw_just(by, "sase", account(2), &first[0].uid).await.unwrap();
+        assert_eq!((revision(&late), late.into_inner()), (at, false));
+        assert_eq!(world.enrol(by, "sase", &[account(2)]).await.unwrap(), (at, second.clone()));
+        assert_eq!((world.directory.claims().len(), world.directory.roles().len()), (1, 1));
+        assert!(world.withdraw_just(by, "sase", account(2), &second[0].uid).await.unwrap().into_inner());
+        assert!(world.directory.claims().is_empty());
+    }
+}
+
+/// A directory that does not answer does not make a failure of what is committed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_does_not_wait_for_its_release() {
+    for world in worlds().await {
+        world.directory.join(world.at, account(2), "i1").await;
+        world.enable("sase").await;
+        let by = Role::SasePolicy;
+        world.enrol(by, "sase", &[account(2)]).await.unwrap();
+        world.directory.before_next_release(futures::future::pending);
+        let (directory, trusted_service) = (world.at.name(), "sase".to_owned());
+        let (account, uid) = (account(2).name(), String::new());
+        let mut request = Request::new(DeleteEnrolmentRequest { directory, trusted_service, account, uid });
+        request.set_timeout(Duration::from_secs(2));
+        assert!(world.enrolments_by(by).delete_enrolment(request).await.unwrap().into_inner().deleted);
+        assert_eq!(world.directory.claims().len(), 1);
+        world.clock.advance(Duration::from_secs(61));
+        world.app.reconcile().await.unwrap();
+        assert!(world.directory.claims().is_empty() && world.directory.roles().is_empty());
+    }
+}
+
+/// A release may be carried out long after it was sent: the member has left and joined again, and is enrolled again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_release_leaves_the_next_membership_its_claim() {
+    for world in worlds().await {
+        world.directory.join(world.at, account(2), "i1").await;
+        world.enable("sase").await;
+        let by = Role::SasePolicy;
+        world.enrol(by, "sase", &[account(2)]).await.unwrap();
+        let (directory, at, enrolments) = (world.directory.clone(), world.at, world.enrolments_by(by));
+        let batch = world.batch("sase", &[account(2)]);
+        let claimed = Arc::new(Mutex::new(Vec::new()));
+        let before = claimed.clone();
+        world.directory.before_next_release(move || async move {
+            directory.leave(account(2)).await;
+            directory.join(at, account(2), "i2").await;
+            enrolments.clone().batch_create_enrolments(batch).await.unwrap();
+            *before.lock().unwrap() = directory.claims();
+            directory.stop_placing();
+        });
+        // What the caller asked for is done, whatever became of the release.
+        assert!(world.withdraw(by, "sase", account(2)).await.unwrap().into_inner());
+        let claimed = claimed.lock().unwrap().clone();
+        assert_eq!((claimed.len(), world.directory.claims()), (1, claimed.clone()));
+        assert_eq!(world.directory.roles().len(), 1);
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bailiwick_api::{
@@ -41,7 +44,9 @@ struct Inner {
     claims: Mutex<BTreeMap<ClaimKey, (String, i64)>>,
     roles: Mutex<BTreeMap<(String, String), ()>>,
     after_next_place: Mutex<Option<Step>>,
+    before_next_release: Mutex<Option<Step>>,
     token_of: Mutex<Option<LogPosition>>,
+    placing_stopped: AtomicBool,
     _database: TestDatabase,
 }
 
@@ -64,7 +69,9 @@ impl FakeDirectory {
             claims: Mutex::default(),
             roles: Mutex::default(),
             after_next_place: Mutex::default(),
+            before_next_release: Mutex::default(),
             token_of: Mutex::default(),
+            placing_stopped: AtomicBool::new(false),
             _database: database,
         }))
     }
@@ -114,6 +121,16 @@ impl FakeDirectory {
         self.commit(vec![account_fact(account, None)]).await
     }
 
+    /// The member is gone, which is not in the log yet.
+    pub fn refuse(&self, account: AccountId) {
+        self.0.members.lock().unwrap().remove(&account.name());
+    }
+
+    /// From now on no claim can be placed, as after a crash of whoever would.
+    pub fn stop_placing(&self) {
+        self.0.placing_stopped.store(true, Ordering::SeqCst);
+    }
+
     pub async fn identity(&self, identity: &IdentityName) {
         let fact = IdentityFact {
             identity: identity.to_string(),
@@ -133,11 +150,27 @@ impl FakeDirectory {
         self.0.roles.lock().unwrap().keys().cloned().collect()
     }
 
-    /// A claim that nobody will use.
+    /// A claim that nobody will use, on the present membership.
     pub fn forget_a_claim(&self, kind: &str, directory: DirectoryId, service: &str, account: AccountId) {
         let key = (kind.to_owned(), directory.name(), service.to_owned(), account.name());
         let now = self.0.clock.now().as_micros();
-        self.0.claims.lock().unwrap().insert(key, (String::new(), now));
+        let (_, incarnation) = self.0.members.lock().unwrap().get(&account.name()).cloned().unwrap();
+        self.0.claims.lock().unwrap().insert(key, (incarnation, now));
+    }
+
+    /// All claims and roles go, as by releases that came after the claims were placed anew.
+    pub fn lose_claims(&self) {
+        self.0.claims.lock().unwrap().clear();
+        self.0.roles.lock().unwrap().clear();
+    }
+
+    /// What happens right before the next release is carried out. It is then answered with an error, as if the answer had
+    /// been lost.
+    pub fn before_next_release<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        step: impl FnOnce() -> F + Send + 'static,
+    ) {
+        *self.0.before_next_release.lock().unwrap() = Some(Box::new(move || Box::pin(step())));
     }
 
     /// What happens right after the next claim has been proved, before the answer.
@@ -172,6 +205,9 @@ impl ClaimService for FakeDirectory {
         request: Request<PlaceClaimsRequest>,
     ) -> Result<Response<PlaceClaimsResponse>, Status> {
         assert!(request.metadata().get_bin(bailiwick_rpc::OPERATOR).is_some(), "on behalf of somebody");
+        if self.0.placing_stopped.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("stopped"));
+        }
         let request = request.into_inner();
         let mut memberships = Vec::new();
         for account in &request.accounts {
@@ -209,13 +245,26 @@ impl ClaimService for FakeDirectory {
         request: Request<ReleaseClaimsRequest>,
     ) -> Result<Response<ReleaseClaimsResponse>, Status> {
         let request = request.into_inner();
-        for account in request.accounts {
+        assert_eq!(request.accounts.len(), request.incarnations.len());
+        let step = self.0.before_next_release.lock().unwrap().take();
+        let lost = step.is_some();
+        if let Some(step) = step {
+            step().await;
+        }
+        for (account, incarnation) in request.accounts.into_iter().zip(request.incarnations) {
+            let present = self.0.members.lock().unwrap().get(&account).cloned();
+            if present != Some((request.directory.clone(), incarnation)) {
+                continue;
+            }
             let (kind, service) = (request.kind.clone(), request.trusted_service.clone());
             let key = (kind, request.directory.clone(), service, account.clone());
             self.0.claims.lock().unwrap().remove(&key);
             for role in &request.service_linked_roles {
                 self.0.roles.lock().unwrap().remove(&(account.clone(), role.clone()));
             }
+        }
+        if lost {
+            return Err(Status::unavailable("the answer is lost"));
         }
         Ok(respond(ReleaseClaimsResponse {}, Some(self.head().await)))
     }

@@ -27,3 +27,41 @@ async fn old_claims_without_use_are_released() {
         assert_eq!(left, [of("designation", 2), of("designation", 9), of("enrolment", 3)]);
     }
 }
+
+/// A crash between a release and the look after it may leave a row without a claim; the claim comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_rows_lack_are_placed() {
+    for world in worlds().await {
+        for number in 2..=4 {
+            world.directory.join(world.at, account(number), "i1").await;
+        }
+        world.enable("security-center").await;
+        world.designate("security-center", account(2)).await.unwrap();
+        let by = Role::SecurityCenter;
+        world.enrol(by, "security-center", &[account(3), account(4)]).await.unwrap();
+        world.enrol(by, "threat-analysis", &[account(3)]).await.unwrap();
+        let (claims, roles) = (world.directory.claims(), world.directory.roles());
+        assert_eq!((claims.len(), roles.len()), (4, 4));
+        world.directory.lose_claims();
+        world.app.reconcile().await.unwrap();
+        assert_eq!((world.directory.claims(), world.directory.roles()), (claims, roles));
+    }
+}
+
+/// What directory refuses of one directory does not stop the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_of_one_directory_does_not_stop_the_run() {
+    for world in worlds().await {
+        world.directory.join(world.at, account(2), "i1").await;
+        world.directory.join(world.at, account(3), "i1").await;
+        world.enable("bastionhost").await;
+        world.enable("sase").await;
+        world.enrol(Role::BastionAudit, "bastionhost", &[account(2)]).await.unwrap();
+        world.enrol(Role::SasePolicy, "sase", &[account(3)]).await.unwrap();
+        let claims = world.directory.claims();
+        world.directory.lose_claims();
+        world.directory.refuse(account(2));
+        world.app.reconcile().await.unwrap();
+        assert_eq!(world.directory.claims(), claims[1..]);
+    }
+}

@@ -11,7 +11,7 @@ use sea_orm::ConnectionTrait;
 use super::{App, Done, Error, Page, PageRequest, lock_directory, platform};
 use crate::{
     domain::{
-        claim::{Claim, Kind, Strength, prove_members},
+        claim::{Claim, Kind, Strength, prove_members, still_present},
         member::Membership,
         role::Role,
     },
@@ -40,8 +40,8 @@ pub struct PlaceClaims {
 pub struct ReleaseClaims {
     /// The directory.
     pub directory: DirectoryId,
-    /// The members.
-    pub accounts: Vec<AccountId>,
+    /// The members, each with the incarnation of the membership that was used.
+    pub memberships: Vec<(AccountId, String)>,
     /// The service that used them.
     pub service: TrustedService,
     /// What for.
@@ -74,17 +74,19 @@ impl App {
         Ok(self.db.write("claim_place", work).await?.into())
     }
 
-    /// Releases claims and deletes service-linked roles. What is not there is passed over, and so is an account that is
-    /// no member: what was in it ended with its membership, and what is in it now belongs to another directory.
+    /// Releases claims and deletes service-linked roles. What is not there is passed over, and so is a membership that
+    /// has ended: what was in it ended with it, and what is in the account now belongs to a later membership, of this
+    /// directory or another.
     pub async fn claim_release(&self, call: &Call, asked: ReleaseClaims) -> Result<Done<()>, Error> {
         platform(&call.permit)?;
         let asked = &asked;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let ReleaseClaims { directory, accounts, service, kind, roles } = asked;
+            let ReleaseClaims { directory, memberships, service, kind, roles } = asked;
             lock_directory(conn, *directory).await?;
-            let members = store::member::find(conn, *directory, accounts).await?;
-            let members: Vec<AccountId> = members.into_iter().map(|m| m.account).collect();
+            let accounts: Vec<AccountId> = memberships.iter().map(|(account, _)| *account).collect();
+            let present = store::member::find(conn, *directory, &accounts).await?;
+            let members = still_present(memberships, present);
             let claims = store::claim::find(conn, *directory, &members, *service, *kind).await?;
             let gone = store::role::find(conn, &members, roles).await?;
             store::claim::delete(conn, *directory, &members, *service, *kind).await?;

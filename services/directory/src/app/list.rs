@@ -64,7 +64,7 @@ impl App {
                 Tenant::Directory(directory) => directory.name(),
                 Tenant::Platform => String::new(),
             },
-            // No part has a line break in it.
+            // No part but the last has a line break in it.
             fingerprint: [permit.resource(), &call.operator.principal, filter].join("\n").into_bytes(),
         };
         if !asked.token.is_empty() {

@@ -1,6 +1,6 @@
 //! Members.
 
-use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Tenant};
+use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Tenant, filter::Listing};
 use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
@@ -62,20 +62,22 @@ impl App {
         found.ok_or_else(|| domain::Error::NotFound(call.permit.resource().to_owned()).into())
     }
 
-    /// Lists the members, without the management account (R-DIR-32).
+    /// Lists the members that are asked for, without the management account (R-DIR-32).
     pub async fn member_list(
         &self,
         call: &Call,
         named: DirectoryId,
         asked: &PageRequest,
+        listing: &Listing,
     ) -> Result<Page<Member>, Error> {
         let id = own_directory(&call.permit, named)?;
-        let window = self.window(call, asked, "").await?;
+        let window = self.window(call, asked, &listing.fingerprint()).await?;
         let (after, limit) = (window.after()?, window.limit());
-        let read =
-            move |snapshot: Snapshot| async move { store::member::page(snapshot.conn(), id, after, limit).await };
+        let read = move |snapshot: Snapshot| async move {
+            store::member::page(snapshot.conn(), id, listing, after.as_ref(), limit).await
+        };
         let items = self.db.snapshot("member_list", read).await?.value;
-        self.page(call, &window, items, |member| member.membership.account.to_string())
+        self.page(call, &window, items, |member| store::member::place(member, listing).to_string())
     }
 
     /// Removes a member: its membership ends, and with it the roles of services in it and their claims on it (E-DIR-15,

@@ -114,6 +114,13 @@ pub fn prove_members(accounts: &[AccountId], found: Vec<Membership>) -> Result<V
     Ok(members)
 }
 
+/// Of memberships, the accounts of those that have not ended: not of those that joined again since.
+pub fn still_present(memberships: &[(AccountId, String)], found: Vec<Membership>) -> Vec<AccountId> {
+    let found: BTreeMap<AccountId, String> = found.into_iter().map(|m| (m.account, m.incarnation)).collect();
+    let present = memberships.iter().filter(|(account, incarnation)| found.get(account) == Some(incarnation));
+    present.map(|(account, _)| *account).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::member::JoinMethod, *};
@@ -138,5 +145,14 @@ mod tests {
         assert_eq!(refused, Err(Error::ManagementAccountNotEligible(id(management))));
         let stranger = id(1_000_000_000_000_003);
         assert_eq!(prove_members(&[id(member), stranger], found()), Err(Error::AccountNotInDirectory(stranger)));
+    }
+
+    #[test]
+    fn only_the_same_membership_is_still_present() {
+        let of = |account: u64, incarnation: &str| (AccountId::try_from(account).unwrap(), incarnation.to_owned());
+        let (one, two, three) = (1_000_000_000_000_001, 1_000_000_000_000_002, 1_000_000_000_000_003);
+        let asked = [of(one, "one"), of(two, "earlier"), of(three, "one"), of(one, "")];
+        let found = vec![membership(one, JoinMethod::Invited), membership(two, JoinMethod::Invited)];
+        assert_eq!(still_present(&asked, found), [asked[0].0]);
     }
 }

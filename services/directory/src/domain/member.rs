@@ -1,6 +1,9 @@
 //! Members: accounts in a directory.
 
-use bailiwick_core::{AccountId, DirectoryId, Timestamp};
+use bailiwick_core::{
+    AccountId, DirectoryId, Timestamp,
+    filter::{Field, Kind, Schema, Value},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,6 +14,17 @@ use super::{
     directory::{Directory, ROOT_FOLDER},
     etag,
     user::User,
+};
+
+/// What the members of a directory can be filtered and ordered by.
+pub static SCHEMA: Schema = Schema {
+    fields: &[
+        Field::sorted("display_name", Kind::Text),
+        Field::sorted("account", Kind::Text),
+        Field::new("type", Kind::Enum(&["ACCOUNT_TYPE_RESOURCE", "ACCOUNT_TYPE_CLOUD"])),
+        Field::new("join_method", Kind::Enum(&["JOIN_METHOD_CREATED", "JOIN_METHOD_INVITED"])),
+        Field::sorted("join_time", Kind::Time),
+    ],
 };
 
 /// How an account joined its directory (R-DIR-14).
@@ -121,6 +135,16 @@ impl Membership {
 }
 
 impl Member {
+    /// The value of a field that sorts.
+    pub fn sort_value(&self, field: &str) -> Option<Value<'_>> {
+        match field {
+            "display_name" => Some(Value::Text(self.membership.display_name.as_str().into())),
+            "account" => Some(Value::Text(self.membership.account.name().into())),
+            "join_time" => Some(Value::Time(self.membership.join_time)),
+            _ => None,
+        }
+    }
+
     /// Decides a removal: of cloud accounts only (E-DIR-15), and not while a claim blocks (E-DIR-16, E-DIR-17).
     pub fn remove(&self, claims: &[Claim], asked_etag: &str) -> Result<(), Error> {
         check_etag(asked_etag, &self.membership.etag(), || self.membership.name())?;

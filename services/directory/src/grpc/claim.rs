@@ -80,8 +80,12 @@ fn parse_release(request: &pb::ReleaseClaimsRequest) -> Result<ReleaseClaims, St
     let accounts = accounts(&mut fields, &request.accounts);
     let kind = fields.parse("kind", &request.kind);
     let roles = roles(&mut fields, service, &request.service_linked_roles);
+    let one_each = request.incarnations.len() == request.accounts.len();
+    fields.check("incarnations", one_each, "must be one for each account");
+    fields.check("incarnations", request.incarnations.iter().all(|of| !of.is_empty()), "must not be empty");
     let ((directory, kind), accounts) = finish(fields, directory.zip(kind).zip(accounts))?;
-    Ok(ReleaseClaims { directory, accounts, service, kind, roles })
+    let memberships = accounts.into_iter().zip(request.incarnations.iter().cloned()).collect();
+    Ok(ReleaseClaims { directory, memberships, service, kind, roles })
 }
 
 fn service(id: &str) -> Result<TrustedService, Error> {

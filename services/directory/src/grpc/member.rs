@@ -11,10 +11,13 @@ use super::{
     Grpc,
     account::new_account,
     answer, convert,
-    parse::{finish, in_directory, mutation, page},
+    parse::{finish, in_directory, listing, mutation, page},
     pb,
 };
-use crate::{app::Mutation, domain::account::NewAccount};
+use crate::{
+    app::Mutation,
+    domain::{account::NewAccount, member::SCHEMA},
+};
 
 #[async_trait]
 impl MemberService for Grpc {
@@ -42,8 +45,9 @@ impl MemberService for Grpc {
         let mut fields = InvalidFields::new();
         let directory = fields.directory("parent", &request.parent);
         let asked = page(&mut fields, request.page_size, &request.page_token);
-        let (directory, asked) = finish(fields, directory.zip(asked))?;
-        let page = self.0.member_list(&call, directory, &asked).await?;
+        let listing = listing(&mut fields, &SCHEMA, &request.filter, &request.order_by);
+        let ((directory, asked), listing) = finish(fields, directory.zip(asked).zip(listing))?;
+        let page = self.0.member_list(&call, directory, &asked, &listing).await?;
         let members = page.items.into_iter().map(convert::member).collect();
         Ok(Response::new(pb::ListMembersResponse { members, next_page_token: page.next }))
     }

@@ -1,6 +1,9 @@
 //! What requests have in common.
 
-use bailiwick_core::{AccountId, DirectoryId, Owner};
+use bailiwick_core::{
+    AccountId, DirectoryId, Owner,
+    filter::{Listing, Schema},
+};
 use bailiwick_db::IdempotencyKey;
 use bailiwick_rpc::{Call, InvalidFields};
 use prost::Message;
@@ -40,6 +43,13 @@ pub(super) fn mutation(fields: &mut InvalidFields, call: &Call, request_id: &str
 pub(super) fn page(fields: &mut InvalidFields, size: i32, token: &str) -> Option<PageRequest> {
     let size = fields.page_size("page_size", size)?;
     Some(PageRequest { size, token: token.to_owned() })
+}
+
+/// Which items of a list are asked for, in which order.
+pub(super) fn listing(fields: &mut InvalidFields, schema: &Schema, filter: &str, order_by: &str) -> Option<Listing> {
+    let filter = fields.take("filter", schema.filter(filter));
+    let order = fields.take("order_by", schema.order(order_by));
+    Some(Listing { filter: filter?, order: order? })
 }
 
 /// A text that people choose.

@@ -2,14 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_core::{AccountId, DirectoryId};
+use bailiwick_core::{AccountId, DirectoryId, filter::Listing};
+use bailiwick_db::{Columns, Place, Source};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect,
+    QueryTrait, Select, sea_query::Expr,
 };
 
-use super::{Result, account, code, coded, count, entity::members, key, keys, malformed, time};
-use crate::domain::member::{JoinMethod, Member, Membership};
+use super::{
+    Result, account, code, coded, count,
+    entity::{accounts, members},
+    key, keys, malformed, time,
+};
+use crate::domain::member::{JoinMethod, Member, Membership, SCHEMA};
 
 const JOIN_METHODS: [(JoinMethod, &str); 3] = [
     (JoinMethod::Created, "created"),
@@ -47,16 +52,42 @@ pub async fn get(conn: &impl ConnectionTrait, directory: DirectoryId, id: Accoun
     Ok(found.into_iter().next())
 }
 
-/// The members of a directory after `after`, by account; not its management account.
+/// The members of a directory that are asked for, after `after`; not its management account.
 pub async fn page(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
-    after: Option<AccountId>,
+    listing: &Listing,
+    after: Option<&Place>,
     limit: u64,
 ) -> Result<Vec<Member>> {
-    let query = listed(directory).filter(members::Column::Account.gt(after.map_or(0, key)));
-    let rows = query.order_by_asc(members::Column::Account).limit(limit).all(conn).await?;
+    let columns = Columns { schema: &SCHEMA, id: || column(members::Column::Account), source };
+    let mut query = columns.select(listed(directory), listing, after, conn.get_database_backend())?;
+    let same_account = column(members::Column::Account).eq(Expr::col((accounts::Entity, accounts::Column::Account)));
+    QueryTrait::query(&mut query).inner_join(accounts::Entity, same_account);
+    let rows = query.limit(limit).all(conn).await?;
     with_types(conn, rows.into_iter().map(from_row).collect::<Result<_>>()?).await
+}
+
+/// The place of a member in a list.
+pub fn place(member: &Member, listing: &Listing) -> Place {
+    Place::of(key(member.membership.account), listing, |field| member.sort_value(field))
+}
+
+fn source(field: &str) -> Option<Source> {
+    const METHODS: &[(&str, &str)] = &[("JOIN_METHOD_CREATED", "created"), ("JOIN_METHOD_INVITED", "invited")];
+    const TYPES: &[(&str, &str)] = &[("ACCOUNT_TYPE_RESOURCE", "resource"), ("ACCOUNT_TYPE_CLOUD", "cloud")];
+    Some(match field {
+        "display_name" => Source::Text(column(members::Column::DisplayName)),
+        "account" => Source::Text(Expr::cust("('accounts/' || CAST(members.account AS TEXT))")),
+        "type" => Source::Code(Expr::col((accounts::Entity, accounts::Column::Kind)), TYPES),
+        "join_method" => Source::Code(column(members::Column::JoinMethod), METHODS),
+        "join_time" => Source::Time(column(members::Column::JoinUs)),
+        _ => return None,
+    })
+}
+
+fn column(column: members::Column) -> Expr {
+    Expr::col((members::Entity, column))
 }
 
 /// How many members a directory has, its management account not counted.

@@ -7,7 +7,7 @@ use bailiwick_api::sase::v1::{
     GetSaseMemberRequest, ListSaseMembersRequest, ListSaseMembersResponse, SaseMember, UpdateSaseMemberRequest,
     sase_member_service_server::SaseMemberService,
 };
-use bailiwick_roster::{Endpoint, EntryView, Roster, Shape};
+use bailiwick_roster::{Endpoint, EntryView, Roster, ListRequest, Shape};
 use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 
@@ -49,7 +49,13 @@ impl SaseMemberService for SaseMembers {
         request: Request<ListSaseMembersRequest>,
     ) -> Result<Response<ListSaseMembersResponse>, Status> {
         let (call, message) = split(request)?;
-        let (sase_members, next_page_token) = self.0.list(&call, message.page_size, &message.page_token).await?;
+        let asked = ListRequest {
+            page_size: message.page_size,
+            page_token: &message.page_token,
+            filter: &message.filter,
+            order_by: &message.order_by,
+        };
+        let (sase_members, next_page_token) = self.0.list(&call, asked).await?;
         Ok(Response::new(ListSaseMembersResponse { sase_members, next_page_token }))
     }
 

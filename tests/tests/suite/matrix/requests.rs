@@ -54,6 +54,10 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("directory.v1.TokenService", "GetCallerIdentity") => json!({}),
         ("directory.v1.SigningKeyService", _) => json!({}),
         ("directory.v1.ClaimService", "ListClaims") => json!({"kind": "designation"}),
+        ("directory.v1.ClaimService", "ReleaseClaims") => json!({
+            "directory": d, "accounts": [c], "incarnations": ["an-earlier-one"],
+            "trusted_service": "sase", "kind": "enrolment"
+        }),
         ("directory.v1.ClaimService", _) => {
             json!({"directory": d, "accounts": [c], "trusted_service": "sase", "kind": "enrolment"})
         }

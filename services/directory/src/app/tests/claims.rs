@@ -4,9 +4,12 @@ use super::{
     super::{PlaceClaims, ReleaseClaims},
     *,
 };
-use crate::domain::{
-    Blocker, Error as Refusal,
-    claim::{Kind, Strength},
+use crate::{
+    domain::{
+        Blocker, Error as Refusal,
+        claim::{Kind, Strength},
+    },
+    store,
 };
 
 const ROLE: &str = "AliyunServiceRoleForSas";
@@ -31,8 +34,18 @@ async fn place(world: &World, asked: PlaceClaims) -> Result<Vec<String>, Error> 
 async fn release(world: &World, asked: PlaceClaims) -> Result<(), Error> {
     let call = world.service_call("ClaimService/ReleaseClaims", asked.directory).await;
     let PlaceClaims { directory, accounts, service, kind, roles, .. } = asked;
-    let asked = ReleaseClaims { directory, accounts, service, kind, roles };
-    world.app.claim_release(&call, asked).await.map(drop)
+    let members = store::member::find(world.app.db.reader(), directory, &accounts).await.unwrap();
+    let memberships = members.into_iter().map(|member| (member.account, member.incarnation)).collect();
+    world.app.claim_release(&call, ReleaseClaims { directory, memberships, service, kind, roles }).await.map(drop)
+}
+
+/// A release that was sent while an earlier membership stood.
+async fn release_late(world: &World, asked: PlaceClaims, incarnation: &str) {
+    let call = world.service_call("ClaimService/ReleaseClaims", asked.directory).await;
+    let PlaceClaims { directory, accounts, service, kind, roles, .. } = asked;
+    let memberships = accounts.into_iter().map(|account| (account, incarnation.to_owned())).collect();
+    let asked = ReleaseClaims { directory, memberships, service, kind, roles };
+    world.app.claim_release(&call, asked).await.unwrap();
 }
 
 // covers: R-DEL-03, R-DEL-14, E-DEL-01
@@ -94,17 +107,41 @@ async fn a_late_release_does_not_reach_into_the_next_directory() {
     for world in worlds().await {
         let (by, directory) = world.directory("Acme").await;
         let id = world.cloud_member(by, directory, "payments", "Acme").await;
+        let asked = || claims(directory, &[id], Strength::Informative);
+        let earlier = place(&world, asked()).await.unwrap().remove(0);
         world.remove(by, directory, id).await.unwrap();
         let other = world.account("second", Some("Acme")).await;
         let next = world.enable(other).await.unwrap();
         let invitation = world.invite(other, next, id).await.unwrap();
         world.accept(id, &invitation).await.unwrap();
         place(&world, claims(next, &[id], Strength::Informative)).await.unwrap();
-        release(&world, claims(directory, &[id], Strength::Informative)).await.unwrap();
+        release_late(&world, asked(), &earlier).await;
         let role = IdentityName::Role(id, ROLE.to_owned());
         assert!(world.generation(&role).await.is_some(), "{}", world.engine);
         let call = world.root(id, "RoleService/GetRole", &role.to_string()).await;
         assert_eq!(world.app.role_get(&call, id, ROLE).await.unwrap().service, TrustedService::SecurityCenter);
+    }
+}
+
+// covers: E-DIR-16
+#[tokio::test]
+async fn a_late_release_does_not_reach_into_the_next_membership() {
+    for world in worlds().await {
+        let (by, directory) = world.directory("Acme").await;
+        let id = world.cloud_member(by, directory, "payments", "Acme").await;
+        let asked = |strength| claims(directory, &[id], strength);
+        let earlier = place(&world, asked(Strength::Informative)).await.unwrap().remove(0);
+        world.remove(by, directory, id).await.unwrap();
+        let invitation = world.invite(by, directory, id).await.unwrap();
+        world.accept(id, &invitation).await.unwrap();
+        place(&world, asked(Strength::Blocking)).await.unwrap();
+        let head = world.app.db.head().await.unwrap();
+        release_late(&world, asked(Strength::Blocking), &earlier).await;
+        assert_eq!(world.app.db.head().await.unwrap(), head, "{}", world.engine);
+        assert!(world.generation(&IdentityName::Role(id, ROLE.to_owned())).await.is_some());
+        assert!(matches!(refused(world.remove(by, directory, id).await), Refusal::MemberInUse(_)));
+        release(&world, asked(Strength::Blocking)).await.unwrap();
+        world.remove(by, directory, id).await.unwrap();
     }
 }
 

@@ -1,4 +1,4 @@
-use bailiwick_core::authz::Facts;
+use bailiwick_core::{authz::Facts, filter::Listing};
 
 use super::*;
 use crate::domain::{Error as Refusal, account::AccountType, member::JoinMethod};
@@ -131,7 +131,7 @@ async fn pages_give_every_member_once_and_belong_to_their_list() {
         let call = world.root(by, "MemberService/ListMembers", &directory.name()).await;
         let (mut seen, mut asked) = (Vec::new(), first(3));
         loop {
-            let page = world.app.member_list(&call, directory, &asked).await.unwrap();
+            let page = world.app.member_list(&call, directory, &asked, &Listing::default()).await.unwrap();
             seen.extend(page.items);
             if page.next.is_empty() {
                 break;
@@ -141,11 +141,14 @@ async fn pages_give_every_member_once_and_belong_to_their_list() {
         assert_eq!(seen, expected, "{}", world.engine);
         let (other, elsewhere) = world.directory("Other").await;
         let foreign = world.root(other, "MemberService/ListMembers", &elsewhere.name()).await;
-        let taken = world.app.member_list(&foreign, elsewhere, &asked).await;
+        let taken = world.app.member_list(&foreign, elsewhere, &asked, &Listing::default()).await;
         assert!(matches!(taken, Err(Error::PageToken(_))), "{}", world.engine);
         let sent = world.root(by, "InvitationService/ListInvitations", &directory.name()).await;
         assert!(matches!(world.app.invitation_list(&sent, directory, &asked).await, Err(Error::PageToken(_))));
         world.clock.advance(std::time::Duration::from_hours(25));
-        assert!(matches!(world.app.member_list(&call, directory, &asked).await, Err(Error::PageToken(_))));
+        assert!(matches!(
+            world.app.member_list(&call, directory, &asked, &Listing::default()).await,
+            Err(Error::PageToken(_))
+        ));
     }
 }

@@ -244,7 +244,7 @@ impl World {
 
     pub(crate) async fn members(&self, by: AccountId, of: DirectoryId) -> Vec<Member> {
         let call = self.root(by, "MemberService/ListMembers", &of.name()).await;
-        self.app.member_list(&call, of, &first(1_000)).await.unwrap().items
+        self.app.member_list(&call, of, &first(1_000), &Default::default()).await.unwrap().items
     }
 }
 

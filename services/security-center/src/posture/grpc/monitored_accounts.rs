@@ -8,7 +8,7 @@ use bailiwick_api::securitycenter::v1::{
     ListMonitoredAccountsResponse, MonitoredAccount, UpdateMonitoredAccountRequest,
     monitored_account_service_server::MonitoredAccountService,
 };
-use bailiwick_roster::{Endpoint, EntryView, Roster, Shape};
+use bailiwick_roster::{Endpoint, EntryView, Roster, ListRequest, Shape};
 use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 
@@ -53,7 +53,13 @@ impl MonitoredAccountService for MonitoredAccounts {
         request: Request<ListMonitoredAccountsRequest>,
     ) -> Result<Response<ListMonitoredAccountsResponse>, Status> {
         let (call, message) = split(request)?;
-        let (monitored_accounts, next_page_token) = self.0.list(&call, message.page_size, &message.page_token).await?;
+        let asked = ListRequest {
+            page_size: message.page_size,
+            page_token: &message.page_token,
+            filter: &message.filter,
+            order_by: &message.order_by,
+        };
+        let (monitored_accounts, next_page_token) = self.0.list(&call, asked).await?;
         Ok(Response::new(ListMonitoredAccountsResponse { monitored_accounts, next_page_token }))
     }
 

@@ -8,7 +8,7 @@ use bailiwick_api::soc::v1::{
     ListScopeAccountsResponse, ScopeAccount, ScopeSummary, UpdateScopeAccountRequest,
     scope_service_server::ScopeService,
 };
-use bailiwick_roster::{Endpoint, EntryView, Roster, Shape};
+use bailiwick_roster::{Endpoint, EntryView, Roster, ListRequest, Shape};
 use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 
@@ -53,7 +53,13 @@ impl ScopeService for ScopeAccounts {
         request: Request<ListScopeAccountsRequest>,
     ) -> Result<Response<ListScopeAccountsResponse>, Status> {
         let (call, message) = split(request)?;
-        let (scope_accounts, next_page_token) = self.0.list(&call, message.page_size, &message.page_token).await?;
+        let asked = ListRequest {
+            page_size: message.page_size,
+            page_token: &message.page_token,
+            filter: &message.filter,
+            order_by: &message.order_by,
+        };
+        let (scope_accounts, next_page_token) = self.0.list(&call, asked).await?;
         Ok(Response::new(ListScopeAccountsResponse { scope_accounts, next_page_token }))
     }
 

@@ -1,0 +1,217 @@
+//! Filters and orders of lists as SQL, with the meaning that `bailiwick_core::filter` gives them, on both engines.
+
+use std::{fmt, str::FromStr};
+
+use bailiwick_core::filter::{Filter, Listing, Match, Order, Relation, Schema, Value};
+use sea_orm::{
+    Condition, DbBackend, EntityTrait, ExprTrait, Order as Direction, QueryFilter, QueryOrder, Select,
+    sea_query::{Expr, Func, LikeExpr},
+};
+
+use crate::{DbError, PageTokenError};
+
+/// What stands before a character of a pattern that is no wildcard.
+const ESCAPE: char = '!';
+
+/// Where a list has the fields of its schema.
+#[derive(Clone, Copy, Debug)]
+pub struct Columns {
+    /// The fields.
+    pub schema: &'static Schema,
+    /// The number that orders items whose values are equal, and is each item's own in the list.
+    pub id: fn() -> Expr,
+    /// Where a field is; none if it is not in the list.
+    pub source: fn(&str) -> Option<Source>,
+}
+
+/// Where a field is. No column may be null.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// A text.
+    Text(Expr),
+    /// A text that stands for a value of an enumeration: its name in the contract, and the text.
+    Code(Expr, &'static [(&'static str, &'static str)]),
+    /// A flag.
+    Bool(Expr),
+    /// Microseconds since 1970-01-01 UTC.
+    Time(Expr),
+}
+
+/// The place of an item in a list: its id, and its value in the field that orders the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    id: i64,
+    value: String,
+}
+
+impl Columns {
+    /// The items of `select` that are asked for, in the order asked for, after a place.
+    ///
+    /// # Errors
+    /// If a field of the schema has no source, or the place is not of this order.
+    pub fn select<E: EntityTrait>(
+        &self,
+        select: Select<E>,
+        listing: &Listing,
+        after: Option<&Place>,
+        engine: DbBackend,
+    ) -> Result<Select<E>, DbError> {
+        let mut select = select.filter(self.condition(&listing.filter, engine)?);
+        let by = listing.order.map(|order| Ok::<_, DbError>((order, self.sorted(&order, engine)?))).transpose()?;
+        if let Some(place) = after {
+            select = select.filter(self.beyond(place, by.as_ref())?);
+        }
+        if let Some((order, (column, _))) = by {
+            select = select.order_by(column, if order.descending { Direction::Desc } else { Direction::Asc });
+        }
+        Ok(select.order_by((self.id)(), Direction::Asc))
+    }
+
+    /// The condition of a filter.
+    ///
+    /// # Errors
+    /// If a field of the schema has no source.
+    pub fn condition(&self, filter: &Filter, engine: DbBackend) -> Result<Condition, DbError> {
+        let with = |to: Condition, parts: &[Filter]| {
+            parts.iter().try_fold(to, |to, part| Ok::<_, DbError>(to.add(self.condition(part, engine)?)))
+        };
+        let one = |expr: Expr| Condition::all().add(expr);
+        Ok(match filter {
+            // An empty condition is left out of a disjunction, where it would be everything.
+            Filter::All(parts) if parts.is_empty() => one(Expr::cust("1 = 1")),
+            Filter::Any(parts) if parts.is_empty() => one(Expr::cust("1 = 0")),
+            Filter::All(parts) => with(Condition::all(), parts)?,
+            Filter::Any(parts) => with(Condition::any(), parts)?,
+            Filter::Not(part) => self.condition(part, engine)?.not(),
+            Filter::Search(wanted) => {
+                let sources = self.schema.fields.iter().filter_map(|field| (self.source)(field.name));
+                let texts = sources.filter_map(|source| match source {
+                    Source::Text(column) => Some(text(column, wanted, engine)),
+                    _ => None,
+                });
+                texts.fold(Condition::any().add(Expr::cust("1 = 0")), Condition::add)
+            }
+            Filter::Text(name, wanted) => match self.source(name)? {
+                Source::Text(column) => one(text(column, wanted, engine)),
+                _ => return Err(unmapped(name)),
+            },
+            Filter::Enum(name, wanted) => match self.source(name)? {
+                Source::Code(column, codes) => {
+                    let code = codes.iter().find(|(known, _)| known == wanted).ok_or_else(|| unmapped(wanted))?;
+                    one(column.eq(code.1))
+                }
+                _ => return Err(unmapped(name)),
+            },
+            Filter::Bool(name, wanted) => match self.source(name)? {
+                Source::Bool(column) => one(column.eq(*wanted)),
+                _ => return Err(unmapped(name)),
+            },
+            Filter::Time(name, relation, than) => match self.source(name)? {
+                Source::Time(column) => one(time(column, *relation, than.as_micros())),
+                _ => return Err(unmapped(name)),
+            },
+        })
+    }
+
+    /// What lies after a place.
+    fn beyond(&self, place: &Place, by: Option<&(Order, (Expr, bool))>) -> Result<Condition, DbError> {
+        let later = (self.id)().gt(place.id);
+        let Some((order, (column, is_time))) = by else { return Ok(Condition::all().add(later)) };
+        let value = if *is_time {
+            Expr::val(place.value.parse::<i64>().map_err(|e| DbError::Other(e.into()))?)
+        } else {
+            Expr::val(place.value.as_str())
+        };
+        let beyond = if order.descending { column.clone().lt(value.clone()) } else { column.clone().gt(value.clone()) };
+        let equal = Condition::all().add(column.clone().eq(value)).add(later);
+        Ok(Condition::any().add(beyond).add(equal))
+    }
+
+    /// The column of an order, and whether it is a time.
+    fn sorted(&self, order: &Order, engine: DbBackend) -> Result<(Expr, bool), DbError> {
+        match self.source(order.field)? {
+            Source::Text(column) => Ok((bytewise(column, engine), false)),
+            Source::Time(column) => Ok((column, true)),
+            Source::Code(..) | Source::Bool(_) => Err(unmapped(order.field)),
+        }
+    }
+
+    fn source(&self, name: &str) -> Result<Source, DbError> {
+        (self.source)(name).ok_or_else(|| unmapped(name))
+    }
+}
+
+/// SQLite folds A to Z and compares bytes, unless told otherwise; PostgreSQL does with collation "C".
+fn bytewise(column: Expr, engine: DbBackend) -> Expr {
+    match engine {
+        DbBackend::Postgres => Expr::cust_with_expr("($1) COLLATE \"C\"", column),
+        _ => column,
+    }
+}
+
+fn text(column: Expr, wanted: &Match, engine: DbBackend) -> Expr {
+    let pattern = match wanted {
+        Match::Equals(text) => return column.eq(text.as_str()),
+        Match::Present => return column.ne(""),
+        Match::Contains(text) => format!("%{}%", escaped(text)),
+        Match::Begins(text) => format!("{}%", escaped(text)),
+        Match::Ends(text) => format!("%{}", escaped(text)),
+    };
+    Expr::from(Func::lower(bytewise(column, engine))).like(LikeExpr::new(pattern).escape(ESCAPE))
+}
+
+/// A text as a part of a pattern, in lower case.
+fn escaped(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, ESCAPE | '%' | '_') {
+            pattern.push(ESCAPE);
+        }
+        pattern.push(c.to_ascii_lowercase());
+    }
+    pattern
+}
+
+fn time(column: Expr, relation: Relation, micros: i64) -> Expr {
+    match relation {
+        Relation::Equal => column.eq(micros),
+        Relation::Before => column.lt(micros),
+        Relation::UpTo => column.lte(micros),
+        Relation::After => column.gt(micros),
+        Relation::From => column.gte(micros),
+    }
+}
+
+fn unmapped(name: &str) -> DbError {
+    DbError::Other(format!("the field `{name}` has no such column").into())
+}
+
+impl Place {
+    /// Of an item with an id; `value` is what it has in a field that sorts.
+    pub fn of<'a>(id: i64, listing: &Listing, value: impl FnOnce(&str) -> Option<Value<'a>>) -> Self {
+        let value = match listing.order.and_then(|order| value(order.field)) {
+            Some(Value::Text(text)) => text.into_owned(),
+            Some(Value::Time(time)) => time.as_micros().to_string(),
+            Some(Value::Enum(_) | Value::Bool(_)) | None => String::new(),
+        };
+        Self { id, value }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.id, self.value)
+    }
+}
+
+impl FromStr for Place {
+    type Err = PageTokenError;
+
+    fn from_str(text: &str) -> Result<Self, PageTokenError> {
+        let (id, value) = text.split_once(' ').ok_or(PageTokenError::Invalid)?;
+        Ok(Self { id: id.parse().map_err(|_| PageTokenError::Invalid)?, value: value.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests;
