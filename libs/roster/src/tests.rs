@@ -385,3 +385,60 @@ fn roster_with(db: &Db, stub: Stub) -> Roster {
     let sealer = Sealer::new([6; 32], Arc::new(bailiwick_core::SystemEntropy));
     Roster::new(SPEC, db.clone(), Arc::new(stub), PageTokens::new(sealer))
 }
+
+async fn asked(world: &World, filter: &str, order: &str, size: u32) -> Vec<AccountId> {
+    let listing = Listing { filter: SPEC.schema().filter(filter).unwrap(), order: SPEC.schema().order(order).unwrap() };
+    let message = ListSaseMembersRequest { parent: directory(1).name(), ..Default::default() };
+    let call = world.suite.call((account(10), "alice"), LIST, &message, ENOUGH).unwrap();
+    let (mut found, mut token) = (Vec::new(), String::new());
+    loop {
+        let page = world.roster.list(&call, &listing, size, &token).await.unwrap();
+        found.extend(page.entries.iter().map(|entry| entry.account));
+        if page.next.is_empty() {
+            return found;
+        }
+        let other = world.roster.list(&call, &Listing::default(), size, &page.next).await.unwrap_err();
+        assert!(matches!(other, RosterError::PageToken(_)), "a token of another listing: {other}");
+        token = page.next;
+    }
+}
+
+// covers: R-SC-14
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_are_searched_and_ordered_by_what_they_say() {
+    for world in World::following().await {
+        world.create(&[11, 12], "shop_one").await;
+        world.create(&[14], "SHOPxONE").await;
+        world.create(&[21], "shop_one").await;
+        let mark = Selection::masked(&SPEC, &["marked".into()], Attributes::new("".into(), true).unwrap()).unwrap();
+        world.roster.update(&world.call(10, "alice", ENOUGH), account(12), &mark, "", None).await.unwrap();
+        let entry = world.entry(11).await.unwrap();
+        let one = format!("display_name = \"{}\"", entry.profile.display_name);
+        for (filter, found) in [
+            ("shop_ONE", vec![11, 12]),
+            ("remark:shop", vec![11, 12, 14]),
+            ("remark = shop_one -marked = true", vec![11]),
+            ("marked = true OR remark = *xone", vec![12, 14]),
+            (&one, vec![11]),
+            (&format!("NOT ({one})"), vec![12, 14]),
+            (&format!("account = {}", account(14).name()), vec![14]),
+            (&account(12).to_string(), vec![12]),
+            ("add_time < 1970-01-01T00:00:00Z", vec![]),
+            ("add_time >= 1970-01-01T00:00:00Z", vec![11, 12, 14]),
+            ("type = ACCOUNT_TYPE_CLOUD type = ACCOUNT_TYPE_RESOURCE", vec![]),
+            ("type != ACCOUNT_TYPE_CLOUD OR type = ACCOUNT_TYPE_CLOUD", vec![11, 12, 14]),
+        ] {
+            let found: Vec<_> = found.into_iter().map(account).collect();
+            assert_eq!(asked(&world, filter, "", 50).await, found, "{}: {filter}", world.database.engine);
+            assert_eq!(asked(&world, filter, "", 1).await, found, "{}: {filter}, in pages", world.database.engine);
+        }
+        for (order, found) in [
+            ("display_name", [11, 12, 14]),
+            ("display_name desc", [14, 12, 11]),
+            ("account desc", [14, 12, 11]),
+            ("add_time", [11, 12, 14]),
+        ] {
+            assert_eq!(asked(&world, "", order, 1).await, found.map(account), "{}: {order}", world.database.engine);
+        }
+    }
+}

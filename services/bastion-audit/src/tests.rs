@@ -212,7 +212,12 @@ async fn pages_are_complete_and_stable() {
         assert_eq!(paged, whole);
         let names: BTreeSet<_> = paged.iter().map(|entry| &entry.name).collect();
         assert_eq!(names.len(), 7);
-        let message = ListAccountAuditEntriesRequest { parent: account(10).name(), page_size: 2, page_token: token, ..Default::default() };
+        let message = ListAccountAuditEntriesRequest {
+            parent: account(10).name(),
+            page_size: 2,
+            page_token: token,
+            ..Default::default()
+        };
         let mut client = AuditServiceClient::new(world.suite.channel(ROLE));
         let foreign = client.list_account_audit_entries(world.request(10, OF_ACCOUNT, message, &[])).await.unwrap_err();
         assert_eq!(foreign.code(), Code::InvalidArgument);
@@ -244,6 +249,42 @@ async fn what_this_role_did_is_in_the_trail_for_whoever_has_the_token() {
         // The account acted on sees it as well; by its own list the entry outlives the membership.
         let entries = world.of_account(11, &[]).await;
         assert_eq!(methods(&entries), ["bailiwick.bastion.v1.BastionMemberService/CreateBastionMember"]);
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_is_filtered_by_what_all_who_see_it_are_shown() {
+    for mut world in World::all().await {
+        let one = world.directory.commit(change(1, "x.Service/CreateMember", &[11])).await;
+        world.clock.advance(Duration::from_secs(1));
+        let two = world.directory.commit(change(1, "x.Service/Remove_Member", &[12])).await;
+        let three = world.directory.commit(change(2, "x.Service/CreateMember", &[21])).await;
+        for (filter, found) in [
+            ("", vec!["x.Service/Remove_Member", "x.Service/CreateMember"]),
+            ("member", vec!["x.Service/Remove_Member", "x.Service/CreateMember"]),
+            ("method:e_m", vec!["x.Service/Remove_Member"]),
+            ("method = x.Service/CreateMember", vec!["x.Service/CreateMember"]),
+            ("principal = *users/ALICE -method:remove", vec!["x.Service/CreateMember"]),
+            ("NOT principal:alice", vec![]),
+            ("192.0.2.1", vec![]),
+            ("create_time < 1970-01-01T00:00:00Z", vec![]),
+        ] {
+            let message = ListDirectoryAuditEntriesRequest {
+                parent: directory(1).name(),
+                filter: filter.to_owned(),
+                ..Default::default()
+            };
+            let request = world.request(10, OF_DIRECTORY, message, &[one.clone(), two.clone(), three.clone()]);
+            let mut client = AuditServiceClient::new(world.suite.channel(ROLE));
+            let entries = client.list_directory_audit_entries(request).await.unwrap().into_inner().audit_entries;
+            assert_eq!(methods(&entries), found, "{}: {filter}", world.database.engine);
+        }
+        let filter = "access_key_id = k".to_owned();
+        let message = ListAccountAuditEntriesRequest { parent: account(11).name(), filter, ..Default::default() };
+        let mut client = AuditServiceClient::new(world.suite.channel(ROLE));
+        let hidden = client.list_account_audit_entries(world.request(11, OF_ACCOUNT, message, &[])).await.unwrap_err();
+        assert_eq!(hidden.code(), Code::InvalidArgument);
         world.stop().await;
     }
 }

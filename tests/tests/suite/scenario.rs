@@ -3,5 +3,6 @@
 mod contract;
 mod delegation;
 mod directory;
+mod filter;
 mod identity;
 mod lists;

@@ -6,7 +6,7 @@ mod memberships;
 mod migration;
 
 pub(crate) use entries::{
-    entries_of_accounts, entry_place, entries_page, entries_remove, entries_save, entry, entry_count, lock_entries,
+    entries_of_accounts, entries_page, entries_remove, entries_save, entry, entry_count, entry_place, lock_entries,
 };
 pub(crate) use memberships::{memberships_of, memberships_remove, memberships_save};
 pub use migration::migrations;

@@ -4,6 +4,6 @@ mod audit_entries;
 mod own_log;
 mod projection;
 
-pub(crate) use audit_entries::{Trail, TrailError};
+pub(crate) use audit_entries::{PageRequest, Trail, TrailError};
 pub(crate) use own_log::OwnLog;
 pub(crate) use projection::{DelegationLog, Projection};

@@ -2,4 +2,4 @@
 
 mod audit_entry;
 
-pub(crate) use audit_entry::{AuditEntry, EntryId};
+pub(crate) use audit_entry::{AuditEntry, EntryId, SCHEMA};

@@ -7,7 +7,7 @@ use bailiwick_api::bastion::v1::{
     DeleteBastionMemberRequest, GetBastionMemberRequest, ListBastionMembersRequest, ListBastionMembersResponse,
     UpdateBastionMemberRequest, bastion_member_service_server::BastionMemberService,
 };
-use bailiwick_roster::{Endpoint, EntryView, Roster, ListRequest, Shape};
+use bailiwick_roster::{Endpoint, EntryView, ListRequest, Roster, Shape};
 use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 

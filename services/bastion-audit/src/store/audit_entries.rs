@@ -56,12 +56,8 @@ pub(crate) async fn audit_entries_before(
     let columns = Columns { schema: &SCHEMA, id: || entry(audit_entry::Column::Revision), source };
     let seen = |column| Expr::col((audit_viewer::Entity, column));
     let place = [Column::TimeUs, Column::Role, Column::Epoch, Column::Revision];
-    let least = [
-        before.time_us.into(),
-        before.role.as_str().into(),
-        before.epoch.as_str().into(),
-        before.revision.into(),
-    ];
+    let least =
+        [before.time_us.into(), before.role.as_str().into(), before.epoch.as_str().into(), before.revision.into()];
     let same = Condition::all()
         .add(entry(audit_entry::Column::Role).eq(seen(Column::Role)))
         .add(entry(audit_entry::Column::Epoch).eq(seen(Column::Epoch)))

@@ -7,7 +7,7 @@ use bailiwick_api::sase::v1::{
     GetSaseMemberRequest, ListSaseMembersRequest, ListSaseMembersResponse, SaseMember, UpdateSaseMemberRequest,
     sase_member_service_server::SaseMemberService,
 };
-use bailiwick_roster::{Endpoint, EntryView, Roster, ListRequest, Shape};
+use bailiwick_roster::{Endpoint, EntryView, ListRequest, Roster, Shape};
 use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 

@@ -1,7 +1,11 @@
 use bailiwick_core::{authz::Facts, filter::Listing};
 
 use super::*;
-use crate::domain::{Error as Refusal, account::AccountType, member::JoinMethod};
+use crate::domain::{
+    Error as Refusal,
+    account::AccountType,
+    member::{JoinMethod, SCHEMA},
+};
 
 // covers: R-DIR-08, R-DIR-13, R-DIR-14, R-DIR-30, R-DIR-32, R-DEL-08
 #[tokio::test]
@@ -150,5 +154,55 @@ async fn pages_give_every_member_once_and_belong_to_their_list() {
             world.app.member_list(&call, directory, &asked, &Listing::default()).await,
             Err(Error::PageToken(_))
         ));
+    }
+}
+
+#[tokio::test]
+async fn members_are_filtered_and_ordered_by_what_they_say() {
+    for world in worlds().await {
+        let (by, directory) = world.directory("Acme").await;
+        let (_, elsewhere) = world.directory("Other").await;
+        let mut ids = Vec::new();
+        for name in ["Shop one", "shop_two", "billing"] {
+            ids.push(world.member(by, directory, name).await.unwrap().membership.account);
+            world.clock.advance(std::time::Duration::from_secs(1));
+        }
+        let [one, two, billing] = ids[..] else { panic!("{ids:?}") };
+        let cloud = world.cloud_member(by, directory, "100%", "Acme").await;
+        let call = world.root(by, "MemberService/ListMembers", &directory.name()).await;
+        let list = async |filter: &str, order: &str| {
+            let listing = Listing { filter: SCHEMA.filter(filter).unwrap(), order: SCHEMA.order(order).unwrap() };
+            let another = Listing { filter: SCHEMA.filter("another").unwrap(), ..listing.clone() };
+            let (mut found, mut asked) = (Vec::new(), first(1));
+            loop {
+                let page = world.app.member_list(&call, directory, &asked, &listing).await.unwrap();
+                found.extend(page.items.iter().map(|member| member.membership.account));
+                if page.next.is_empty() {
+                    return found;
+                }
+                asked.token = page.next;
+                let other = world.app.member_list(&call, directory, &asked, &another).await;
+                assert!(matches!(other, Err(Error::PageToken(_))), "a token of another listing");
+            }
+        };
+        for (filter, order, found) in [
+            ("", "join_time", vec![one, two, billing, cloud]),
+            ("SHOP", "display_name", vec![one, two]),
+            ("shop_", "", vec![two]),
+            ("%", "", vec![cloud]),
+            ("display_name = \"shop one\"", "", vec![]),
+            ("type = ACCOUNT_TYPE_CLOUD", "", vec![cloud]),
+            ("type != ACCOUNT_TYPE_CLOUD -shop", "", vec![billing]),
+            ("join_method = JOIN_METHOD_CREATED", "display_name desc", vec![two, billing, one]),
+            ("display_name = bill* OR join_method = JOIN_METHOD_INVITED", "join_time desc", vec![cloud, billing]),
+        ] {
+            assert_eq!(list(filter, order).await, found, "{}: {filter}, {order}", world.engine);
+        }
+        let (all, mut sorted) = (list("", "").await, vec![one, two, billing, cloud]);
+        sorted.sort();
+        assert_eq!(all, sorted);
+        assert_eq!(list(&format!("account = {}", one.name()), "account desc").await, [one]);
+        let named = world.app.member_list(&call, elsewhere, &first(1), &Listing::default()).await;
+        assert!(matches!(named, Err(Error::Refused(_))), "{}", world.engine);
     }
 }

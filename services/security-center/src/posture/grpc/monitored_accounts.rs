@@ -8,7 +8,7 @@ use bailiwick_api::securitycenter::v1::{
     ListMonitoredAccountsResponse, MonitoredAccount, UpdateMonitoredAccountRequest,
     monitored_account_service_server::MonitoredAccountService,
 };
-use bailiwick_roster::{Endpoint, EntryView, Roster, ListRequest, Shape};
+use bailiwick_roster::{Endpoint, EntryView, ListRequest, Roster, Shape};
 use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 

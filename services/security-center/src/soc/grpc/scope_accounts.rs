@@ -8,7 +8,7 @@ use bailiwick_api::soc::v1::{
     ListScopeAccountsResponse, ScopeAccount, ScopeSummary, UpdateScopeAccountRequest,
     scope_service_server::ScopeService,
 };
-use bailiwick_roster::{Endpoint, EntryView, Roster, ListRequest, Shape};
+use bailiwick_roster::{Endpoint, EntryView, ListRequest, Roster, Shape};
 use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 
