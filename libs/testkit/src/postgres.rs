@@ -100,6 +100,31 @@ fn start() -> Server {
         let host = rest.split('/').next().unwrap_or_default();
         return Server { before: format!("{scheme}://{host}/"), after: query, private: false, _shell: None };
     }
+    let private = PrivateServer::start();
+    Server {
+        before: "postgres://bailiwick@localhost/".to_owned(),
+        after: format!("?host={}", private.socket),
+        private: true,
+        _shell: Some(private.shell),
+    }
+}
+
+/// A server of its own, for a test that makes users or databases by fixed names. It goes when this is dropped.
+pub struct PrivateServer {
+    /// The directory of its socket; its superuser is `bailiwick`.
+    pub socket: String,
+    shell: Child,
+}
+
+impl PrivateServer {
+    /// Starts a server. Blocks for a second or two.
+    pub fn start() -> Self {
+        let (socket, shell) = start_private();
+        Self { socket, shell }
+    }
+}
+
+fn start_private() -> (String, Child) {
     let programs = programs().unwrap_or_else(|| {
         panic!("PostgreSQL's `initdb` was not found: install the server's package, or set {VARIABLE}")
     });
@@ -121,12 +146,7 @@ fn start() -> Server {
         output.read_to_string(&mut rest).expect("the output can be read");
         panic!("the test PostgreSQL server did not start: {line}{rest}");
     };
-    Server {
-        before: "postgres://bailiwick@localhost/".to_owned(),
-        after: format!("?host={directory}"),
-        private: true,
-        _shell: Some(child),
-    }
+    (directory.to_owned(), child)
 }
 
 /// The server refuses to run as root.

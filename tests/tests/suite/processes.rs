@@ -12,7 +12,7 @@ use std::{
 use bailiwick::{bootstrap::file, config::Config, serve};
 use bailiwick_core::Role;
 use bailiwick_db::Db;
-use bailiwick_testkit::TestDatabase;
+use bailiwick_testkit::postgres::PrivateServer;
 use serde_json::Value;
 use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
@@ -32,7 +32,7 @@ pub struct Processes {
     databases: Databases,
     socket: Option<String>,
     data: TempDir,
-    _database: Option<TestDatabase>,
+    _server: Option<PrivateServer>,
 }
 
 struct Running {
@@ -45,11 +45,12 @@ impl Processes {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let compose = fs::read_to_string(root.join("docker-compose.yml")).unwrap();
         let compose: Value = serde_saphyr::from_str(&compose).unwrap();
-        let (database, socket) = match databases {
+        let (server, socket) = match databases {
             Databases::Sqlite => (None, None),
             Databases::Postgres => {
-                let (database, socket) = prepare_postgres(root).await;
-                (Some(database), Some(socket))
+                let server = prepare_postgres(root);
+                let socket = server.socket.clone();
+                (Some(server), Some(socket))
             }
         };
         let mut this = Self {
@@ -59,7 +60,7 @@ impl Processes {
             databases,
             socket,
             data: TempDir::with_prefix("bailiwick-").unwrap(),
-            _database: database,
+            _server: server,
         };
         this.bootstrap();
         for role in Role::ALL {
@@ -191,17 +192,14 @@ impl Drop for Processes {
     }
 }
 
-/// A private server with the users and databases of `deploy/postgres-init.sh`; returns the folder of its socket.
-async fn prepare_postgres(root: &Path) -> (TestDatabase, String) {
-    let database = bailiwick_testkit::postgres::database().await;
-    let (_, socket) = database.url.split_once("?host=").expect("a private server listens on a socket");
-    let socket = socket.to_owned();
-    let status = Command::new(root.join("deploy/postgres-init.sh"))
-        .envs([("PGHOST", socket.as_str()), ("POSTGRES_USER", "bailiwick"), ("POSTGRES_PASSWORD", PASSWORD)])
-        .status()
-        .unwrap();
+/// A private server with the users and databases of `deploy/postgres-init.sh`.
+fn prepare_postgres(root: &Path) -> PrivateServer {
+    let server = PrivateServer::start();
+    let environment =
+        [("PGHOST", server.socket.as_str()), ("POSTGRES_USER", "bailiwick"), ("POSTGRES_PASSWORD", PASSWORD)];
+    let status = Command::new(root.join("deploy/postgres-init.sh")).envs(environment).status().unwrap();
     assert!(status.success());
-    (database, socket)
+    server
 }
 
 /// The executable, built beside this test by `cargo build --package bailiwick`.

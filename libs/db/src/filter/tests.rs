@@ -9,7 +9,7 @@ use proptest::{
     strategy::ValueTree,
     test_runner::{Config, TestRunner},
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, IntoActiveModel, QuerySelect, Schema as Tables};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, IntoActiveModel, QuerySelect, QueryTrait, Schema as Tables};
 
 use super::*;
 use crate::{
@@ -127,17 +127,20 @@ fn sample<T>(runner: &mut TestRunner, strategy: impl Strategy<Value = T>) -> T {
     strategy.new_tree(runner).unwrap().current()
 }
 
-async fn filled(world: &World, runner: &mut TestRunner) -> Vec<item::Model> {
-    let rows: Vec<_> = (1..=60).map(|id| item::Model { id, ..sample(runner, row()) }).collect();
-    let saved = &rows;
+async fn fill(world: &World, rows: &[item::Model]) {
     let fill = |tx: Tx| async move {
         let conn = tx.conn();
         conn.execute(&Tables::new(conn.get_database_backend()).create_table_from_entity(item::Entity)).await?;
-        let models = saved.iter().map(|row| row.clone().into_active_model().reset_all());
+        let models = rows.iter().map(|row| row.clone().into_active_model().reset_all());
         item::Entity::insert_many(models).exec_without_returning(conn).await?;
         Ok::<_, DbError>(())
     };
     world.db.write("fill", fill).await.unwrap();
+}
+
+async fn filled(world: &World, runner: &mut TestRunner) -> Vec<item::Model> {
+    let rows: Vec<_> = (1..=60).map(|id| item::Model { id, ..sample(runner, row()) }).collect();
+    fill(world, &rows).await;
     rows
 }
 
@@ -213,4 +216,41 @@ fn a_place_of_something_else_is_refused() {
     for text in ["", "1", "x y", " 1"] {
         assert_eq!(text.parse::<Place>(), Err(PageTokenError::Invalid), "{text}");
     }
+}
+
+#[tokio::test]
+async fn texts_are_found_by_their_characters_alone() {
+    for world in worlds().await {
+        let mut saved = Vec::new();
+        for (id, name) in (1..).zip(["a_b", "axb", "A%B", "a!b", "É", "é", "Z", "a", "\\"]) {
+            let (remark, kind) = (String::new(), "cloud".to_owned());
+            saved.push(item::Model { id, name: name.to_owned(), remark, kind, marked: false, add_us: 0 });
+        }
+        fill(&world, &saved).await;
+        for (filter, found) in [
+            ("a_b", vec!["a_b"]),
+            ("_", vec!["a_b"]),
+            ("%", vec!["A%B"]),
+            ("\"!\"", vec!["a!b"]),
+            ("name = A*", vec!["A%B", "a", "a!b", "a_b", "axb"]),
+            ("name = *É", vec!["É"]),
+            ("é", vec!["é"]),
+            ("\"\\\\\"", vec!["\\"]),
+        ] {
+            let listing = Listing { filter: SCHEMA.filter(filter).unwrap(), order: SCHEMA.order("name").unwrap() };
+            let names: Vec<_> = ids(&world, &listing, None, 100).await.into_iter().map(|row| row.name).collect();
+            assert_eq!(names, found, "{}: {filter}", world.engine());
+        }
+    }
+}
+
+#[test]
+fn postgres_compares_bytes_whatever_its_locale() {
+    let listing = Listing { filter: SCHEMA.filter("name:a").unwrap(), order: SCHEMA.order("name").unwrap() };
+    let sql = |engine| {
+        let place = "1 b".parse().ok();
+        COLUMNS.select(item::Entity::find(), &listing, place.as_ref(), engine).unwrap().build(engine).to_string()
+    };
+    assert_eq!(sql(DbBackend::Postgres).matches(r#"("name") COLLATE "C""#).count(), 4);
+    assert!(!sql(DbBackend::Sqlite).contains("COLLATE"));
 }
