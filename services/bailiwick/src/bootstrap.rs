@@ -85,3 +85,64 @@ fn create_once(path: &Path, bytes: &[u8], mode: u32) -> Result<(), BootstrapErro
 fn read(path: &Path) -> Result<String, BootstrapError> {
     fs::read_to_string(path).map_err(|source| BootstrapError::File { path: path.to_owned(), source })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, os::unix::fs::PermissionsExt};
+
+    use bailiwick_core::{Role, SystemEntropy};
+
+    use super::*;
+
+    /// Every file below a folder: its mode and what it holds.
+    fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+        let mut found = BTreeMap::new();
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                found.extend(contents(&path));
+            } else {
+                let mode = path.metadata().unwrap().permissions().mode() & 0o777;
+                found.insert(path.clone(), (mode, fs::read(&path).unwrap()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn secrets_are_made_once_and_only_their_owner_reads_them() {
+        let data = tempfile::tempdir().unwrap();
+        let names = ["localhost".to_owned()];
+        bootstrap(data.path(), &names, &SystemEntropy).unwrap();
+        let first = contents(data.path());
+        for (path, (mode, _)) in &first {
+            let open = path.extension().is_some_and(|e| e == "toml")
+                || (path.starts_with(data.path().join(file::MESH)) && path.extension().is_some_and(|e| e == "pem"));
+            assert_eq!(*mode, if open { 0o644 } else { 0o600 }, "{}", path.display());
+        }
+        for role in Role::ALL {
+            assert!(first.contains_key(&data.path().join(file::MESH).join(format!("{role}.pem"))));
+        }
+        bootstrap(data.path(), &names, &SystemEntropy).unwrap();
+        assert_eq!(contents(data.path()), first, "a second run changes nothing");
+    }
+
+    #[test]
+    fn the_operators_half_fits_the_suites_and_damage_is_named() {
+        let data = tempfile::tempdir().unwrap();
+        bootstrap(data.path(), &[], &SystemEntropy).unwrap();
+        let keys = Keys::load(data.path()).unwrap();
+        let credential: serde_json::Value =
+            serde_json::from_str(&read(&data.path().join(file::OPERATOR)).unwrap()).unwrap();
+        assert_eq!(credential["access_key_id"], keys.operator.access_key_id.as_str());
+        let hash: [u8; 32] =
+            <sha2::Sha256 as sha2::Digest>::digest(credential["secret"].as_str().unwrap().as_bytes()).into();
+        assert_eq!(keys.operator.secret_hash(), hash);
+        assert_ne!(keys.caller_context, keys.seal);
+
+        let seal = data.path().join(file::KEYS).join("seal.key");
+        fs::write(&seal, "short").unwrap();
+        let error = Keys::load(data.path()).map(drop).unwrap_err().to_string();
+        assert!(error.contains("seal.key"), "{error}");
+    }
+}

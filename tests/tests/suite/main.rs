@@ -19,5 +19,6 @@ mod processes;
 mod scenario;
 mod tenants;
 mod tidy;
+mod tools;
 mod walkthrough;
 mod world;

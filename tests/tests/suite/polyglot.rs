@@ -1,34 +1,24 @@
 //! Clients in other languages, with stubs or messages made from `proto/` as a user makes them. Each program is an example
 //! in `tests/polyglot` that stops at the first surprise; `scripts/setup` installs what they need, at pinned versions.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
+use std::{path::Path, process::Command};
+
+use crate::{
+    live::{Databases, Suite},
+    tools,
 };
-
-use crate::live::{Databases, Suite};
-
-/// Where `scripts/setup` installs.
-fn tools() -> PathBuf {
-    env::var_os("BAILIWICK_TOOLS").map_or_else(
-        || PathBuf::from(env::var_os("HOME").expect("`HOME` is not set")).join(".cache/bailiwick/tools"),
-        PathBuf::from,
-    )
-}
 
 /// Runs the program of a language against a suite of its own. `needed` are the tools that it cannot do without.
 async fn run(language: &'static str, needed: &[&str]) {
-    let tools = tools();
     for tool in needed {
-        assert!(tools.join(tool).exists(), "`{tool}` is not in `{}`: run scripts/setup", tools.display());
+        tools::installed(tool);
     }
     let suite = Suite::start(Databases::Sqlite).await;
     let operator = suite.config.data.join("operator.json");
     let address = suite.gateway().to_string();
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("polyglot").join(language).join("run.sh");
     let output = tokio::task::spawn_blocking(move || {
-        Command::new(program).arg(address).arg(operator).env("BAILIWICK_TOOLS", tools).output().unwrap()
+        Command::new(program).arg(address).arg(operator).env("BAILIWICK_TOOLS", tools::folder()).output().unwrap()
     })
     .await
     .unwrap();

@@ -5,12 +5,14 @@ use std::{path::Path, process::Command};
 use crate::{
     live::{Databases, Suite},
     processes::Processes,
+    tools,
 };
 
 fn walk(address: &str, operator: &Path, options: &[&str]) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let output =
-        Command::new(root.join("docs/walkthrough.sh")).arg(address).arg(operator).args(options).output().unwrap();
+    let mut walk = Command::new(root.join("docs/walkthrough.sh"));
+    walk.arg(address).arg(operator).args(options).env("PATH", tools::search_path());
+    let output = walk.output().unwrap();
     assert!(
         output.status.success(),
         "{}\n{}",
