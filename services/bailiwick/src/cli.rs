@@ -7,6 +7,7 @@ use std::{
 };
 
 use bailiwick_core::{Role, SystemEntropy, authz::Rule};
+use bailiwick_rpc::telemetry::Telemetry;
 use clap::{Args, Parser, Subcommand};
 
 use crate::{
@@ -125,7 +126,7 @@ impl Cli {
 }
 
 async fn serve_all(config: &Config) -> Result<(), Box<dyn Error>> {
-    let _telemetry = serve::telemetry(config, "bailiwick")?;
+    let telemetry = serve::telemetry(config, "bailiwick")?;
     let running = serve::start_all(config).await?;
     let address = running.gateway;
     let operator = config.data.join(file::OPERATOR);
@@ -135,17 +136,25 @@ async fn serve_all(config: &Config) -> Result<(), Box<dyn Error>> {
          docs/walkthrough.sh {address} {operator}\n",
         operator = operator.display(),
     ))?;
-    running.until_signal().await?;
-    Ok(())
+    let ended = running.until_signal().await;
+    flush(telemetry).await;
+    Ok(ended?)
 }
 
 async fn serve_role(config: &Config, role: Role, migrate: bool) -> Result<(), Box<dyn Error>> {
-    let _telemetry = serve::telemetry(config, &format!("bailiwick-{role}"))?;
+    let telemetry = serve::telemetry(config, &format!("bailiwick-{role}"))?;
     let running = serve::start_role(config, role, migrate).await?;
     // Whoever starts a role with port 0 reads here where it listens.
     say(&format!("listening {role} {}", running.address))?;
-    running.until_signal().await?;
-    Ok(())
+    let ended = running.until_signal().await;
+    flush(telemetry).await;
+    Ok(ended?)
+}
+
+/// Sends what telemetry still holds: the last calls before a stop are those that are asked about.
+async fn flush(telemetry: Telemetry) {
+    // It blocks, and the exporter needs the runtime.
+    let _ = tokio::task::spawn_blocking(move || telemetry.shutdown()).await;
 }
 
 fn row(rule: &Rule) -> String {

@@ -244,13 +244,13 @@ async fn audit_saw_each_change_once(accounts: &[Account], acknowledged: &[Acknow
     }
 }
 
-/// covers: R-GW-09, R-DIR-25, E-GW-06
+/// covers: E-GW-06
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_roles_are_killed_on_sqlite() {
     kill_every_role_during_a_stream_of_changes(Databases::Sqlite).await;
 }
 
-/// covers: R-GW-09, R-DIR-25, E-GW-06
+/// covers: E-GW-06
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_roles_are_killed_on_postgresql() {
     kill_every_role_during_a_stream_of_changes(Databases::Postgres).await;

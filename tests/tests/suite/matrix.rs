@@ -104,7 +104,6 @@ fn identity(identity: IdentityName, kind: PrincipalKind, policies: Vec<SystemPol
     }
 }
 
-/// covers: R-GW-02, R-GW-03, R-GW-05, R-DEL-02, R-DEL-04, R-DEL-09
 #[test]
 fn every_rpc_is_decided_for_every_kind_of_caller_as_the_golden_table_says() {
     let names = Names::fixed();

@@ -42,7 +42,7 @@ fn shape(failure: &Failure, names: &Names) -> (tonic::Code, String, String) {
     (failure.code, failure.reason.clone(), message)
 }
 
-/// covers: R-GW-05, R-BAS-46
+/// covers: R-GW-05
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_of_another_tenant_answer_as_names_that_do_not_exist_and_change_nothing() {
     let suite = Suite::start(Databases::Sqlite).await;

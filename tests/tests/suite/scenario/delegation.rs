@@ -16,9 +16,8 @@ const DISABLE: &str = "delegation.v1.TrustedServiceService/DisableTrustedService
 const LIST_CONTROLLED: &str = "securitycenter.v1.MonitoredAccountService/ListMonitoredAccounts";
 const ADD_CONTROLLED: &str = "securitycenter.v1.MonitoredAccountService/CreateMonitoredAccount";
 
-/// covers: R-DEL-01, R-DEL-02, R-DEL-03, R-DEL-04, R-DEL-05, R-DEL-06, R-DEL-07, R-DEL-08, R-DEL-09, R-DEL-10, R-DEL-12
-/// covers: R-DEL-13, R-SOC-04, R-SASE-15, R-SASE-16, R-GW-02, R-GW-03, R-GW-11, E-DEL-01, E-DEL-02, E-DEL-03, E-DEL-04
-/// covers: E-DEL-06, E-DEL-08, E-DEL-09
+/// covers: R-DEL-01, R-DEL-02, R-DEL-03, R-DEL-04, R-DEL-05, R-DEL-06, R-DEL-08, R-DEL-09, R-DEL-10, R-DEL-12
+/// covers: R-DEL-13, R-GW-02, R-GW-03, R-GW-11, E-DEL-01, E-DEL-02, E-DEL-03, E-DEL-04, E-DEL-06, E-DEL-08, E-DEL-09
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_designated_member_administers_one_service_and_nothing_else_until_it_is_deregistered() {
     for databases in [Databases::Sqlite, Databases::Postgres] {
@@ -111,7 +110,7 @@ async fn a_designated_member_administers_one_service_and_nothing_else_until_it_i
     }
 }
 
-/// covers: R-DEL-11, R-DEL-12, R-SASE-04, E-DEL-07
+/// covers: R-DEL-11, R-DEL-12, E-DEL-07
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_an_administrator_the_management_account_acts_and_trusted_access_stays_while_it_is_used() {
     let suite = Suite::start(Databases::Sqlite).await;

@@ -16,7 +16,7 @@ const ACCEPT: &str = "directory.v1.InvitationService/AcceptInvitation";
 const DECLINE: &str = "directory.v1.InvitationService/DeclineInvitation";
 const CANCEL: &str = "directory.v1.InvitationService/CancelInvitation";
 
-/// covers: R-DIR-01, R-DIR-02, R-DIR-03, R-DIR-05, R-DIR-16, R-BAS-04
+/// covers: R-DIR-01, R-DIR-02, R-DIR-03, R-DIR-05, R-DIR-16
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_verified_account_enables_one_directory_and_manages_it() {
     let suite = Suite::start(Databases::Sqlite).await;
@@ -49,7 +49,7 @@ async fn a_verified_account_enables_one_directory_and_manages_it() {
     suite.stop().await;
 }
 
-/// covers: R-DIR-08, R-DIR-13, R-DIR-14, R-DIR-30, R-BAS-05, E-DIR-03, E-DIR-11, E-DIR-25
+/// covers: R-DIR-08, R-DIR-13, R-DIR-14, E-DIR-03, E-DIR-11
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn created_members_are_resource_accounts_with_unique_names_up_to_the_quota() {
     let suite = Suite::start(Databases::Sqlite).await;

@@ -55,8 +55,8 @@ const LISTS: [(&str, &str, &str, &str); 4] = [
     ("bastion.v1.BastionMemberService", "BastionMember", "bastionMembers", "bastion_member"),
 ];
 
-/// covers: R-SC-01, R-SC-03, R-SC-09, R-SC-19, R-SC-20, R-SC-21, R-SOC-19, R-SASE-01, R-SASE-05, R-SASE-07, R-SASE-08
-/// covers: R-SASE-09, R-SASE-10, R-SASE-11, R-SASE-12, R-SASE-13, R-GW-04, R-GW-10, E-SC-03, E-GW-06
+/// covers: R-SC-01, R-SC-09, R-SC-20, R-SC-21, R-SOC-19, R-SASE-01, R-SASE-07, R-SASE-08, R-SASE-09, R-SASE-10
+/// covers: R-SASE-11, R-SASE-12, R-SASE-13, R-GW-04, R-GW-10, E-SC-03, E-GW-06
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn members_are_added_described_and_removed_and_then_out_of_reach() {
     for databases in [Databases::Sqlite, Databases::Postgres] {
