@@ -28,6 +28,8 @@ pub struct CheckedRule {
     pub also_requires: Vec<String>,
     pub audit: String,
     pub callers: Vec<Role>,
+    pub scope_filtered: bool,
+    pub external_id: Option<Field>,
     pub client_streaming: bool,
     pub server_streaming: bool,
 }
@@ -82,6 +84,10 @@ fn rule(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<CheckedRule,
         path if path.is_empty() => None,
         path => Some(field(&input, &path, false)?),
     };
+    let external_id = match text(authz, "external_id") {
+        path if path.is_empty() => None,
+        path => Some(field(&input, &path, false)?),
+    };
     let accounts = texts(authz, "accounts").iter().map(|p| field(&input, p, true)).collect::<Result<Vec<_>, _>>()?;
     let checked = CheckedRule {
         path: format!("/{}/{}", service.full_name(), method.name()),
@@ -94,6 +100,8 @@ fn rule(pool: &DescriptorPool, method: &MethodDescriptor) -> Result<CheckedRule,
         operator_required: flag(authz, "operator_required"),
         also_requires: texts(authz, "also_requires"),
         callers: texts(authz, "callers").iter().map(|c| c.parse()).collect::<Result<_, _>>()?,
+        scope_filtered: flag(authz, "scope_filtered"),
+        external_id,
         client_streaming: method.is_client_streaming(),
         server_streaming: method.is_server_streaming(),
         seat,
@@ -118,6 +126,12 @@ fn sound(rule: &CheckedRule, input: &MessageDescriptor) -> Result<(), String> {
     }
     if rule.enrolled && (rule.accounts.is_empty() || rule.trusted_service.is_none()) {
         return Err("`enrolled` needs `accounts` and one `trusted_service`".to_owned());
+    }
+    if rule.scope_filtered && seat != "ADMINISTRATOR" {
+        return Err("`scope_filtered` goes with SEAT_ADMINISTRATOR only".to_owned());
+    }
+    if rule.external_id.is_some() && seat != "TRUSTED_PRINCIPAL" {
+        return Err("`external_id` goes with SEAT_TRUSTED_PRINCIPAL only".to_owned());
     }
     if rule.role.is_none() && !internal {
         return Err("a service of every role is for the roles alone".to_owned());
@@ -233,7 +247,7 @@ pub fn as_rust(rules: &[CheckedRule]) -> String {
             out,
             "Rule {{ path: {:?}, role: {}, action: {:?}, seat: Seat::{}, trusted_service: {}, resource: {}, \
              accounts: &[{}], enrolled: {}, operator_required: {}, also_requires: &{:?}, audit: Audit::{}, \
-             callers: &[{}], client_streaming: {}, server_streaming: {} }},",
+             callers: &[{}], scope_filtered: {}, external_id: {}, client_streaming: {}, server_streaming: {} }},",
             rule.path,
             rule.role.map_or("None".to_owned(), |r| format!("Some(Role::{r:?})")),
             rule.action,
@@ -246,6 +260,8 @@ pub fn as_rust(rules: &[CheckedRule]) -> String {
             rule.also_requires,
             camel(&rule.audit),
             rule.callers.iter().map(|r| format!("Role::{r:?}")).collect::<Vec<_>>().join(", "),
+            rule.scope_filtered,
+            rule.external_id.as_ref().map_or("None".to_owned(), |f| format!("Some({})", field_as_rust(f))),
             rule.client_streaming,
             rule.server_streaming,
         );

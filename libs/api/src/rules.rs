@@ -41,6 +41,8 @@ const fn foreign(path: &'static str, action: &'static str, streams: (bool, bool)
         also_requires: &[],
         audit: Audit::None,
         callers: &[],
+        scope_filtered: false,
+        external_id: None,
         client_streaming: streams.0,
         server_streaming: streams.1,
     }

@@ -26,6 +26,7 @@ pub(crate) fn account(account: &Account, membership: Option<&Membership>) -> Acc
         r#type: account_type(account.kind).into(),
         join_method: membership.map_or(pb::JoinMethod::Unspecified, |m| join_method(m.join_method)).into(),
         display_name: membership.map_or(&account.display_name, |m| &m.display_name).clone(),
+        ..pb::AccountFact::default()
     }))
 }
 
@@ -34,6 +35,7 @@ pub(crate) fn directory(directory: &Directory) -> AccessFactChange {
     AccessFactChange::holds(Kind::Directory(pb::DirectoryFact {
         directory: directory.id.name(),
         management_account: directory.management_account.name(),
+        ..pb::DirectoryFact::default()
     }))
 }
 
@@ -65,7 +67,7 @@ pub(crate) fn operator(operator: &Operator) -> AccessFactChange {
         enabled: operator.enabled,
         generation: operator.generation,
         policies: Vec::new(),
-        trusted_service: String::new(),
+        ..pb::IdentityFact::default()
     }))
 }
 
@@ -106,7 +108,7 @@ fn user_fact(user: &User) -> pb::IdentityFact {
         enabled: user.enabled,
         generation: user.generation,
         policies: user.policies.iter().map(|policy| policy.name().to_owned()).collect(),
-        trusted_service: String::new(),
+        ..pb::IdentityFact::default()
     }
 }
 
@@ -118,6 +120,7 @@ fn role_fact(role: &Role) -> pb::IdentityFact {
         generation: role.generation,
         policies: Vec::new(),
         trusted_service: role.service.id().to_owned(),
+        ..pb::IdentityFact::default()
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Rule {
     pub audit: Audit,
     /// For internal methods: the roles that may call.
     pub callers: &'static [Role],
+    /// Whether the handler limits its answer to the scope of the permit, so that an administrator of a folder may call.
+    pub scope_filtered: bool,
+    /// The request field with the external id that a trust policy may ask for.
+    pub external_id: Option<FieldPath>,
     /// Whether the request is a stream.
     pub client_streaming: bool,
     /// Whether the answer is a stream.
@@ -79,6 +83,8 @@ pub enum Seat {
     Invitee,
     /// Roles of the suite.
     Internal,
+    /// Whoever the trust policy of the role trusts that the resource names.
+    TrustedPrincipal,
 }
 
 impl Seat {
@@ -95,6 +101,7 @@ impl Seat {
             Self::Member => "MEMBER",
             Self::Invitee => "INVITEE",
             Self::Internal => "INTERNAL",
+            Self::TrustedPrincipal => "TRUSTED_PRINCIPAL",
         }
     }
 }

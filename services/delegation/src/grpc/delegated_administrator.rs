@@ -74,6 +74,14 @@ impl DelegatedAdministratorService for Api {
         let eligible_accounts = page.items.into_iter().map(convert::eligible).collect();
         Ok(respond(ListEligibleAccountsResponse { eligible_accounts, next_page_token: page.next }, None))
     }
+
+    async fn update_delegated_administrator(&self, _: Request<bailiwick_api::delegation::v1::UpdateDelegatedAdministratorRequest>) -> Result<Response<bailiwick_api::delegation::v1::DelegatedAdministrator>, Status> {
+        Err(Status::unimplemented("UpdateDelegatedAdministrator is being built"))
+    }
+
+    async fn list_delegated_services(&self, _: Request<bailiwick_api::delegation::v1::ListDelegatedServicesRequest>) -> Result<Response<bailiwick_api::delegation::v1::ListDelegatedServicesResponse>, Status> {
+        Err(Status::unimplemented("ListDelegatedServices is being built"))
+    }
 }
 
 impl Api {

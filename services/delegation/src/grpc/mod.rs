@@ -6,11 +6,13 @@ mod delegated_administrator;
 mod enrolment;
 mod error;
 mod fact;
+mod service_linked_role;
 mod trusted_service;
 
 use bailiwick_api::delegation::v1::{
     delegated_administrator_service_server::DelegatedAdministratorServiceServer,
     enrolment_service_server::EnrolmentServiceServer, fact_service_server::FactServiceServer,
+    service_linked_role_service_server::ServiceLinkedRoleServiceServer,
     trusted_service_service_server::TrustedServiceServiceServer,
 };
 use bailiwick_api::{audit::v1::change_log_service_server::ChangeLogServiceServer, r#type::v1::LogPosition};
@@ -37,6 +39,7 @@ pub fn routes(app: App, upstream: UpstreamLevel, shutdown: CancellationToken) ->
     Routes::new(ChangeLogServiceServer::new(log))
         .add_service(FactServiceServer::new(api.clone()))
         .add_service(TrustedServiceServiceServer::new(api.clone()))
+        .add_service(ServiceLinkedRoleServiceServer::new(api.clone()))
         .add_service(DelegatedAdministratorServiceServer::new(api.clone()))
         .add_service(EnrolmentServiceServer::new(api))
 }

@@ -1,7 +1,7 @@
 //! `bailiwick.delegation.v1.TrustedServiceService`.
 
 use bailiwick_api::delegation::v1::{
-    DisableTrustedServiceRequest, EnableTrustedServiceRequest, GetTrustedServiceRequest, ListTrustedServicesRequest,
+    DisableTrustedServiceRequest, DisableTrustedServiceResponse, EnableTrustedServiceRequest, GetTrustedServiceRequest, ListTrustedServicesRequest,
     ListTrustedServicesResponse, TrustedService, trusted_service_service_server::TrustedServiceService,
 };
 use bailiwick_rpc::{respond, split};
@@ -48,12 +48,14 @@ impl TrustedServiceService for Api {
     async fn disable_trusted_service(
         &self,
         request: Request<DisableTrustedServiceRequest>,
-    ) -> Result<Response<TrustedService>, Status> {
+    ) -> Result<Response<DisableTrustedServiceResponse>, Status> {
         let (call, mut message) = split(request)?;
         let request_id = std::mem::take(&mut message.request_id);
         let key = convert::once(&call, &request_id, &message)?;
         let (directory, service) = (convert::directory(&call)?, convert::service("name", &message.name)?);
         let done = self.app.disable_trusted_service(&call, &key, directory, service).await?;
-        Ok(respond(convert::trusted_service(directory, done.value), Some(position(&done.position))))
+        let trusted_service = Some(convert::trusted_service(directory, done.value));
+        let response = DisableTrustedServiceResponse { trusted_service, ..DisableTrustedServiceResponse::default() };
+        Ok(respond(response, Some(position(&done.position))))
     }
 }

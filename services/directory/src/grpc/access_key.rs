@@ -76,6 +76,10 @@ impl AccessKeyService for Grpc {
         let done = self.0.access_key_delete(&call, &change, named, &request.etag).await?;
         Ok(answer(done, |()| ()))
     }
+
+    async fn rotate_access_key(&self, _: Request<pb::RotateAccessKeyRequest>) -> Result<Response<pb::RotateAccessKeyResponse>, Status> {
+        Err(Status::unimplemented("RotateAccessKey is being built"))
+    }
 }
 
 fn parse_change<'a>(

@@ -57,6 +57,7 @@ pub(super) fn directory(directory: Directory) -> pb::Directory {
         root_folder: format!("{}/folders/{ROOT_FOLDER}", directory.id.name()),
         create_time: Some(timestamp(directory.create_time)),
         etag: directory.etag(),
+        ..pb::Directory::default()
     }
 }
 
@@ -72,6 +73,7 @@ pub(super) fn member(member: Member) -> pb::Member {
         join_time: Some(timestamp(membership.join_time)),
         display_name: membership.display_name,
         incarnation: membership.incarnation,
+        ..pb::Member::default()
     }
 }
 
@@ -94,6 +96,7 @@ pub(super) fn invitation(invitation: Invitation, now: Timestamp) -> pb::Invitati
         respond_time: invitation.respond_time.map(timestamp),
         note: invitation.note,
         sender_legal_name: invitation.sender_legal_name,
+        ..pb::Invitation::default()
     }
 }
 
@@ -106,6 +109,7 @@ pub(super) fn user(user: User) -> pb::User {
         create_time: Some(timestamp(user.create_time)),
         etag: user.etag(),
         display_name: user.display_name,
+        ..pb::User::default()
     }
 }
 
@@ -117,7 +121,8 @@ pub(super) fn policy(account: bailiwick_core::AccountId, policy: SystemPolicy) -
     pb::Policy {
         name: policy::name(account, policy),
         description: policy.description().to_owned(),
-        actions: policy.actions().iter().map(|action| (*action).to_owned()).collect(),
+        system: true,
+        ..pb::Policy::default()
     }
 }
 
@@ -129,6 +134,7 @@ pub(super) fn access_key(key: AccessKey) -> pb::AccessKey {
         enabled: key.enabled,
         create_time: Some(timestamp(key.create_time)),
         access_key_id: key.id,
+        ..pb::AccessKey::default()
     }
 }
 
@@ -149,6 +155,7 @@ pub(super) fn role(role: Role) -> pb::Role {
         description: template.map(|t| t.description.to_owned()).unwrap_or_default(),
         actions: template.map_or(&[] as &[&str], |t| t.actions).iter().map(|a| (*a).to_owned()).collect(),
         create_time: Some(timestamp(role.create_time)),
+        ..pb::Role::default()
     }
 }
 

@@ -39,4 +39,12 @@ impl DirectoryService for Grpc {
         let found = self.0.directory_get(&call, finish(fields, directory)?).await?;
         Ok(Response::new(convert::directory(found)))
     }
+
+    async fn update_directory(&self, _: Request<pb::UpdateDirectoryRequest>) -> Result<Response<pb::Directory>, Status> {
+        Err(Status::unimplemented("UpdateDirectory is being built"))
+    }
+
+    async fn delete_directory(&self, _: Request<pb::DeleteDirectoryRequest>) -> Result<Response<()>, Status> {
+        Err(Status::unimplemented("DeleteDirectory is being built"))
+    }
 }

@@ -62,6 +62,38 @@ impl MemberService for Grpc {
         let done = self.0.member_remove(&call, &change, directory, account, &request.etag).await?;
         Ok(answer(done, |()| ()))
     }
+
+    async fn update_member(&self, _: Request<pb::UpdateMemberRequest>) -> Result<Response<pb::Member>, Status> {
+        Err(Status::unimplemented("UpdateMember is being built"))
+    }
+
+    async fn move_member(&self, _: Request<pb::MoveMemberRequest>) -> Result<Response<pb::Member>, Status> {
+        Err(Status::unimplemented("MoveMember is being built"))
+    }
+
+    async fn leave_directory(&self, _: Request<pb::LeaveDirectoryRequest>) -> Result<Response<()>, Status> {
+        Err(Status::unimplemented("LeaveDirectory is being built"))
+    }
+
+    async fn request_type_switch_verification(&self, _: Request<pb::RequestTypeSwitchVerificationRequest>) -> Result<Response<pb::TypeSwitchVerification>, Status> {
+        Err(Status::unimplemented("RequestTypeSwitchVerification is being built"))
+    }
+
+    async fn switch_member_type(&self, _: Request<pb::SwitchMemberTypeRequest>) -> Result<Response<pb::Member>, Status> {
+        Err(Status::unimplemented("SwitchMemberType is being built"))
+    }
+
+    async fn check_member_deletion(&self, _: Request<pb::CheckMemberDeletionRequest>) -> Result<Response<pb::MemberDeletionCheck>, Status> {
+        Err(Status::unimplemented("CheckMemberDeletion is being built"))
+    }
+
+    async fn delete_member(&self, _: Request<pb::DeleteMemberRequest>) -> Result<Response<pb::Member>, Status> {
+        Err(Status::unimplemented("DeleteMember is being built"))
+    }
+
+    async fn undelete_member(&self, _: Request<pb::UndeleteMemberRequest>) -> Result<Response<pb::Member>, Status> {
+        Err(Status::unimplemented("UndeleteMember is being built"))
+    }
 }
 
 fn name(fields: &mut InvalidFields, name: &str) -> Option<(DirectoryId, AccountId)> {

@@ -1,16 +1,23 @@
 //! Requests to commands, results to answers. No decision is here.
 
 mod access_key;
+mod access_review;
 mod account;
 mod claim;
+mod control_policy;
 mod convert;
+mod credential;
 mod directory;
 mod error;
+mod folder;
+mod group;
+mod identity_provider;
 mod invitation;
 mod member;
 mod parse;
 mod policy;
 mod role;
+mod security_info;
 mod signing_key;
 mod token;
 mod user;
@@ -22,6 +29,13 @@ use bailiwick_changelog::log_position;
 use bailiwick_core::Role;
 use bailiwick_rpc::respond;
 use pb::{
+    access_review_service_server::AccessReviewServiceServer,
+    identity_provider_service_server::IdentityProviderServiceServer,
+    credential_service_server::CredentialServiceServer,
+    group_service_server::GroupServiceServer,
+    security_info_service_server::SecurityInfoServiceServer,
+    control_policy_service_server::ControlPolicyServiceServer,
+    folder_service_server::FolderServiceServer,
     access_key_service_server::AccessKeyServiceServer, account_service_server::AccountServiceServer,
     claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
     invitation_service_server::InvitationServiceServer, member_service_server::MemberServiceServer,
@@ -45,6 +59,13 @@ impl Grpc {
     /// Adds all services.
     pub(crate) fn mount(self, routes: &mut RoutesBuilder) {
         routes
+            .add_service(AccessReviewServiceServer::new(self.clone()))
+            .add_service(IdentityProviderServiceServer::new(self.clone()))
+            .add_service(CredentialServiceServer::new(self.clone()))
+            .add_service(GroupServiceServer::new(self.clone()))
+            .add_service(SecurityInfoServiceServer::new(self.clone()))
+            .add_service(ControlPolicyServiceServer::new(self.clone()))
+            .add_service(FolderServiceServer::new(self.clone()))
             .add_service(AccountServiceServer::new(self.clone()))
             .add_service(DirectoryServiceServer::new(self.clone()))
             .add_service(MemberServiceServer::new(self.clone()))

@@ -37,7 +37,7 @@ impl PolicyService for Grpc {
     ) -> Result<Response<pb::AttachPolicyResponse>, Status> {
         let (call, mut request) = split(request)?;
         let request_id = take(&mut request.request_id);
-        let (change, user, policy) = parse_put(&call, &request_id, &request, (&request.user, &request.policy))?;
+        let (change, user, policy) = parse_put(&call, &request_id, &request, (&request.target, &request.policy))?;
         let done = self.0.policy_put(&call, &change, user, policy, true).await?;
         Ok(answer(done, |user| pb::AttachPolicyResponse { policies: convert::policies(&user) }))
     }
@@ -48,9 +48,41 @@ impl PolicyService for Grpc {
     ) -> Result<Response<pb::DetachPolicyResponse>, Status> {
         let (call, mut request) = split(request)?;
         let request_id = take(&mut request.request_id);
-        let (change, user, policy) = parse_put(&call, &request_id, &request, (&request.user, &request.policy))?;
+        let (change, user, policy) = parse_put(&call, &request_id, &request, (&request.target, &request.policy))?;
         let done = self.0.policy_put(&call, &change, user, policy, false).await?;
         Ok(answer(done, |user| pb::DetachPolicyResponse { policies: convert::policies(&user) }))
+    }
+
+    async fn create_policy(&self, _: Request<pb::CreatePolicyRequest>) -> Result<Response<pb::Policy>, Status> {
+        Err(Status::unimplemented("CreatePolicy is being built"))
+    }
+
+    async fn get_policy(&self, _: Request<pb::GetPolicyRequest>) -> Result<Response<pb::Policy>, Status> {
+        Err(Status::unimplemented("GetPolicy is being built"))
+    }
+
+    async fn delete_policy(&self, _: Request<pb::DeletePolicyRequest>) -> Result<Response<()>, Status> {
+        Err(Status::unimplemented("DeletePolicy is being built"))
+    }
+
+    async fn create_policy_version(&self, _: Request<pb::CreatePolicyVersionRequest>) -> Result<Response<pb::PolicyVersion>, Status> {
+        Err(Status::unimplemented("CreatePolicyVersion is being built"))
+    }
+
+    async fn list_policy_versions(&self, _: Request<pb::ListPolicyVersionsRequest>) -> Result<Response<pb::ListPolicyVersionsResponse>, Status> {
+        Err(Status::unimplemented("ListPolicyVersions is being built"))
+    }
+
+    async fn set_default_policy_version(&self, _: Request<pb::SetDefaultPolicyVersionRequest>) -> Result<Response<pb::Policy>, Status> {
+        Err(Status::unimplemented("SetDefaultPolicyVersion is being built"))
+    }
+
+    async fn delete_policy_version(&self, _: Request<pb::DeletePolicyVersionRequest>) -> Result<Response<()>, Status> {
+        Err(Status::unimplemented("DeletePolicyVersion is being built"))
+    }
+
+    async fn list_policy_attachments(&self, _: Request<pb::ListPolicyAttachmentsRequest>) -> Result<Response<pb::ListPolicyAttachmentsResponse>, Status> {
+        Err(Status::unimplemented("ListPolicyAttachments is being built"))
     }
 }
 
@@ -64,7 +96,7 @@ fn parse_put<'a>(
 ) -> Result<Put<'a>, Status> {
     let mut fields = InvalidFields::new();
     let change = mutation(&mut fields, call, request_id, request);
-    let user = parse::user(&mut fields, "user", user);
+    let user = parse::user(&mut fields, "target", user);
     let policy = in_account::<1>(&mut fields, "policy", policy, "accounts/{account}/policies/{policy}");
     if let Some(((account, _), (other, _))) = user.zip(policy) {
         fields.check("policy", account == other, "must be a policy of the user's account");

@@ -34,4 +34,16 @@ impl RoleService for Grpc {
         let roles = page.items.into_iter().map(convert::role).collect();
         Ok(Response::new(pb::ListRolesResponse { roles, next_page_token: page.next }))
     }
+
+    async fn create_role(&self, _: Request<pb::CreateRoleRequest>) -> Result<Response<pb::Role>, Status> {
+        Err(Status::unimplemented("CreateRole is being built"))
+    }
+
+    async fn update_role(&self, _: Request<pb::UpdateRoleRequest>) -> Result<Response<pb::Role>, Status> {
+        Err(Status::unimplemented("UpdateRole is being built"))
+    }
+
+    async fn delete_role(&self, _: Request<pb::DeleteRoleRequest>) -> Result<Response<()>, Status> {
+        Err(Status::unimplemented("DeleteRole is being built"))
+    }
 }

@@ -33,4 +33,20 @@ impl TokenService for Grpc {
             directory: permit.directory().map(|id| id.name()).unwrap_or_default(),
         }))
     }
+
+    async fn assume_role(&self, _: Request<pb::AssumeRoleRequest>) -> Result<Response<pb::RoleSession>, Status> {
+        Err(Status::unimplemented("AssumeRole is being built"))
+    }
+
+    async fn sign_in(&self, _: Request<pb::SignInRequest>) -> Result<Response<pb::RoleSession>, Status> {
+        Err(Status::unimplemented("SignIn is being built"))
+    }
+
+    async fn get_sign_in_options(&self, _: Request<pb::GetSignInOptionsRequest>) -> Result<Response<pb::SignInOptions>, Status> {
+        Err(Status::unimplemented("GetSignInOptions is being built"))
+    }
+
+    async fn revoke_tokens(&self, _: Request<pb::RevokeTokensRequest>) -> Result<Response<pb::RevokeTokensResponse>, Status> {
+        Err(Status::unimplemented("RevokeTokens is being built"))
+    }
 }

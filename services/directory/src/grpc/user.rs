@@ -62,6 +62,10 @@ impl UserService for Grpc {
         let done = self.0.user_delete(&call, &change, account, user, &request.etag).await?;
         Ok(answer(done, |()| ()))
     }
+
+    async fn update_user(&self, _: Request<pb::UpdateUserRequest>) -> Result<Response<pb::User>, Status> {
+        Err(Status::unimplemented("UpdateUser is being built"))
+    }
 }
 
 fn parse_create(call: &Call, mut request: pb::CreateUserRequest) -> Result<(Mutation, AccountId, NewUser), Status> {
