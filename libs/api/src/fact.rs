@@ -48,6 +48,9 @@ impl AccessFact {
             Some(Kind::Delegation(f)) => format!("delegation {} {} {}", f.directory, f.trusted_service, f.account),
             Some(Kind::Enrolment(f)) => format!("enrolment {} {} {}", f.directory, f.trusted_service, f.account),
             Some(Kind::Invitation(f)) => format!("invitation {}", f.invitation),
+            Some(Kind::Folder(f)) => format!("folder {}", f.folder),
+            Some(Kind::Policy(f)) => format!("policy {}", f.policy),
+            Some(Kind::Credential(f)) => format!("credential {}", f.credential),
         }
     }
 }
@@ -85,6 +88,7 @@ fn held(kind: &Kind) -> Result<Fact, FactError> {
             let (directory, invitation) = invitation(&f.invitation)?;
             Fact::Invitation { directory, invitation, account: Some(account(&f.account)?) }
         }
+        Kind::Folder(_) | Kind::Policy(_) | Kind::Credential(_) => return Err(FactError("not read yet".to_owned())),
     })
 }
 
@@ -113,6 +117,7 @@ fn gone(kind: &Kind) -> Result<Fact, FactError> {
             let (directory, invitation) = invitation(&f.invitation)?;
             Fact::Invitation { directory, invitation, account: None }
         }
+        Kind::Folder(_) | Kind::Policy(_) | Kind::Credential(_) => return Err(FactError("not read yet".to_owned())),
     })
 }
 

@@ -42,6 +42,8 @@ impl From<&core::Operator> for Operator {
             source_ip: operator.source_ip.clone(),
             call_id: operator.call_id.clone(),
             via: operator.via.iter().map(ToString::to_string).collect(),
+            session_name: operator.session_name.clone(),
+            source_identity: operator.source_identity.clone(),
         }
     }
 }
@@ -61,6 +63,8 @@ impl Operator {
             source_ip: self.source_ip.clone(),
             call_id: self.call_id.clone(),
             via: self.via.iter().map(|role| role.parse()).collect::<Result<_, _>>().ok()?,
+            session_name: self.session_name.clone(),
+            source_identity: self.source_identity.clone(),
         })
     }
 }

@@ -105,6 +105,10 @@ pub struct Operator {
     pub call_id: String,
     /// The roles through which the call came, first first.
     pub via: Vec<crate::Role>,
+    /// Of a role session: its name (E-GW-02).
+    pub session_name: String,
+    /// Of a role session: the identity that assumed the role, or the identity provider that vouched for the person.
+    pub source_identity: String,
 }
 
 impl Operator {
@@ -118,6 +122,8 @@ impl Operator {
             source_ip: String::new(),
             call_id: String::new(),
             via: vec![role],
+            session_name: String::new(),
+            source_identity: String::new(),
         }
     }
 }

@@ -98,6 +98,8 @@ fn change(n: u8, method: &str, on: &[u8]) -> Change {
             account: account(n * 10).name(),
             source_ip: "192.0.2.1".into(),
             via: vec!["gateway".into()],
+            session_name: String::new(),
+            source_identity: String::new(),
             ..Operator::default()
         }),
         method: method.into(),

@@ -409,6 +409,8 @@ fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call
         source_ip: call.from.to_canonical().to_string(),
         call_id: call.id.clone(),
         via: Vec::new(),
+        session_name: String::new(),
+        source_identity: String::new(),
     })
 }
 

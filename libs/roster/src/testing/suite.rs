@@ -196,6 +196,8 @@ impl Suite {
             source_ip: "192.0.2.1".into(),
             call_id: "call".into(),
             via: vec![Role::Gateway],
+            session_name: String::new(),
+            source_identity: String::new(),
         };
         let caller = Caller::Identity(Principal { identity, generation: 0, access_key_id: "key".into() });
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);

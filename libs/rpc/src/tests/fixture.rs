@@ -338,6 +338,8 @@ pub fn operator() -> Operator {
         source_ip: "192.0.2.1".to_owned(),
         call_id: "the-call".to_owned(),
         via: Vec::new(),
+        session_name: String::new(),
+        source_identity: String::new(),
     }
 }
 

@@ -91,6 +91,8 @@ mod tests {
                 source_ip: "192.0.2.1".into(),
                 call_id: "c".into(),
                 via: vec![Role::Gateway],
+                session_name: String::new(),
+                source_identity: String::new(),
             },
             method: "m".into(),
             resource: DIRECTORY.into(),

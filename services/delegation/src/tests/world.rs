@@ -161,6 +161,8 @@ impl World {
             source_ip: String::new(),
             call_id: "test".to_owned(),
             via: vec![Role::Gateway],
+            session_name: String::new(),
+            source_identity: String::new(),
         };
         let context = CallerContext::new(&permit.with_operator(operator), Role::Delegation, self.clock.now());
         let mut request = Request::new(message);

@@ -57,6 +57,8 @@ fn permit(tenant: Tenant) -> Permit {
             source_ip: "192.0.2.1".to_owned(),
             call_id: "call".to_owned(),
             via: vec![Role::Gateway],
+            session_name: String::new(),
+            source_identity: String::new(),
         }),
     }
 }

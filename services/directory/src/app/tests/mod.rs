@@ -9,6 +9,7 @@ mod invitations;
 mod members;
 mod mutations;
 mod tokens;
+mod verifications;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use prost::Message;
 use super::{App, Error, Mutation, PageRequest, SigningKeys};
 use crate::{
     config::Limits,
+    delivery::{Deliveries, tests::Recorder},
     domain::{
         self,
         account::{Attestation, NewAccount},
@@ -43,6 +45,8 @@ pub(crate) const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
 pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<ManualClock>,
+    /// Where messages are delivered.
+    pub(crate) delivered: Arc<Recorder>,
     pub(crate) engine: &'static str,
     _database: TestDatabase,
 }
@@ -109,10 +113,12 @@ impl World {
         let db = Db::open(&database.url.parse().unwrap(), &options, deps).await.unwrap();
         db.migrate().await.unwrap();
         let signing = SigningKeys::new(PEM, &[]).unwrap();
-        let pages = PageTokens::new(sealer);
-        let app = App { db, clock: clock.clone(), entropy, pages, limits, signing };
+        let pages = PageTokens::new(sealer.clone());
+        let delivered = Arc::new(Recorder::default());
+        let deliveries = Deliveries { email: delivered.clone(), phone: delivered.clone() };
+        let app = App { db, clock: clock.clone(), entropy, pages, sealer, deliveries, limits, signing };
         app.operators_ensure(&[operator(1)]).await.unwrap();
-        Self { app: Arc::new(app), clock, engine: database.engine, _database: database }
+        Self { app: Arc::new(app), clock, delivered, engine: database.engine, _database: database }
     }
 
     /// All changes of the log.
@@ -158,6 +164,8 @@ impl World {
             source_ip: "192.0.2.1".to_owned(),
             call_id: "call".to_owned(),
             via: vec![Role::Gateway],
+            session_name: String::new(),
+            source_identity: String::new(),
         };
         call(&Caller::Identity(principal), operator, &facts, method, resource)
     }
