@@ -42,6 +42,7 @@ pub fn delegation(designation: &Designation, removed: bool) -> AccessFactChange 
         trusted_service: designation.service.id().to_owned(),
         account: designation.account.name(),
         incarnation: if removed { String::new() } else { designation.incarnation.clone() },
+        ..DelegationFact::default()
     };
     change(Kind::Delegation(fact), removed)
 }
@@ -109,5 +110,8 @@ fn order(kind: &Kind) -> i32 {
         Kind::Delegation(_) => 5,
         Kind::Enrolment(_) => 6,
         Kind::Invitation(_) => 7,
+        Kind::Folder(_) => 8,
+        Kind::Policy(_) => 9,
+        Kind::Credential(_) => 10,
     }
 }

@@ -119,6 +119,7 @@ pub fn delegated_administrator(designation: Designation) -> DelegatedAdministrat
         follows: designation.follows.map(|service| service.to_string()).unwrap_or_default(),
         create_time: Some(timestamp(designation.created)),
         etag: designation.etag,
+        ..DelegatedAdministrator::default()
     }
 }
 
@@ -132,7 +133,7 @@ pub fn impact(impact: Impact) -> DeleteDelegatedAdministratorResponse {
 
 /// A member that can be designated.
 pub fn eligible(member: Membership) -> EligibleAccount {
-    EligibleAccount { account: member.account.name(), display_name: member.display_name }
+    EligibleAccount { account: member.account.name(), display_name: member.display_name, ..EligibleAccount::default() }
 }
 
 /// An enrolment.

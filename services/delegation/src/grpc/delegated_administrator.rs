@@ -75,11 +75,17 @@ impl DelegatedAdministratorService for Api {
         Ok(respond(ListEligibleAccountsResponse { eligible_accounts, next_page_token: page.next }, None))
     }
 
-    async fn update_delegated_administrator(&self, _: Request<bailiwick_api::delegation::v1::UpdateDelegatedAdministratorRequest>) -> Result<Response<bailiwick_api::delegation::v1::DelegatedAdministrator>, Status> {
+    async fn update_delegated_administrator(
+        &self,
+        _: Request<bailiwick_api::delegation::v1::UpdateDelegatedAdministratorRequest>,
+    ) -> Result<Response<DelegatedAdministrator>, Status> {
         Err(Status::unimplemented("UpdateDelegatedAdministrator is being built"))
     }
 
-    async fn list_delegated_services(&self, _: Request<bailiwick_api::delegation::v1::ListDelegatedServicesRequest>) -> Result<Response<bailiwick_api::delegation::v1::ListDelegatedServicesResponse>, Status> {
+    async fn list_delegated_services(
+        &self,
+        _: Request<bailiwick_api::delegation::v1::ListDelegatedServicesRequest>,
+    ) -> Result<Response<bailiwick_api::delegation::v1::ListDelegatedServicesResponse>, Status> {
         Err(Status::unimplemented("ListDelegatedServices is being built"))
     }
 }

@@ -1,8 +1,9 @@
 //! `bailiwick.delegation.v1.TrustedServiceService`.
 
 use bailiwick_api::delegation::v1::{
-    DisableTrustedServiceRequest, DisableTrustedServiceResponse, EnableTrustedServiceRequest, GetTrustedServiceRequest, ListTrustedServicesRequest,
-    ListTrustedServicesResponse, TrustedService, trusted_service_service_server::TrustedServiceService,
+    DisableTrustedServiceRequest, DisableTrustedServiceResponse, EnableTrustedServiceRequest, GetTrustedServiceRequest,
+    ListTrustedServicesRequest, ListTrustedServicesResponse, TrustedService,
+    trusted_service_service_server::TrustedServiceService,
 };
 use bailiwick_rpc::{respond, split};
 use tonic::{Request, Response, Status};

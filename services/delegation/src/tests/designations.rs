@@ -23,6 +23,7 @@ impl World {
                 ..DelegatedAdministrator::default()
             }),
             request_id: request_id.to_owned(),
+            validate_only: false,
         };
         let request = self.by_management("DelegatedAdministratorService/CreateDelegatedAdministrator", message);
         self.administrators().create_delegated_administrator(request).await

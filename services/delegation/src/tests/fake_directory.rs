@@ -103,7 +103,11 @@ impl FakeDirectory {
     }
 
     pub async fn directory(&self, directory: DirectoryId, management_account: AccountId) {
-        let fact = DirectoryFact { directory: directory.name(), management_account: management_account.name() };
+        let fact = DirectoryFact {
+            directory: directory.name(),
+            management_account: management_account.name(),
+            ..DirectoryFact::default()
+        };
         self.commit(vec![AccessFactChange::holds(Kind::Directory(fact))]).await;
         self.join(directory, management_account, "i-management").await;
     }

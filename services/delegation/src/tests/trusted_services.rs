@@ -10,7 +10,7 @@ const REQUEST_ID: &str = "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f";
 
 impl World {
     pub async fn enable(&self, id: &str) -> i64 {
-        let message = EnableTrustedServiceRequest { name: self.service(id), request_id: String::new() };
+        let message = EnableTrustedServiceRequest { name: self.service(id), ..DisableTrustedServiceRequest::default() };
         let request = self.by_management("TrustedServiceService/EnableTrustedService", message);
         revision(&self.trusted_services().enable_trusted_service(request).await.unwrap())
     }
@@ -25,7 +25,8 @@ impl World {
     }
 
     pub async fn try_disable(&self, id: &str) -> Result<i64, (Code, String)> {
-        let message = DisableTrustedServiceRequest { name: self.service(id), request_id: String::new() };
+        let message =
+            DisableTrustedServiceRequest { name: self.service(id), ..DisableTrustedServiceRequest::default() };
         let request = self.by_management("TrustedServiceService/DisableTrustedService", message);
         match self.trusted_services().disable_trusted_service(request).await {
             Ok(answer) => Ok(revision(&answer)),

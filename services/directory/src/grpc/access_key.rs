@@ -77,7 +77,10 @@ impl AccessKeyService for Grpc {
         Ok(answer(done, |()| ()))
     }
 
-    async fn rotate_access_key(&self, _: Request<pb::RotateAccessKeyRequest>) -> Result<Response<pb::RotateAccessKeyResponse>, Status> {
+    async fn rotate_access_key(
+        &self,
+        _: Request<pb::RotateAccessKeyRequest>,
+    ) -> Result<Response<pb::RotateAccessKeyResponse>, Status> {
         Err(Status::unimplemented("RotateAccessKey is being built"))
     }
 }

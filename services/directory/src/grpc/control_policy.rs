@@ -7,19 +7,31 @@ use super::{Grpc, pb};
 
 #[async_trait]
 impl ControlPolicyService for Grpc {
-    async fn create_control_policy(&self, _: Request<pb::CreateControlPolicyRequest>) -> Result<Response<pb::ControlPolicy>, Status> {
+    async fn create_control_policy(
+        &self,
+        _: Request<pb::CreateControlPolicyRequest>,
+    ) -> Result<Response<pb::ControlPolicy>, Status> {
         Err(Status::unimplemented("CreateControlPolicy is being built"))
     }
 
-    async fn get_control_policy(&self, _: Request<pb::GetControlPolicyRequest>) -> Result<Response<pb::ControlPolicy>, Status> {
+    async fn get_control_policy(
+        &self,
+        _: Request<pb::GetControlPolicyRequest>,
+    ) -> Result<Response<pb::ControlPolicy>, Status> {
         Err(Status::unimplemented("GetControlPolicy is being built"))
     }
 
-    async fn list_control_policies(&self, _: Request<pb::ListControlPoliciesRequest>) -> Result<Response<pb::ListControlPoliciesResponse>, Status> {
+    async fn list_control_policies(
+        &self,
+        _: Request<pb::ListControlPoliciesRequest>,
+    ) -> Result<Response<pb::ListControlPoliciesResponse>, Status> {
         Err(Status::unimplemented("ListControlPolicies is being built"))
     }
 
-    async fn update_control_policy(&self, _: Request<pb::UpdateControlPolicyRequest>) -> Result<Response<pb::ControlPolicy>, Status> {
+    async fn update_control_policy(
+        &self,
+        _: Request<pb::UpdateControlPolicyRequest>,
+    ) -> Result<Response<pb::ControlPolicy>, Status> {
         Err(Status::unimplemented("UpdateControlPolicy is being built"))
     }
 
@@ -27,7 +39,10 @@ impl ControlPolicyService for Grpc {
         Err(Status::unimplemented("DeleteControlPolicy is being built"))
     }
 
-    async fn attach_control_policy(&self, _: Request<pb::AttachControlPolicyRequest>) -> Result<Response<pb::ControlPolicyAttachment>, Status> {
+    async fn attach_control_policy(
+        &self,
+        _: Request<pb::AttachControlPolicyRequest>,
+    ) -> Result<Response<pb::ControlPolicyAttachment>, Status> {
         Err(Status::unimplemented("AttachControlPolicy is being built"))
     }
 
@@ -35,11 +50,17 @@ impl ControlPolicyService for Grpc {
         Err(Status::unimplemented("DetachControlPolicy is being built"))
     }
 
-    async fn list_control_policy_attachments(&self, _: Request<pb::ListControlPolicyAttachmentsRequest>) -> Result<Response<pb::ListControlPolicyAttachmentsResponse>, Status> {
+    async fn list_control_policy_attachments(
+        &self,
+        _: Request<pb::ListControlPolicyAttachmentsRequest>,
+    ) -> Result<Response<pb::ListControlPolicyAttachmentsResponse>, Status> {
         Err(Status::unimplemented("ListControlPolicyAttachments is being built"))
     }
 
-    async fn get_effective_control_policy(&self, _: Request<pb::GetEffectiveControlPolicyRequest>) -> Result<Response<pb::EffectiveControlPolicy>, Status> {
+    async fn get_effective_control_policy(
+        &self,
+        _: Request<pb::GetEffectiveControlPolicyRequest>,
+    ) -> Result<Response<pb::EffectiveControlPolicy>, Status> {
         Err(Status::unimplemented("GetEffectiveControlPolicy is being built"))
     }
 }

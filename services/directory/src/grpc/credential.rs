@@ -7,11 +7,17 @@ use super::{Grpc, pb};
 
 #[async_trait]
 impl CredentialService for Grpc {
-    async fn create_credential(&self, _: Request<pb::CreateCredentialRequest>) -> Result<Response<pb::Credential>, Status> {
+    async fn create_credential(
+        &self,
+        _: Request<pb::CreateCredentialRequest>,
+    ) -> Result<Response<pb::Credential>, Status> {
         Err(Status::unimplemented("CreateCredential is being built"))
     }
 
-    async fn list_credentials(&self, _: Request<pb::ListCredentialsRequest>) -> Result<Response<pb::ListCredentialsResponse>, Status> {
+    async fn list_credentials(
+        &self,
+        _: Request<pb::ListCredentialsRequest>,
+    ) -> Result<Response<pb::ListCredentialsResponse>, Status> {
         Err(Status::unimplemented("ListCredentials is being built"))
     }
 

@@ -40,7 +40,10 @@ impl DirectoryService for Grpc {
         Ok(Response::new(convert::directory(found)))
     }
 
-    async fn update_directory(&self, _: Request<pb::UpdateDirectoryRequest>) -> Result<Response<pb::Directory>, Status> {
+    async fn update_directory(
+        &self,
+        _: Request<pb::UpdateDirectoryRequest>,
+    ) -> Result<Response<pb::Directory>, Status> {
         Err(Status::unimplemented("UpdateDirectory is being built"))
     }
 

@@ -15,7 +15,10 @@ impl FolderService for Grpc {
         Err(Status::unimplemented("GetFolder is being built"))
     }
 
-    async fn list_folders(&self, _: Request<pb::ListFoldersRequest>) -> Result<Response<pb::ListFoldersResponse>, Status> {
+    async fn list_folders(
+        &self,
+        _: Request<pb::ListFoldersRequest>,
+    ) -> Result<Response<pb::ListFoldersResponse>, Status> {
         Err(Status::unimplemented("ListFolders is being built"))
     }
 
@@ -31,7 +34,10 @@ impl FolderService for Grpc {
         Err(Status::unimplemented("DeleteFolder is being built"))
     }
 
-    async fn list_folder_ancestors(&self, _: Request<pb::ListFolderAncestorsRequest>) -> Result<Response<pb::ListFolderAncestorsResponse>, Status> {
+    async fn list_folder_ancestors(
+        &self,
+        _: Request<pb::ListFolderAncestorsRequest>,
+    ) -> Result<Response<pb::ListFolderAncestorsResponse>, Status> {
         Err(Status::unimplemented("ListFolderAncestors is being built"))
     }
 }

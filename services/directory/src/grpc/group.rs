@@ -27,7 +27,10 @@ impl GroupService for Grpc {
         Err(Status::unimplemented("DeleteGroup is being built"))
     }
 
-    async fn add_group_member(&self, _: Request<pb::AddGroupMemberRequest>) -> Result<Response<pb::GroupMember>, Status> {
+    async fn add_group_member(
+        &self,
+        _: Request<pb::AddGroupMemberRequest>,
+    ) -> Result<Response<pb::GroupMember>, Status> {
         Err(Status::unimplemented("AddGroupMember is being built"))
     }
 
@@ -35,7 +38,10 @@ impl GroupService for Grpc {
         Err(Status::unimplemented("RemoveGroupMember is being built"))
     }
 
-    async fn list_group_members(&self, _: Request<pb::ListGroupMembersRequest>) -> Result<Response<pb::ListGroupMembersResponse>, Status> {
+    async fn list_group_members(
+        &self,
+        _: Request<pb::ListGroupMembersRequest>,
+    ) -> Result<Response<pb::ListGroupMembersResponse>, Status> {
         Err(Status::unimplemented("ListGroupMembers is being built"))
     }
 }

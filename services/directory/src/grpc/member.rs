@@ -75,15 +75,24 @@ impl MemberService for Grpc {
         Err(Status::unimplemented("LeaveDirectory is being built"))
     }
 
-    async fn request_type_switch_verification(&self, _: Request<pb::RequestTypeSwitchVerificationRequest>) -> Result<Response<pb::TypeSwitchVerification>, Status> {
+    async fn request_type_switch_verification(
+        &self,
+        _: Request<pb::RequestTypeSwitchVerificationRequest>,
+    ) -> Result<Response<pb::TypeSwitchVerification>, Status> {
         Err(Status::unimplemented("RequestTypeSwitchVerification is being built"))
     }
 
-    async fn switch_member_type(&self, _: Request<pb::SwitchMemberTypeRequest>) -> Result<Response<pb::Member>, Status> {
+    async fn switch_member_type(
+        &self,
+        _: Request<pb::SwitchMemberTypeRequest>,
+    ) -> Result<Response<pb::Member>, Status> {
         Err(Status::unimplemented("SwitchMemberType is being built"))
     }
 
-    async fn check_member_deletion(&self, _: Request<pb::CheckMemberDeletionRequest>) -> Result<Response<pb::MemberDeletionCheck>, Status> {
+    async fn check_member_deletion(
+        &self,
+        _: Request<pb::CheckMemberDeletionRequest>,
+    ) -> Result<Response<pb::MemberDeletionCheck>, Status> {
         Err(Status::unimplemented("CheckMemberDeletion is being built"))
     }
 

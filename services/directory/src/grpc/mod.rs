@@ -29,19 +29,15 @@ use bailiwick_changelog::log_position;
 use bailiwick_core::Role;
 use bailiwick_rpc::respond;
 use pb::{
-    access_review_service_server::AccessReviewServiceServer,
-    identity_provider_service_server::IdentityProviderServiceServer,
-    credential_service_server::CredentialServiceServer,
-    group_service_server::GroupServiceServer,
-    security_info_service_server::SecurityInfoServiceServer,
-    control_policy_service_server::ControlPolicyServiceServer,
-    folder_service_server::FolderServiceServer,
-    access_key_service_server::AccessKeyServiceServer, account_service_server::AccountServiceServer,
-    claim_service_server::ClaimServiceServer, directory_service_server::DirectoryServiceServer,
+    access_key_service_server::AccessKeyServiceServer, access_review_service_server::AccessReviewServiceServer,
+    account_service_server::AccountServiceServer, claim_service_server::ClaimServiceServer,
+    control_policy_service_server::ControlPolicyServiceServer, credential_service_server::CredentialServiceServer,
+    directory_service_server::DirectoryServiceServer, folder_service_server::FolderServiceServer,
+    group_service_server::GroupServiceServer, identity_provider_service_server::IdentityProviderServiceServer,
     invitation_service_server::InvitationServiceServer, member_service_server::MemberServiceServer,
     policy_service_server::PolicyServiceServer, role_service_server::RoleServiceServer,
-    signing_key_service_server::SigningKeyServiceServer, token_service_server::TokenServiceServer,
-    user_service_server::UserServiceServer,
+    security_info_service_server::SecurityInfoServiceServer, signing_key_service_server::SigningKeyServiceServer,
+    token_service_server::TokenServiceServer, user_service_server::UserServiceServer,
 };
 use tonic::{Response, service::RoutesBuilder};
 

@@ -65,15 +65,24 @@ impl PolicyService for Grpc {
         Err(Status::unimplemented("DeletePolicy is being built"))
     }
 
-    async fn create_policy_version(&self, _: Request<pb::CreatePolicyVersionRequest>) -> Result<Response<pb::PolicyVersion>, Status> {
+    async fn create_policy_version(
+        &self,
+        _: Request<pb::CreatePolicyVersionRequest>,
+    ) -> Result<Response<pb::PolicyVersion>, Status> {
         Err(Status::unimplemented("CreatePolicyVersion is being built"))
     }
 
-    async fn list_policy_versions(&self, _: Request<pb::ListPolicyVersionsRequest>) -> Result<Response<pb::ListPolicyVersionsResponse>, Status> {
+    async fn list_policy_versions(
+        &self,
+        _: Request<pb::ListPolicyVersionsRequest>,
+    ) -> Result<Response<pb::ListPolicyVersionsResponse>, Status> {
         Err(Status::unimplemented("ListPolicyVersions is being built"))
     }
 
-    async fn set_default_policy_version(&self, _: Request<pb::SetDefaultPolicyVersionRequest>) -> Result<Response<pb::Policy>, Status> {
+    async fn set_default_policy_version(
+        &self,
+        _: Request<pb::SetDefaultPolicyVersionRequest>,
+    ) -> Result<Response<pb::Policy>, Status> {
         Err(Status::unimplemented("SetDefaultPolicyVersion is being built"))
     }
 
@@ -81,7 +90,10 @@ impl PolicyService for Grpc {
         Err(Status::unimplemented("DeletePolicyVersion is being built"))
     }
 
-    async fn list_policy_attachments(&self, _: Request<pb::ListPolicyAttachmentsRequest>) -> Result<Response<pb::ListPolicyAttachmentsResponse>, Status> {
+    async fn list_policy_attachments(
+        &self,
+        _: Request<pb::ListPolicyAttachmentsRequest>,
+    ) -> Result<Response<pb::ListPolicyAttachmentsResponse>, Status> {
         Err(Status::unimplemented("ListPolicyAttachments is being built"))
     }
 }

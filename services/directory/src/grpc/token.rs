@@ -31,6 +31,7 @@ impl TokenService for Grpc {
             kind: PrincipalKind::from(call.operator.kind).into(),
             account: permit.account().map(|id| id.name()).unwrap_or_default(),
             directory: permit.directory().map(|id| id.name()).unwrap_or_default(),
+            ..pb::CallerIdentity::default()
         }))
     }
 
@@ -42,11 +43,17 @@ impl TokenService for Grpc {
         Err(Status::unimplemented("SignIn is being built"))
     }
 
-    async fn get_sign_in_options(&self, _: Request<pb::GetSignInOptionsRequest>) -> Result<Response<pb::SignInOptions>, Status> {
+    async fn get_sign_in_options(
+        &self,
+        _: Request<pb::GetSignInOptionsRequest>,
+    ) -> Result<Response<pb::SignInOptions>, Status> {
         Err(Status::unimplemented("GetSignInOptions is being built"))
     }
 
-    async fn revoke_tokens(&self, _: Request<pb::RevokeTokensRequest>) -> Result<Response<pb::RevokeTokensResponse>, Status> {
+    async fn revoke_tokens(
+        &self,
+        _: Request<pb::RevokeTokensRequest>,
+    ) -> Result<Response<pb::RevokeTokensResponse>, Status> {
         Err(Status::unimplemented("RevokeTokens is being built"))
     }
 }

@@ -64,7 +64,7 @@ async fn malformed_names_are_refused_before_the_database_sees_them() {
         let user = format!("{}/users/a\0b", id.name());
         let call = world.root(id, "PolicyService/AttachPolicy", &user).await;
         let attach = |user: String, policy: String| {
-            let message = pb::AttachPolicyRequest { user, policy, request_id: String::new() };
+            let message = pb::AttachPolicyRequest { target: user, policy, request_id: String::new() };
             grpc.attach_policy(request(&call, message))
         };
         let policy = format!("{}/policies/AliyunRAMFullAccess", id.name());

@@ -9,7 +9,6 @@ mod invitations;
 mod members;
 mod mutations;
 mod tokens;
-mod verifications;
 
 use std::sync::Arc;
 
@@ -26,7 +25,6 @@ use prost::Message;
 use super::{App, Error, Mutation, PageRequest, SigningKeys};
 use crate::{
     config::Limits,
-    delivery::{Deliveries, tests::Recorder},
     domain::{
         self,
         account::{Attestation, NewAccount},
@@ -45,8 +43,6 @@ pub(crate) const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
 pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<ManualClock>,
-    /// Where messages are delivered.
-    pub(crate) delivered: Arc<Recorder>,
     pub(crate) engine: &'static str,
     _database: TestDatabase,
 }
@@ -113,12 +109,10 @@ impl World {
         let db = Db::open(&database.url.parse().unwrap(), &options, deps).await.unwrap();
         db.migrate().await.unwrap();
         let signing = SigningKeys::new(PEM, &[]).unwrap();
-        let pages = PageTokens::new(sealer.clone());
-        let delivered = Arc::new(Recorder::default());
-        let deliveries = Deliveries { email: delivered.clone(), phone: delivered.clone() };
-        let app = App { db, clock: clock.clone(), entropy, pages, sealer, deliveries, limits, signing };
+        let pages = PageTokens::new(sealer);
+        let app = App { db, clock: clock.clone(), entropy, pages, limits, signing };
         app.operators_ensure(&[operator(1)]).await.unwrap();
-        Self { app: Arc::new(app), clock, delivered, engine: database.engine, _database: database }
+        Self { app: Arc::new(app), clock, engine: database.engine, _database: database }
     }
 
     /// All changes of the log.
