@@ -10,7 +10,7 @@ const REQUEST_ID: &str = "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f";
 
 impl World {
     pub async fn enable(&self, id: &str) -> i64 {
-        let message = EnableTrustedServiceRequest { name: self.service(id), ..DisableTrustedServiceRequest::default() };
+        let message = EnableTrustedServiceRequest { name: self.service(id), ..EnableTrustedServiceRequest::default() };
         let request = self.by_management("TrustedServiceService/EnableTrustedService", message);
         revision(&self.trusted_services().enable_trusted_service(request).await.unwrap())
     }
