@@ -56,7 +56,8 @@ enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
-    /// Gives the database of a role a new epoch: to be done after a restore from a backup, before the role is started.
+    /// Gives the database of a role a new epoch: to be done once after a restore from a backup, while no process of the
+    /// role runs.
     RenewEpoch {
         /// The role.
         role: Role,
@@ -114,7 +115,10 @@ impl Cli {
             Command::Serve { role: Some(role), migrate, file, .. } => serve_role(&file.load()?, role, migrate).await,
             Command::Serve { role: None, .. } => Err("name a role, or --all".into()),
             Command::Migrate { role, file } => Ok(serve::database(&file.load()?, role).await?.migrate().await?),
-            Command::RenewEpoch { role, file } => Ok(serve::database(&file.load()?, role).await?.renew_epoch().await?),
+            Command::RenewEpoch { role, file } => {
+                serve::database(&file.load()?, role).await?.renew_epoch().await?;
+                say(&format!("the database of {role} has a new epoch: start the role"))
+            }
             Command::Config { command: ConfigCommand::Check(file) } => file.load().map(drop),
             Command::Config { command: ConfigCommand::Show(file) } => {
                 say(&toml::to_string_pretty(&file.load()?.without_passwords())?)

@@ -20,7 +20,7 @@ pub struct Config {
     /// The public address.
     pub gateway: Gateway,
     /// The role `directory`.
-    pub directory: Service,
+    pub directory: Directory,
     /// The role `delegation`.
     pub delegation: Service,
     /// The role `security-center`.
@@ -59,6 +59,19 @@ pub struct Service {
     pub database_url: String,
 }
 
+/// The role `directory`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Directory {
+    /// Where it is; its settings stand beside the others.
+    #[serde(flatten)]
+    pub service: Service,
+    /// Bounds of what tenants may have.
+    pub limits: bailiwick_directory::Limits,
+    /// How verification codes reach people. Relative paths are taken from the data folder.
+    pub delivery: bailiwick_directory::DeliveryConfig,
+}
+
 /// Logs, traces and metrics.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -81,7 +94,7 @@ impl Default for Config {
         Self {
             data: PathBuf::from("data"),
             gateway: Gateway::default(),
-            directory: service(Role::Directory, 7101),
+            directory: Directory { service: service(Role::Directory, 7101), ..Directory::default() },
             delegation: service(Role::Delegation, 7102),
             security_center: service(Role::SecurityCenter, 7103),
             sase_policy: service(Role::SasePolicy, 7104),
@@ -133,13 +146,19 @@ impl Config {
     /// The part of a role with a database; none for the gateway.
     pub fn service(&self, role: Role) -> Option<&Service> {
         match role {
-            Role::Directory => Some(&self.directory),
+            Role::Directory => Some(&self.directory.service),
             Role::Delegation => Some(&self.delegation),
             Role::SecurityCenter => Some(&self.security_center),
             Role::SasePolicy => Some(&self.sase_policy),
             Role::BastionAudit => Some(&self.bastion_audit),
             Role::Gateway => None,
         }
+    }
+
+    /// What the role `directory` is configured with.
+    pub fn directory_config(&self) -> bailiwick_directory::Config {
+        let Directory { limits, delivery, .. } = self.directory.clone();
+        bailiwick_directory::Config { limits, delivery }.in_folder(&self.data)
     }
 
     /// The URL of a role's database, a relative path of SQLite taken from the data folder.
@@ -154,7 +173,7 @@ impl Config {
     /// The same, with the passwords of databases blotted out.
     pub fn without_passwords(mut self) -> Self {
         let services = [
-            &mut self.directory,
+            &mut self.directory.service,
             &mut self.delegation,
             &mut self.security_center,
             &mut self.sase_policy,
@@ -180,6 +199,8 @@ impl Config {
         if chain != self.gateway.tls_key.as_os_str().is_empty() {
             problems.push("`gateway.tls_certificate` and `gateway.tls_key` go together".to_owned());
         }
+        let of_directory = self.directory_config().problems();
+        problems.extend(of_directory.into_iter().map(|problem| problem.replacen('`', "`directory.", 1)));
         for role in Role::ALL {
             if !role.has_database() {
                 continue;
@@ -218,6 +239,45 @@ mod tests {
             assert_eq!(config.without_passwords().security_center.database_url, "postgres://***@h/d");
             jail.set_env("BAILIWICK_GATEWAY__LISTENING", "x");
             assert!(Config::load(&file).unwrap_err().to_string().contains("listening"));
+            Ok(())
+        });
+    }
+
+    #[test]
+    #[expect(clippy::result_large_err, reason = "the error type is the jail's")]
+    fn limits_and_deliveries_of_the_directory_are_set_beside_its_addresses() {
+        Jail::expect_with(|jail| {
+            let file = jail.directory().join("bailiwick.toml");
+            let text = "[directory]\nlisten = \"127.0.0.1:1\"\n[directory.limits]\nverification_seconds = 120\n\
+                        [directory.delivery]\nemail = \"smtp\"\n[directory.delivery.smtp]\nhost = \"mail.example.com\"\n";
+            fs::write(&file, text).unwrap();
+            jail.set_env("BAILIWICK_DATA", "/data");
+            jail.set_env("BAILIWICK_DIRECTORY__ADDRESS", "directory:7101");
+            jail.set_env("BAILIWICK_DIRECTORY__LIMITS__VERIFICATIONS_PER_DAY_MAX", "7");
+            jail.set_env("BAILIWICK_DIRECTORY__DELIVERY__PHONE", "webhook");
+            jail.set_env("BAILIWICK_DIRECTORY__DELIVERY__SMTP__PORT", "465");
+            jail.set_env("BAILIWICK_DIRECTORY__DELIVERY__WEBHOOK__URL", "http://sms.example.com");
+            jail.set_env("BAILIWICK_DIRECTORY__DELIVERY__WEBHOOK__SECRET_FILE", "webhook.secret");
+            let config = Config::load(&file).unwrap();
+            let service = config.service(Role::Directory).unwrap();
+            assert_eq!((service.listen.as_str(), service.address.as_str()), ("127.0.0.1:1", "directory:7101"));
+            let own = config.directory_config();
+            assert_eq!((own.limits.verification_seconds, own.limits.verifications_per_day_max), (120, 7));
+            assert_eq!(own.limits.members_max, 20);
+            let problems = config.problems();
+            assert_eq!(problems.len(), 2, "{problems:?}");
+            assert!(problems[0].starts_with("`directory.delivery.smtp.from` must be"), "{problems:?}");
+            assert!(problems[1].starts_with("`directory.delivery.webhook.url` must be"), "{problems:?}");
+            for (variable, word) in [
+                ("BAILIWICK_DIRECTORY__LISTENING", "listening"),
+                ("BAILIWICK_DIRECTORY__LIMITS__MEMBER_MAX", "member_max"),
+                ("BAILIWICK_DIRECTORY__DELIVERY__SMTP__PASSWORD", "password"),
+            ] {
+                jail.set_env(variable, "1");
+                let error = Config::load(&file).unwrap_err().to_string();
+                assert!(error.contains(word), "{error}");
+                jail.clear_env();
+            }
             Ok(())
         });
     }

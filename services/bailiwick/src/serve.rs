@@ -108,7 +108,7 @@ pub async fn start_all(config: &Config) -> Result<AllRunning, RunError> {
     for role in Role::ALL.into_iter().filter(|role| role.has_database()) {
         let db = database(config, role).await?;
         db.migrate().await.map_err(|e| RunError::Database(role, e))?;
-        tasks.serve(role, db, &network, &keys).await?;
+        tasks.serve(role, db, &network, &keys, config).await?;
     }
     let mut gateway = start_gateway(config, &keys, network, &mut tasks).await?;
     match timeout(START_TIMEOUT, gateway.ready.wait_for(|ready| *ready)).await {
@@ -133,7 +133,7 @@ pub async fn start_role(config: &Config, role: Role, migrate: bool) -> Result<Ro
     if migrate {
         db.migrate().await.map_err(|e| RunError::Database(role, e))?;
     }
-    let address = tasks.serve(role, db, &network, &keys).await?;
+    let address = tasks.serve(role, db, &network, &keys, config).await?;
     let address = address.ok_or_else(|| RunError::Build(role, "it listens nowhere".to_owned()))?;
     Ok(RoleRunning { address, tasks })
 }
@@ -205,8 +205,10 @@ impl Tasks {
         db: Db,
         network: &Network,
         keys: &Keys,
+        config: &Config,
     ) -> Result<Option<SocketAddr>, RunError> {
-        let (module, positions) = role::build(role, db, network, keys, self.shutdown.clone()).await?;
+        let own = config.directory_config();
+        let (module, positions) = role::build(role, db, network, keys, own, self.shutdown.clone()).await?;
         let guard = Guard {
             role,
             context_key: ContextKey::new(keys.caller_context),

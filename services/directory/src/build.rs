@@ -14,6 +14,7 @@ use tonic::service::Routes;
 use crate::{
     app::{App, SigningKeyError, SigningKeys},
     config::Config,
+    delivery::{Deliveries, DeliverySetupError},
     domain::{access_key::ID_LEN_MAX, operator::Configured, user::is_user_id},
     grpc::Grpc,
 };
@@ -26,7 +27,7 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// Ids and secrets.
     pub entropy: Arc<dyn Entropy>,
-    /// Seals page tokens. Its key is the same in all replicas.
+    /// Seals page tokens and codes. Its key is the same in all replicas.
     pub sealer: Sealer,
     /// Signs tokens: an Ed25519 private key as PKCS#8 in PEM, the same in all replicas.
     pub signing_key: String,
@@ -49,6 +50,12 @@ pub enum BuildError {
     /// An operator is configured with an id, or an id of its access key, that nothing can have.
     #[error("the operator `{0}` or the id of its access key is malformed")]
     Operator(String),
+    /// A setting is out of its bounds; the first that is.
+    #[error("the configuration of the directory: {0}")]
+    Config(String),
+    /// Messages cannot be delivered.
+    #[error(transparent)]
+    Delivery(#[from] DeliverySetupError),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -62,8 +69,13 @@ pub async fn build(deps: Deps) -> Result<Module, BuildError> {
     if let Some(wrong) = operators.iter().find(|operator| !is_sound(operator)) {
         return Err(BuildError::Operator(wrong.id.clone()));
     }
-    let pages = PageTokens::new(sealer);
-    let app = Arc::new(App { db: db.clone(), clock, entropy, pages, limits: config.limits, signing });
+    if let Some(problem) = config.problems().into_iter().next() {
+        return Err(BuildError::Config(problem));
+    }
+    let deliveries = Deliveries::open(&config.delivery, &clock)?;
+    let pages = PageTokens::new(sealer.clone());
+    let limits = config.limits;
+    let app = Arc::new(App { db: db.clone(), clock, entropy, pages, sealer, deliveries, limits, signing });
     app.operators_ensure(&operators).await?;
 
     let mut routes = Routes::builder();
@@ -72,13 +84,14 @@ pub async fn build(deps: Deps) -> Result<Module, BuildError> {
     routes.add_service(ChangeLogServiceServer::new(log));
 
     let (alive, ready) = watch::channel(true);
-    let (sweeper, watcher) = (app.clone(), app);
-    let stop = shutdown.clone();
+    let (sweeper, deliverer, watcher) = (app.clone(), app.clone(), app);
+    let (stop, end) = (shutdown.clone(), shutdown.clone());
     Ok(Module {
         role: Role::Directory,
         routes: routes.routes(),
         background: vec![
             ("directory sweeper", Box::pin(async move { sweeper.sweep_until(stop).await })),
+            ("directory deliverer", Box::pin(async move { deliverer.deliver_until(end).await })),
             ("directory database watch", Box::pin(async move { watcher.watch_database(alive, shutdown).await })),
         ],
         ready,

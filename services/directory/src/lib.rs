@@ -9,7 +9,7 @@
 //! - Members and pending invitations together never exceed the quota, whatever happens at the same time.
 //! - A member with a blocking claim does not leave; placing a claim proves membership in the same transaction.
 //! - The generation of an identity never goes back, not even for a user made again under an old id: a token that was
-//!   revoked stays revoked.
+//!   revoked stays revoked. A restore from a backup takes it back; tokens name the epoch that they are of.
 //! - Secrets are shown once and stored as hashes.
 //! - Every change is in the change log with its operator and its facts, in the transaction that makes it.
 //!
@@ -19,12 +19,14 @@
 //! - [`domain`]: what may happen, without IO;
 //! - `app`: one function for each RPC, with its transaction;
 //! - `store`: rows;
+//! - `delivery`: how messages reach people;
 //! - `grpc`: the contract;
 //! - `events`: facts for the change log.
 
 mod app;
 mod build;
 mod config;
+mod delivery;
 pub mod domain;
 mod events;
 mod grpc;
@@ -32,6 +34,7 @@ mod store;
 
 pub use app::SigningKeyError;
 pub use build::{BuildError, Deps, build};
-pub use config::{Config, Limits};
+pub use config::{Config, DeliveryConfig, Limits};
+pub use delivery::DeliverySetupError;
 pub use domain::operator::Configured as ConfiguredOperator;
 pub use store::migrations;

@@ -30,6 +30,7 @@ pub async fn build(
     db: Db,
     network: &Network,
     keys: &Keys,
+    directory: bailiwick_directory::Config,
     shutdown: CancellationToken,
 ) -> Result<(Module, Arc<dyn Positions>), RunError> {
     let failed = |error: &dyn std::fmt::Display| RunError::Build(role, error.to_string());
@@ -58,7 +59,7 @@ pub async fn build(
                     access_key: keys.operator.access_key_id.clone(),
                     secret_hash: keys.operator.secret_hash(),
                 }],
-                config: bailiwick_directory::Config::default(),
+                config: directory,
                 shutdown: shutdown.clone(),
             };
             Ok((bailiwick_directory::build(deps).await.map_err(|e| failed(&e))?, positions))

@@ -14,12 +14,14 @@ mod list;
 mod member;
 mod mutation;
 mod operator;
+mod outbox;
 mod policy;
 mod role;
 mod signing;
 mod sweep;
 mod token;
 mod user;
+mod verification;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -39,12 +41,13 @@ use bailiwick_core::{
     authz::{Permit, Refusal, Tenant},
     random_token,
 };
-use bailiwick_db::{Db, PageTokens, Tx};
+use bailiwick_db::{Db, PageTokens, Sealer, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
 use crate::{
     config::Limits,
+    delivery::Deliveries,
     domain::{self, account::Account, directory::Directory, member::Membership},
     events, store,
 };
@@ -53,6 +56,7 @@ use crate::{
 const ID_DIGITS: usize = 20;
 
 /// What all RPCs need.
+#[derive(Clone)]
 pub struct App {
     /// The database.
     pub db: Db,
@@ -62,6 +66,10 @@ pub struct App {
     pub entropy: Arc<dyn Entropy>,
     /// Page tokens.
     pub pages: PageTokens,
+    /// Seals what is stored but must not be read there: codes, and messages with codes.
+    pub sealer: Sealer,
+    /// How messages reach people.
+    pub deliveries: Deliveries,
     /// Bounds of what tenants may have.
     pub limits: Limits,
     /// What tokens are signed with.

@@ -19,6 +19,7 @@ const SEED: usize = 32;
 const KEY_ID: usize = 8;
 
 /// The keys: the first signs, all are published.
+#[derive(Clone)]
 pub struct SigningKeys {
     signing: EncodingKey,
     published: Vec<PublicKey>,

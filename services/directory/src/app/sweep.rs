@@ -1,4 +1,4 @@
-//! Forgetting what is kept for a time only: finished invitations and expired request ids.
+//! Forgetting what is kept for a time only: finished invitations, expired request ids, verification codes.
 
 use std::time::Duration;
 
@@ -8,7 +8,10 @@ use bailiwick_db::{DbError, Tx};
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Error, lock_directory};
-use crate::{domain::invitation::RETENTION, events, store};
+use crate::{
+    domain::{invitation::RETENTION, verification::RATE_WINDOW},
+    events, store,
+};
 
 /// The method of changes that a sweep makes.
 const METHOD: &str = "sweep";
@@ -20,6 +23,7 @@ const LEASE_TTL: Duration = Duration::from_mins(4);
 const DIRECTORIES_MAX: u64 = 100;
 const INVITATIONS_MAX: u64 = 500;
 const REQUEST_IDS_MAX: u32 = 10_000;
+const VERIFICATIONS_MAX: u64 = 10_000;
 
 impl App {
     /// Sweeps now and then until the shutdown. Of several replicas one does.
@@ -41,11 +45,16 @@ impl App {
         }
     }
 
-    /// Forgets what is due: invitations that were finished 30 days ago (E-DIR-35), request ids of 24 hours ago.
+    /// Forgets what is due: invitations that were finished 30 days ago (E-DIR-35), request ids and verification codes of
+    /// 24 hours ago, messages that nobody needs any more.
     pub async fn sweep(&self) -> Result<(), Error> {
         self.db.purge_expired(REQUEST_IDS_MAX).await?;
-        let retained_us = i64::try_from(RETENTION.as_micros()).unwrap_or(i64::MAX);
-        let before = Timestamp::from_micros(self.now().as_micros().saturating_sub(retained_us));
+        self.outbox_sweep().await?;
+        let before = ago(self.now(), RATE_WINDOW);
+        let forget =
+            move |tx: Tx| async move { store::verification::delete_before(tx.conn(), before, VERIFICATIONS_MAX).await };
+        self.db.write::<_, DbError, _, _>("verification_sweep", forget).await?;
+        let before = ago(self.now(), RETENTION);
         for id in store::invitation::directories_to_purge(self.db.reader(), before, DIRECTORIES_MAX).await? {
             self.db.write("sweep", move |tx: Tx| self.purge(tx, id, before)).await?;
         }
@@ -86,4 +95,10 @@ impl App {
         }
         ready.send_replace(false);
     }
+}
+
+/// The moment so long before another.
+pub(super) fn ago(now: Timestamp, duration: Duration) -> Timestamp {
+    let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+    Timestamp::from_micros(now.as_micros().saturating_sub(micros))
 }

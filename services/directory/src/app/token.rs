@@ -48,7 +48,9 @@ impl App {
             iat: now.as_seconds(),
             jti: self.random_id(),
             generation: credential.generation,
+            epoch: self.db.epoch().await?,
             akid: access_key.to_owned(),
+            ..TokenClaims::default()
         };
         let text = self.signing.sign(&claims).map_err(Error::Signing)?;
         // What the token says, which is whole seconds.

@@ -1,5 +1,7 @@
 //! Why a change is refused. Every text may be read by who asked for it: none tells of other tenants.
 
+use std::time::Duration;
+
 use bailiwick_core::{AccountId, TrustedService};
 
 use super::{account::AccountType, invitation::State};
@@ -102,4 +104,32 @@ pub enum Error {
     /// Access key and secret do not match, or may not be used: all the same to who tries.
     #[error("the access key or its secret is wrong")]
     CredentialInvalid,
+    /// No code, a wrong one, one for something else, or one that is no longer good (R-DIR-28).
+    #[error("the verification code is not valid; {}", tries(.attempts_left))]
+    VerificationCodeInvalid {
+        /// Wrong guesses that the code still bears; 0 if there is no code to guess.
+        attempts_left: u32,
+    },
+    /// A code was sent a moment ago.
+    #[error("a verification code was sent already; the next can be sent in {} seconds", .retry_after.as_secs().max(1))]
+    VerificationTooSoon {
+        /// How long it is until the next can be sent.
+        retry_after: Duration,
+    },
+    /// Too many codes (E-DIR-23).
+    #[error("{limit} verification codes were sent within a day, which is the limit")]
+    VerificationQuotaExceeded {
+        /// Most codes within 24 hours.
+        limit: u32,
+        /// How long it is until the next can be sent.
+        retry_after: Duration,
+    },
+}
+
+fn tries(left: &u32) -> String {
+    match left {
+        0 => "request a new one".to_owned(),
+        1 => "1 try is left".to_owned(),
+        left => format!("{left} tries are left"),
+    }
 }

@@ -7,15 +7,18 @@
 pub mod access_key;
 pub mod account;
 pub mod claim;
+pub mod destination;
 pub mod directory;
 mod error;
 pub mod invitation;
 pub mod member;
+pub mod message;
 pub mod operator;
 pub mod policy;
 pub mod role;
 mod text;
 pub mod user;
+pub mod verification;
 
 pub use error::{Blocker, Error};
 pub use text::{InvalidText, Text, is_provider};

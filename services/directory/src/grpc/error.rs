@@ -84,13 +84,18 @@ impl ApiError for Error {
             Self::Domain(E::InvitationRateExceeded { limit }) => ("invitations within 24 hours", limit),
             Self::Domain(E::UserQuotaExceeded { limit }) => ("users of the account", limit),
             Self::Domain(E::AccessKeyQuotaExceeded { limit }) => ("access keys of the user", limit),
+            Self::Domain(E::VerificationQuotaExceeded { limit, .. }) => ("verification codes within 24 hours", limit),
             _ => return Vec::new(),
         };
         vec![QuotaViolation::new(subject, format!("at most {limit}"))]
     }
 
     fn retry_after(&self) -> Option<Duration> {
+        use domain::Error as E;
         match self {
+            Self::Domain(E::VerificationTooSoon { retry_after } | E::VerificationQuotaExceeded { retry_after, .. }) => {
+                Some(*retry_after)
+            }
             Self::Db(DbError::Conflict(_)) => Some(RETRY_CONFLICT),
             Self::Db(DbError::Unavailable(_)) => Some(RETRY_UNAVAILABLE),
             _ => None,
@@ -111,14 +116,17 @@ fn domain_kind(error: &domain::Error) -> Kind {
         | E::MemberInUse(_)
         | E::RootUserDisabled(_)
         | E::RootUserImmutable
-        | E::ManagementAccountNotEligible(_) => Kind::FailedPrecondition,
+        | E::ManagementAccountNotEligible(_)
+        | E::VerificationCodeInvalid { .. } => Kind::FailedPrecondition,
         E::DisplayNameUsed(_) | E::ExternalAccountUsed { .. } | E::InvitationPending(_) | E::UserExists(_) => {
             Kind::AlreadyExists
         }
         E::MemberQuotaExceeded { .. }
         | E::InvitationRateExceeded { .. }
         | E::UserQuotaExceeded { .. }
-        | E::AccessKeyQuotaExceeded { .. } => Kind::ResourceExhausted,
+        | E::AccessKeyQuotaExceeded { .. }
+        | E::VerificationTooSoon { .. }
+        | E::VerificationQuotaExceeded { .. } => Kind::ResourceExhausted,
         E::UnknownPolicy(_) | E::UnknownTrustedService(_) => Kind::InvalidArgument,
         E::AccountNotInDirectory(_) => Kind::PermissionDenied,
         E::CredentialInvalid => Kind::Unauthenticated,
@@ -151,6 +159,9 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::ManagementAccountNotEligible(_) => Reason::ManagementAccountNotEligible,
         E::AccountNotInDirectory(_) => Reason::AccountNotInDirectory,
         E::CredentialInvalid => Reason::CredentialInvalid,
+        E::VerificationCodeInvalid { .. } => Reason::VerificationCodeInvalid,
+        E::VerificationTooSoon { .. } => Reason::VerificationTooSoon,
+        E::VerificationQuotaExceeded { .. } => Reason::VerificationQuotaExceeded,
     }
 }
 
@@ -173,7 +184,9 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         E::MemberQuotaExceeded { limit }
         | E::InvitationRateExceeded { limit }
         | E::UserQuotaExceeded { limit }
-        | E::AccessKeyQuotaExceeded { limit } => vec![("limit", limit.to_string())],
+        | E::AccessKeyQuotaExceeded { limit }
+        | E::VerificationQuotaExceeded { limit, .. } => vec![("limit", limit.to_string())],
+        E::VerificationCodeInvalid { attempts_left } => vec![("attempts_left", attempts_left.to_string())],
         E::InvitationStatusMismatch(state) => vec![("state", state.as_str().to_owned())],
         E::MemberTypeMismatch(kind) => vec![("type", kind.as_str().to_owned())],
         E::MemberInUse(blockers) => blockers.first().map_or_else(Vec::new, |blocker| {
@@ -182,6 +195,6 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         E::UserExists(user) => vec![("user", user.clone())],
         E::UnknownPolicy(policy) => vec![("policy", policy.clone())],
         E::UnknownTrustedService(service) => vec![("trusted_service", service.clone())],
-        E::RootUserImmutable | E::CredentialInvalid => Vec::new(),
+        E::RootUserImmutable | E::CredentialInvalid | E::VerificationTooSoon { .. } => Vec::new(),
     }
 }

@@ -12,8 +12,10 @@ pub mod invitation;
 pub mod member;
 mod migration;
 pub mod operator;
+pub mod outbox;
 pub mod role;
 pub mod user;
+pub mod verification;
 
 pub use migration::migrations;
 

@@ -47,9 +47,9 @@ async fn a_user_may_do_what_its_policies_say() {
         assert_eq!((made.tenant, made.resource), (id.name(), alice.name()));
         let again = attach("AliyunRAMFullAccess", true).await.unwrap();
         assert_eq!(world.changes().await.len(), 4, "attaching again is no change: {}", world.engine);
-        assert_eq!(again.value.policies, [SystemPolicy::RamFullAccess]);
+        assert_eq!(again.value.policies, [SystemPolicy::RamFullAccess.into()]);
         let facts = world.facts().await;
-        assert_eq!(*facts.identity(&alice.identity()).unwrap().policies, [SystemPolicy::RamFullAccess]);
+        assert_eq!(*facts.identity(&alice.identity()).unwrap().policies, [SystemPolicy::RamFullAccess.into()]);
         attach("AdministratorAccess", true).await.unwrap();
         let left = attach("AliyunRAMFullAccess", false).await.unwrap().value;
         assert_eq!(left.policies, [SystemPolicy::AdministratorAccess]);

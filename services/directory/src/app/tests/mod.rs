@@ -9,13 +9,14 @@ mod invitations;
 mod members;
 mod mutations;
 mod tokens;
+mod verifications;
 
 use std::sync::Arc;
 
 use bailiwick_api::audit::v1::Change;
 use bailiwick_core::{
-    AccountId, DirectoryId, IdentityName, Operator, PrincipalKind, Role, SystemEntropy,
-    authz::{Caller, Facts, Principal, Snapshot, Targets, decide},
+    AccountId, DirectoryId, IdentityName, Operator, PrincipalKind, Role, SystemEntropy, Timestamp,
+    authz::{Caller, Environment, Facts, Principal, Snapshot, Targets, decide},
 };
 use bailiwick_db::{Db, DbDeps, DbOptions, IdempotencyKey, PageTokens, Sealer};
 use bailiwick_rpc::Call;
@@ -25,6 +26,7 @@ use prost::Message;
 use super::{App, Error, Mutation, PageRequest, SigningKeys};
 use crate::{
     config::Limits,
+    delivery::{Deliveries, tests::Recorder},
     domain::{
         self,
         account::{Attestation, NewAccount},
@@ -43,6 +45,8 @@ pub(crate) const PEM: &str = "-----BEGIN PRIVATE KEY-----\n\
 pub(crate) struct World {
     pub(crate) app: Arc<App>,
     pub(crate) clock: Arc<ManualClock>,
+    /// Where messages are delivered.
+    pub(crate) delivered: Arc<Recorder>,
     pub(crate) engine: &'static str,
     _database: TestDatabase,
 }
@@ -109,10 +113,12 @@ impl World {
         let db = Db::open(&database.url.parse().unwrap(), &options, deps).await.unwrap();
         db.migrate().await.unwrap();
         let signing = SigningKeys::new(PEM, &[]).unwrap();
-        let pages = PageTokens::new(sealer);
-        let app = App { db, clock: clock.clone(), entropy, pages, limits, signing };
+        let pages = PageTokens::new(sealer.clone());
+        let delivered = Arc::new(Recorder::default());
+        let deliveries = Deliveries { email: delivered.clone(), phone: delivered.clone() };
+        let app = App { db, clock: clock.clone(), entropy, pages, sealer, deliveries, limits, signing };
         app.operators_ensure(&[operator(1)]).await.unwrap();
-        Self { app: Arc::new(app), clock, engine: database.engine, _database: database }
+        Self { app: Arc::new(app), clock, delivered, engine: database.engine, _database: database }
     }
 
     /// All changes of the log.
@@ -149,7 +155,7 @@ impl World {
         let facts = self.facts().await;
         let fact = facts.identity(by).unwrap_or_else(|| panic!("`{by}` is no identity"));
         let principal =
-            Principal { identity: by.clone(), generation: fact.generation, access_key_id: "AKtest".to_owned() };
+            Principal::new(by.clone(), fact.generation, "AKtest");
         let operator = Operator {
             principal: by.to_string(),
             kind: fact.kind,
@@ -252,8 +258,8 @@ impl World {
 
 fn call(caller: &Caller, operator: Operator, facts: &Snapshot, method: &str, resource: &str) -> Call {
     let rule = bailiwick_api::rule(&format!("/bailiwick.directory.v1.{method}")).unwrap();
-    let targets = Targets { resource: resource.to_owned(), accounts: Vec::new() };
-    let permit = decide(rule, caller, facts, &targets).unwrap_or_else(|refusal| panic!("{method}: {refusal}"));
+    let targets = Targets { resource: resource.to_owned(), ..Targets::default() };
+    let permit = decide(rule, caller, facts, &targets, &Environment::at(Timestamp::default())).unwrap_or_else(|refusal| panic!("{method}: {refusal}"));
     Call {
         permit,
         operator,

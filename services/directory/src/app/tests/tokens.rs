@@ -33,6 +33,7 @@ async fn a_key_that_works_gives_a_token_and_every_other_the_same_refusal() {
         let root = IdentityName::root(id);
         assert_eq!(claims.sub, root.to_string());
         assert_eq!((claims.generation, &claims.akid), (1, &made.key.id));
+        assert_eq!(claims.epoch, world.app.db.head().await.unwrap().epoch);
         assert_eq!(claims.exp - claims.iat, 900);
         assert_eq!((claims.iat, claims.exp), (world.clock.now().as_seconds(), token.expire_time.as_seconds()));
         for (key, secret) in [

@@ -7,6 +7,8 @@ pub(super) mod directories;
 pub(super) mod invitations;
 pub(super) mod members;
 pub(super) mod operators;
+pub(super) mod outbox;
 pub(super) mod service_linked_roles;
 pub(super) mod user_policies;
 pub(super) mod users;
+pub(super) mod verifications;
