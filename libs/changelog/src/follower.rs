@@ -12,6 +12,7 @@ use tonic::transport::Channel;
 use crate::{
     error::with_causes,
     level::{Level, UpstreamLevel},
+    reread::HeldFact,
     session::{Session, SessionError},
 };
 
@@ -25,6 +26,20 @@ pub trait Apply: Send + Sync {
     /// again for the same change if the transaction was rolled back, and must have no other effects. An error stops the
     /// follower at this change: it is tried again, and never passed over.
     fn apply(&self, tx: Tx, at: LogPosition, change: Change) -> BoxFuture<'_, Result<(), DbError>>;
+
+    /// Sees changes of a log that was restored from a backup, in order from the first, before [`Apply::replace`]. Many of
+    /// them were applied before the restore, at the same revisions of the former epoch, and all may be seen repeatedly:
+    /// what must be made of each change once is to be recognised. The cursor does not move, but is locked. Does nothing
+    /// where only facts count.
+    fn again<'a>(&'a self, tx: Tx, epoch: &'a str, changes: &'a [Change]) -> BoxFuture<'a, Result<(), DbError>> {
+        drop((tx, epoch, changes));
+        Box::pin(async { Ok(()) })
+    }
+
+    /// Replaces all that was made of the facts of the log by what follows from `facts`, which are all that hold at `at`,
+    /// by key; within the transaction that moves the cursor there, into a new epoch. As with [`Apply::apply`], it may be
+    /// called again.
+    fn replace<'a>(&'a self, tx: Tx, at: LogPosition, facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>>;
 }
 
 /// The follower of one log. Any number of replicas may follow through the same database: each change is applied once.

@@ -1,4 +1,7 @@
 //! One stream from the server of a log, from opening it to whatever ends it.
+//!
+//! A log that does not have the cursor is read from its beginning on the same stream, up to the answer to the first
+//! ping; after that, the session goes on as any other.
 
 use std::time::Duration;
 
@@ -6,6 +9,7 @@ use bailiwick_api::audit::v1::{
     Change, ChangeBatch, FollowChangesRequest, FollowChangesResponse, Pong,
     change_log_service_client::ChangeLogServiceClient, follow_changes_response::Event,
 };
+use bailiwick_core::Role;
 use bailiwick_db::{Applied, DbError, Position};
 use tokio::{
     sync::mpsc,
@@ -14,7 +18,12 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status, Streaming};
 
-use crate::{follower::Follower, level::Reading, payload::log_position};
+use crate::{
+    follower::Follower,
+    level::Reading,
+    payload::log_position,
+    reread::{Reread, RereadError},
+};
 
 /// How long connecting and opening the stream may take.
 const OPEN: Duration = Duration::from_secs(2);
@@ -40,6 +49,13 @@ pub(crate) enum SessionError {
     Malformed,
     #[error("the log is of another epoch than the cursor")]
     OtherEpoch,
+    #[error(
+        "the cursor is not in the log, which is of the same epoch: if the database of `{0}` was restored from a backup, \
+         stop the role, run `bailiwick renew-epoch {0}` and start it again"
+    )]
+    NotRenewed(Role),
+    #[error("the log, which was restored, cannot be read anew")]
+    Reread(#[from] RereadError),
     #[error("revision {got} came where {expected} was due")]
     Gap { expected: i64, got: i64 },
     #[error("a ping was answered that was not sent, or before the changes that it follows")]
@@ -55,6 +71,8 @@ pub(crate) struct Session<'f> {
     follower: &'f Follower,
     /// Where the cursor is, as far as known: others may move it on.
     cursor: Option<Position>,
+    /// While a log is read anew that does not have the cursor.
+    reread: Option<Reread>,
     sent: Option<(i64, Instant)>,
     pings: i64,
     progressed: bool,
@@ -64,7 +82,7 @@ pub(crate) struct Session<'f> {
 
 impl<'f> Session<'f> {
     pub(crate) fn new(follower: &'f Follower) -> Self {
-        Self { follower, cursor: None, sent: None, pings: 0, progressed: false }
+        Self { follower, cursor: None, reread: None, sent: None, pings: 0, progressed: false }
     }
 
     /// Whether the server answered anything of use.
@@ -81,7 +99,16 @@ impl<'f> Session<'f> {
     }
 
     async fn follow(&mut self) -> Result<std::convert::Infallible, SessionError> {
-        let (requests, mut responses) = self.open().await?;
+        let follower = self.follower;
+        self.cursor = follower.db.cursor(follower.upstream.as_str()).await?.filter(|at| !at.epoch.is_empty());
+        let (requests, mut responses) = match self.open(self.cursor.as_ref()).await {
+            // The log does not have the cursor: which of the possible reasons it is, its epoch will tell.
+            Err(SessionError::Status(status)) if status.code() == Code::InvalidArgument && self.cursor.is_some() => {
+                self.reread = Some(Reread::default());
+                self.open(None).await?
+            }
+            opened => opened?,
+        };
         let mut next_ping = Instant::now();
         loop {
             // Counted from here on: the time that applying took is not the server's silence.
@@ -102,11 +129,11 @@ impl<'f> Session<'f> {
     }
 
     async fn open(
-        &mut self,
+        &self,
+        after: Option<&Position>,
     ) -> Result<(mpsc::Sender<FollowChangesRequest>, Streaming<FollowChangesResponse>), SessionError> {
         let follower = self.follower;
-        self.cursor = follower.db.cursor(follower.upstream.as_str()).await?.filter(|at| !at.epoch.is_empty());
-        let after = self.cursor.as_ref().map(|at| log_position(follower.upstream, at)).unwrap_or_default();
+        let after = after.map(|at| log_position(follower.upstream, at)).unwrap_or_default();
         // Room for the first message and the one ping that is under way.
         let (requests, receiver) = mpsc::channel(2);
         let first = FollowChangesRequest { after: Some(after), ping: 0 };
@@ -135,6 +162,10 @@ impl<'f> Session<'f> {
     }
 
     async fn batch(&mut self, batch: ChangeBatch) -> Result<(), SessionError> {
+        if let Some(reread) = self.reread.take() {
+            self.reread = Some(self.reread(reread, batch).await?);
+            return Ok(());
+        }
         for change in batch.changes {
             self.check_epoch(&batch.epoch)?;
             let reached = self.cursor.as_ref().map_or(0, |at| at.revision);
@@ -154,6 +185,9 @@ impl<'f> Session<'f> {
     async fn pong(&mut self, pong: Pong) -> Result<(), SessionError> {
         let (number, at) = self.sent.take().ok_or(SessionError::WrongPong)?;
         let head = pong.head.filter(|head| head.revision >= 0).ok_or(SessionError::Malformed)?;
+        if let Some(reread) = self.reread.take() {
+            self.replace(reread, &head.epoch).await?;
+        }
         self.check_epoch(&head.epoch)?;
         let head = Position { epoch: head.epoch, revision: head.revision };
         if self.cursor.is_none() && head.revision == 0 {
@@ -168,6 +202,53 @@ impl<'f> Session<'f> {
         let upstream_age = Duration::try_from(upstream_age).map_err(|_| SessionError::Malformed)?;
         self.follower.level.set(Reading { at, upstream_age });
         Ok(())
+    }
+
+    /// Reads a part of a log that was restored.
+    async fn reread(&mut self, mut reread: Reread, batch: ChangeBatch) -> Result<Reread, SessionError> {
+        let ChangeBatch { epoch, changes } = batch;
+        self.check_renewed(&epoch)?;
+        reread.of_epoch(&epoch)?;
+        let follower = self.follower;
+        if let Some(cursor) = &self.cursor {
+            let (epoch, changes) = (epoch.as_str(), changes.as_slice());
+            let work = |tx| follower.apply.again(tx, epoch, changes);
+            let seen = follower.db.follow_apply(follower.upstream.as_str(), Some(cursor), cursor, work).await?;
+            if let Applied::Elsewhere(_) = seen {
+                return Err(SessionError::CursorMoved);
+            }
+        }
+        reread.add(changes)?;
+        Ok(reread)
+    }
+
+    /// Everything that the log had when the ping came has been read: makes it one's own.
+    async fn replace(&mut self, mut reread: Reread, epoch: &str) -> Result<(), SessionError> {
+        self.check_renewed(epoch)?;
+        reread.of_epoch(epoch)?;
+        let follower = self.follower;
+        let at = reread.at(epoch);
+        let (position, facts) = (&log_position(follower.upstream, &at), &reread.into_facts());
+        let work = |tx| follower.apply.replace(tx, position.clone(), facts);
+        let upstream = follower.upstream;
+        match follower.db.follow_apply(upstream.as_str(), self.cursor.as_ref(), &at, work).await? {
+            Applied::Done(_) => {
+                let (epoch, revision) = (at.epoch.as_str(), at.revision);
+                tracing::warn!(log.role = %upstream, log.epoch = epoch, log.revision = revision, "a log was restored from a backup; all that was made of it was replaced");
+                self.cursor = Some(at);
+                Ok(())
+            }
+            Applied::Elsewhere(_) => Err(SessionError::CursorMoved),
+        }
+    }
+
+    /// The log does not have the cursor. Of another epoch, it was restored; of the same one, nobody can say what was lost.
+    fn check_renewed(&self, epoch: &str) -> Result<(), SessionError> {
+        match &self.cursor {
+            _ if epoch.is_empty() => Err(SessionError::Malformed),
+            Some(cursor) if cursor.epoch == epoch => Err(SessionError::NotRenewed(self.follower.upstream)),
+            _ => Ok(()),
+        }
     }
 
     fn check_epoch(&self, epoch: &str) -> Result<(), SessionError> {
@@ -204,13 +285,9 @@ impl<'f> Session<'f> {
 // === impl SessionError ===
 
 impl SessionError {
-    /// Whether it will not pass by itself: the log is not the one that was followed.
+    /// Whether it will not pass by itself.
     pub(crate) fn needs_attention(&self) -> bool {
-        match self {
-            Self::OtherEpoch => true,
-            Self::Status(status) => status.code() == Code::InvalidArgument,
-            _ => false,
-        }
+        matches!(self, Self::NotRenewed(_) | Self::OtherEpoch)
     }
 }
 

@@ -52,8 +52,11 @@ pub enum TailError {
     /// The position is of another epoch: the database was restored since.
     #[error("the position is of another epoch of the log")]
     OtherEpoch,
-    /// The position is beyond the last change: it is of a future that was lost.
-    #[error("the position is beyond the last change of the log")]
+    /// The position is beyond the last change: it is of a future that was lost, and the epoch was not renewed.
+    #[error(
+        "the position is beyond the last change of the log: after a restore from a backup, the role must be stopped, its \
+         epoch renewed by `bailiwick renew-epoch`, and the role started again"
+    )]
     BeyondHead,
     /// The position names the log of another role.
     #[error("the position is of the log of another role")]

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
@@ -14,7 +14,7 @@ use bailiwick_api::{
         change_log_service_server::{ChangeLogService, ChangeLogServiceServer},
         follow_changes_response::Event,
     },
-    r#type::v1::LogPosition,
+    r#type::v1::{AccessFactChange, LogPosition},
 };
 use bailiwick_core::{Clock, Role, SystemEntropy, authz::Tenant};
 use bailiwick_db::{Db, DbDeps, DbError, DbOptions, Position, Sealer, Tx};
@@ -32,7 +32,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming, transport::Server};
 
-use crate::{Apply, ChangeLogServer, Follower, Recorded};
+use crate::{Apply, ChangeLogServer, Follower, HeldFact, Recorded};
 
 /// Long enough for whatever is awaited, short enough for a failing test.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -103,6 +103,18 @@ impl World {
         self.wait_cursor_in(epoch, revision).await;
     }
 
+    /// Waits until the follower has gone over to the upstream's new epoch.
+    pub(crate) async fn wait_resync(&self, revision: i64) {
+        let epoch = self.upstream.epoch().await.unwrap();
+        let resynced = async {
+            while self.downstream.cursor("directory").await.unwrap().is_none_or(|at| at.epoch != epoch) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, resynced).await.expect("the follower goes over to the new epoch");
+        self.wait_cursor_in(epoch, revision).await;
+    }
+
     pub(crate) async fn wait_cursor_in(&self, epoch: String, revision: i64) {
         let waited = self.downstream.wait_cursor("directory", &Position { epoch, revision }, PATIENCE).await;
         assert_eq!(waited.unwrap(), bailiwick_db::CursorWait::Reached, "revision {revision}");
@@ -110,13 +122,18 @@ impl World {
 }
 
 pub(crate) async fn commit(db: &Db, resource: &str) -> Position {
+    commit_facts(db, resource, Vec::new()).await
+}
+
+pub(crate) async fn commit_facts(db: &Db, resource: &str, facts: Vec<AccessFactChange>) -> Position {
+    let facts = &facts;
     let work = |tx: Tx| async move {
         let recorded = Recorded {
             resource: resource.to_owned(),
             tenant: Tenant::Platform,
             accounts: Vec::new(),
             request_id: String::new(),
-            facts: Vec::new(),
+            facts: facts.clone(),
         };
         tx.record(recorded.by_service(Role::Directory, "test", ManualClock::default().now()));
         Ok::<_, DbError>(())
@@ -130,10 +147,26 @@ async fn serve(network: &Network, service: impl ChangeLogService) -> JoinHandle<
     tokio::spawn(async move { drop(server.serve_with_incoming(listener.map(Ok::<_, std::io::Error>)).await) })
 }
 
+/// Takes a database back to a revision, as a restore from a backup does.
+pub(crate) async fn restore(db: &Db, revision: i64) {
+    let work = |tx: Tx| async move {
+        let backend = tx.conn().get_database_backend();
+        for sql in ["DELETE FROM change_log WHERE revision > $1", "UPDATE log_head SET revision = $1"] {
+            tx.conn().execute_raw(Statement::from_sql_and_values(backend, sql, [revision.into()])).await?;
+        }
+        Ok::<_, DbError>(())
+    };
+    db.write("restore", work).await.unwrap();
+}
+
 /// Notes each change it is given, once for each time; fails first for one of them if told to.
 #[derive(Default)]
 pub(crate) struct Note {
     pub(crate) fail_once_at: AtomicI64,
+    /// Epoch and revision of each change of a restored log that was seen.
+    pub(crate) again: Mutex<Vec<(String, i64)>>,
+    /// What replaced what was made of a restored log.
+    pub(crate) replaced: Mutex<Vec<(LogPosition, Vec<HeldFact>)>>,
 }
 
 impl Apply for Note {
@@ -147,6 +180,21 @@ impl Apply for Note {
                 Ok(_) => Err(DbError::Other("cannot read it".into())),
                 Err(_) => Ok(()),
             }
+        })
+    }
+
+    fn again<'a>(&'a self, _tx: Tx, epoch: &'a str, changes: &'a [Change]) -> BoxFuture<'a, Result<(), DbError>> {
+        let seen = changes.iter().map(|change| (epoch.to_owned(), change.revision));
+        self.again.lock().unwrap().extend(seen);
+        Box::pin(async { Ok(()) })
+    }
+
+    fn replace<'a>(&'a self, tx: Tx, at: LogPosition, facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>> {
+        self.replaced.lock().unwrap().push((at, facts.to_vec()));
+        Box::pin(async move {
+            let backend = tx.conn().get_database_backend();
+            tx.conn().execute_raw(Statement::from_string(backend, "DELETE FROM applied")).await?;
+            Ok(())
         })
     }
 }

@@ -5,7 +5,7 @@ use bailiwick_api::{
         FollowChangesRequest, FollowChangesResponse, change_log_service_client::ChangeLogServiceClient,
         follow_changes_response::Event,
     },
-    r#type::v1::LogPosition,
+    r#type::v1::{AccessFactChange, DirectoryFact, LogPosition, access_fact::Kind},
 };
 use bailiwick_core::Role;
 use bailiwick_db::Position;
@@ -21,8 +21,8 @@ use tonic::{Code, Status, Streaming};
 
 use crate::{
     ChangeLogServer, FollowedPositions, Level, NEVER, UpstreamLevel, head_with_cursor,
-    session::SILENCE,
-    testing::{Note, PATIENCE, Scripted, ScriptedSession, World, worlds},
+    session::{SILENCE, Session, SessionError},
+    testing::{Note, PATIENCE, Scripted, ScriptedSession, World, commit_facts, restore, worlds},
 };
 
 type Client = (mpsc::Sender<FollowChangesRequest>, Streaming<FollowChangesResponse>);
@@ -268,5 +268,118 @@ async fn positions_are_waited_for() {
         stop.cancel();
         running.await.unwrap();
         server.abort();
+    }
+}
+
+fn directory(name: &str) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Directory(DirectoryFact { directory: name.into(), management_account: "m".into() }))
+}
+
+/// A backup is restored: some changes are lost, others are made in their place. What was made of the log is replaced by
+/// what the log amounts to now, once, and the follower goes on from there.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_log_is_read_anew_and_followed_on() {
+    for world in worlds().await {
+        let stop = CancellationToken::new();
+        let server = world.serve(&stop).await;
+        for name in ["kept", "lost", "also lost"] {
+            commit_facts(&world.upstream, "x", vec![directory(name)]).await;
+        }
+        let note = Arc::new(Note::default());
+        let running = tokio::spawn(world.follower(&world.downstream, note.clone()).run(stop.clone()));
+        world.wait_cursor(3).await;
+        stop.cancel();
+        running.await.unwrap();
+        server.abort();
+        drop(server.await);
+
+        restore(&world.upstream, 1).await;
+        world.upstream.renew_epoch().await.unwrap();
+        let stop = CancellationToken::new();
+        let server = world.serve(&stop).await;
+        commit_facts(&world.upstream, "x", vec![directory("new")]).await;
+        let replica = world.replica().await;
+        let (follower, other) =
+            (world.follower(&world.downstream, note.clone()), world.follower(&replica, note.clone()));
+        let level = follower.level();
+        let running = [tokio::spawn(follower.run(stop.clone())), tokio::spawn(other.run(stop.clone()))];
+        world.wait_resync(2).await;
+        timeout(PATIENCE, level.reached()).await.unwrap();
+        let epoch = world.commit("y").await.epoch;
+        world.wait_cursor(3).await;
+        stop.cancel();
+        join_all(running).await;
+        server.abort();
+
+        let mut seen = note.again.lock().unwrap().clone();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen, [(epoch.clone(), 1), (epoch.clone(), 2)]);
+        let (position, facts) = note.replaced.lock().unwrap().last().unwrap().clone();
+        assert_eq!(position, at(&epoch, 2));
+        let kinds: Vec<_> = facts.iter().map(|held| held.fact.kind.clone().unwrap()).collect();
+        let expected: Vec<_> = ["kept", "new"].map(|n| directory(n).fact.unwrap().kind.unwrap()).into();
+        assert_eq!(kinds, expected);
+        assert!(facts.iter().all(|held| held.by.facts.is_empty() && held.by.revision > 0));
+        assert_eq!(world.applied().await, [3], "only what came after, and once");
+    }
+}
+
+/// The log was restored to nothing, and there is nothing to read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_restored_to_its_beginning_replaces_all() {
+    for world in worlds().await {
+        let stop = CancellationToken::new();
+        let server = world.serve(&stop).await;
+        world.commit("x").await;
+        let note = Arc::new(Note::default());
+        let running = tokio::spawn(world.follower(&world.downstream, note.clone()).run(stop.clone()));
+        world.wait_cursor(1).await;
+        restore(&world.upstream, 0).await;
+        // Under the streams that are open, which end by it.
+        world.upstream.renew_epoch().await.unwrap();
+        world.wait_resync(0).await;
+        stop.cancel();
+        running.await.unwrap();
+        server.abort();
+        assert_eq!(world.applied().await, Vec::<i64>::new());
+        assert_eq!(note.replaced.lock().unwrap().last().unwrap().1, []);
+    }
+}
+
+/// Without a new epoch it cannot be told what was lost: nothing is replaced, nothing is level, and the operator is told
+/// what to do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_was_restored_without_a_new_epoch_is_not_followed() {
+    for world in worlds().await {
+        let stop = CancellationToken::new();
+        let server = world.serve(&stop).await;
+        for _ in 0..3 {
+            world.commit("x").await;
+        }
+        let note = Arc::new(Note::default());
+        let running = tokio::spawn(world.follower(&world.downstream, note.clone()).run(stop.clone()));
+        world.wait_cursor(3).await;
+        stop.cancel();
+        running.await.unwrap();
+        server.abort();
+        drop(server.await);
+
+        for left in [2, 0] {
+            restore(&world.upstream, left).await;
+            let stop = CancellationToken::new();
+            let server = world.serve(&stop).await;
+            let follower = world.follower(&world.downstream, note.clone());
+            let ended = timeout(PATIENCE, Session::new(&follower).run()).await.unwrap();
+            assert!(matches!(ended, SessionError::NotRenewed(Role::Directory)), "{ended:?}");
+            assert!(ended.needs_attention());
+            assert!(ended.to_string().contains("`bailiwick renew-epoch directory`"), "{ended}");
+            assert_eq!(follower.level().age(), None);
+            server.abort();
+            drop(server.await);
+        }
+        assert_eq!(world.applied().await, [1, 2, 3]);
+        assert!(note.again.lock().unwrap().is_empty() && note.replaced.lock().unwrap().is_empty());
+        assert_eq!(world.downstream.cursor("directory").await.unwrap().unwrap().revision, 3);
     }
 }

@@ -22,7 +22,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct Committed<T> {
     /// The result of the work.
     pub value: T,
-    /// The position of its last change. If it recorded none, the head, whose changes it may have seen.
+    /// The position of its last change. If it recorded none, or it is the stored one of before a restore from a backup,
+    /// the head, whose changes it may have seen.
     pub position: Position,
     /// Whether the result is the stored one of an earlier request with the same request id.
     pub replayed: bool,
@@ -104,7 +105,11 @@ impl Db {
             Ok((value, replayed)) => {
                 let head = tx.commit().await?;
                 self.saw_head(&head);
-                Ok(Committed { value, replayed: replayed.is_some(), position: replayed.unwrap_or(head) })
+                let again = replayed.is_some();
+                // A position of before a restore from a backup would be refused wherever it is shown. What it stood for
+                // was in the backup, as the stored result was: it is at or before the head.
+                let position = replayed.filter(|stored| stored.epoch == head.epoch).unwrap_or(head);
+                Ok(Committed { value, replayed: again, position })
             }
             Err(error) => {
                 tx.rollback().await;

@@ -4,13 +4,16 @@ use bailiwick_api::{
     audit::v1::Change,
     r#type::v1::{self as proto, AccessFactChange, LogPosition, access_fact::Kind},
 };
-use bailiwick_changelog::{FOLLOW, change_payload};
+use bailiwick_changelog::{FOLLOW, HeldFact, change_payload};
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService, authz::Fact};
 use bailiwick_db::{ChangeRow, DbError};
 
 use crate::domain::{
     AccountType, Changes, Ended, Enrolled, JoinMethod, Membership, Origin, Profile, Profiled, Spec, Step,
 };
+
+/// Most accounts of one row: a change has 2 MiB at most.
+const ROW_ACCOUNTS: usize = 10_000;
 
 /// The steps of a change that concern the lists of some services, or the memberships.
 ///
@@ -28,6 +31,13 @@ pub(crate) fn steps(change: &Change, specs: &[Spec]) -> Result<Vec<Step>, DbErro
     Ok(steps)
 }
 
+/// The same of a fact that holds.
+pub(crate) fn held(held: &HeldFact, specs: &[Spec]) -> Result<Option<Step>, DbError> {
+    let fact = AccessFactChange { fact: Some(held.fact.clone()), removed: false };
+    let step = step(&fact).map_err(|error| DbError::Other(error.into()))?;
+    Ok(step.filter(|step| concerns(step, specs)))
+}
+
 /// Who made a change, and when.
 pub(crate) fn origin(change: &Change) -> Origin {
     let time = change.time.unwrap_or_default();
@@ -36,7 +46,8 @@ pub(crate) fn origin(change: &Change) -> Origin {
     Origin { operator, time: Timestamp::from_micros(micros) }
 }
 
-/// The rows of the own log for what an upstream change, at `at`, made of the lists: one for each list.
+/// The rows of the own log for what an upstream change, at `at`, made of the lists: one for each list, and for each
+/// 10,000 accounts in it.
 pub(crate) fn follow_rows(
     upstream: &Change,
     at: &LogPosition,
@@ -45,24 +56,28 @@ pub(crate) fn follow_rows(
     now: Timestamp,
 ) -> Vec<ChangeRow> {
     let touched = changes.touched();
-    let rows = touched.iter().filter_map(|((service, directory), accounts)| {
-        let spec = specs.iter().find(|spec| spec.service == *service)?;
-        let change = Change {
-            revision: 0,
-            time: Some(timestamp(now)),
-            operator: upstream.operator.clone(),
-            method: FOLLOW.to_owned(),
-            resource: resource(spec, *directory, accounts.iter().copied()),
-            tenant: directory.name(),
-            accounts: accounts.iter().copied().map(AccountId::name).collect(),
-            request_id: upstream.request_id.clone(),
-            request_json: String::new(),
-            facts: Vec::new(),
-            origin: Some(at.clone()),
-        };
-        Some(change_payload(change, now))
-    });
-    rows.collect()
+    let mut rows = Vec::new();
+    for ((service, directory), accounts) in touched {
+        let Some(spec) = specs.iter().find(|spec| spec.service == service) else { continue };
+        let accounts: Vec<_> = accounts.into_iter().collect();
+        for accounts in accounts.chunks(ROW_ACCOUNTS) {
+            let change = Change {
+                revision: 0,
+                time: Some(timestamp(now)),
+                operator: upstream.operator.clone(),
+                method: FOLLOW.to_owned(),
+                resource: resource(spec, directory, accounts.iter().copied()),
+                tenant: directory.name(),
+                accounts: accounts.iter().copied().map(AccountId::name).collect(),
+                request_id: upstream.request_id.clone(),
+                request_json: String::new(),
+                facts: Vec::new(),
+                origin: Some(at.clone()),
+            };
+            rows.push(change_payload(change, now));
+        }
+    }
+    rows
 }
 
 /// The name of what a change of some entries changed: of a single one its name, of several the list's.

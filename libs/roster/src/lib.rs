@@ -4,7 +4,8 @@
 //! Invariants:
 //! - An entry is there exactly while its enrolment is, as far as the log of `delegation` has been followed: only
 //!   [`RosterFollower`] makes and removes entries, in the transaction that moves the cursor. Whoever ended an enrolment,
-//!   the entry ends with it.
+//!   the entry ends with it. After a restore of that log, the lists are made anew from all that it says, in one
+//!   transaction: an entry of an enrolment that is still there keeps its attributes.
 //! - An entry belongs to one enrolment: a member that is enrolled again has none of its former attributes.
 //! - Every query is bounded by the directory of the call's permit.
 //! - Each change of the lists is recorded in the own log: of a call with its operator, of the follower with the operator

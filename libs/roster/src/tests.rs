@@ -442,3 +442,61 @@ async fn entries_are_searched_and_ordered_by_what_they_say() {
         }
     }
 }
+
+/// The database of `delegation` is restored: what it no longer says ends, what it says again is there again, and what it
+/// has said all the time keeps what was said of it here.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_log_makes_the_lists_anew() {
+    for world in World::following().await {
+        let (delegation, engine) = (&world.suite.delegation, world.database.engine);
+        let first = world.create(&[11, 12], "kept").await;
+        delegation.join(directory(1), account(14), "i1", "before").await;
+        let backup = delegation.log().head().await.revision;
+        world.create(&[13], "lost").await;
+        delegation.end(directory(1), SPEC.service, account(12)).await;
+        eventually(async || world.entry(12).await.is_none()).await;
+        let second = world.create(&[12], "lost").await;
+        assert_ne!(second[0].uid, first[1].uid);
+        delegation.join(directory(1), account(11), "i1", "renamed").await;
+        eventually(async || world.entry(11).await.unwrap().profile.display_name == "renamed").await;
+        let recorded = world.changes().await.len();
+
+        delegation.log().restore(backup).await;
+        eventually(async || world.entry(13).await.is_none()).await;
+        let entry = world.entry(11).await.unwrap();
+        assert_eq!((entry.uid.as_str(), entry.remark.as_str()), (first[0].uid.as_str(), "kept"), "{engine}");
+        assert_eq!(entry.profile.display_name, "member 11");
+        let entry = world.entry(12).await.unwrap();
+        assert_eq!((entry.uid.as_str(), entry.remark.as_str()), (first[1].uid.as_str(), ""));
+        assert_eq!((&entry.add_operator, entry.add_time), (&first[1].add_operator, first[1].add_time));
+        let changes = world.changes().await;
+        let [change] = &changes[recorded..] else { panic!("{engine}: one list changed, once") };
+        assert_eq!(change.accounts, [11, 12, 13].map(|n| account(n).name()));
+        assert_eq!(change.origin, Some(delegation.log().head().await));
+        assert_eq!(change.operator.as_ref().unwrap().principal, "roles/delegation");
+
+        // It goes on from there: what was lost is no obstacle to what comes.
+        delegation.end(directory(1), SPEC.service, account(11)).await;
+        eventually(async || world.entry(11).await.is_none()).await;
+    }
+}
+
+/// A repetition of a call of before the restore is answered as it was, without a position that nobody would accept.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_after_a_restore_names_no_lost_position() {
+    for world in World::following().await {
+        let call = world.call(10, "alice", ENOUGH);
+        let create = async || {
+            let done = world.roster.create(&call, &named(&[11]), &remarked("r"), Some(REQUEST_ID.to_owned())).await;
+            done.unwrap()
+        };
+        let first = create().await;
+        let log = world.suite.delegation.log();
+        log.restore(log.head().await.revision).await;
+        let epoch = log.head().await.epoch;
+        eventually(async || world.suite.db.cursor("delegation").await.unwrap().unwrap().epoch == epoch).await;
+        let again = create().await;
+        assert_eq!((&again.value, &again.position), (&first.value, &first.position), "{}", world.database.engine);
+        assert!(first.delegation.is_some() && again.delegation.is_none());
+    }
+}

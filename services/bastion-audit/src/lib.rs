@@ -6,7 +6,8 @@
 //!
 //! Invariants:
 //! - Each change of each log is in the trail once: its entry is made in the transaction that moves the cursor of that log.
-//!   A change that repeats another log's is left out.
+//!   A change that repeats another log's is left out. Of a log that was restored from a backup, what was lost stays in the
+//!   trail, and what was in the backup is not in it twice.
 //! - Entries are never changed or removed, whatever becomes of the resources, memberships and accounts they speak of.
 //! - A directory sees the entries of its own trail; an account those of its own, those of what it did and, without what
 //!   concerns others, of what was done to it.

@@ -290,3 +290,40 @@ async fn the_trail_is_filtered_by_what_all_who_see_it_are_shown() {
         world.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trail_outlives_a_restore_and_has_nothing_twice() {
+    for mut world in World::all().await {
+        let engine = world.database.engine;
+        for role in [Role::Directory, Role::Delegation] {
+            let log = if role == Role::Directory { &world.directory } else { world.suite.delegation.log() };
+            log.commit(change(1, "kept", &[11])).await;
+            let backup = log.commit(change(1, "also kept", &[11])).await.revision;
+            log.commit(Change { method: "no operator".into(), operator: None, ..change(1, "", &[]) }).await;
+            let lost = log.commit(change(1, "lost", &[11])).await;
+            world.of_directory(1, 0, "", &[lost]).await;
+            // Twice: of three epochs, the first has most of what there is.
+            for (restored, new) in [(backup + 1, "new"), (backup, "newer")] {
+                log.restore(restored).await;
+                world.clock.advance(Duration::from_secs(1));
+                let at = log.commit(change(1, new, &[11])).await;
+                let gone_over = async || world.suite.db.cursor(role.as_str()).await.unwrap().unwrap().epoch == at.epoch;
+                bailiwick_roster::testing::eventually(gone_over).await;
+                world.of_directory(1, 0, "", &[at]).await;
+            }
+            let at = log.commit(change(1, "newest", &[11])).await;
+            let entries = world.of_directory(1, 0, "", std::slice::from_ref(&at)).await.0;
+            let of_role: Vec<_> = entries.iter().filter(|entry| entry.name.contains(&format!("/{role}-"))).collect();
+            let mut found: Vec<_> = of_role.iter().map(|entry| entry.method.as_str()).collect();
+            found.sort();
+            let expected = ["also kept", "kept", "lost", "new", "newer", "newest", "no operator"];
+            assert_eq!(found, expected, "{engine} {role}");
+            let newest = of_role.iter().find(|entry| entry.method == "newest").unwrap();
+            assert!(newest.name.contains(&at.epoch) && newest.revision == backup + 2);
+        }
+        // With the log of `delegation`, the members were gone over as well.
+        let at = world.suite.delegation.join(directory(1), account(11), "i1", "after").await;
+        world.of_directory(1, 0, "", &[at]).await;
+        world.stop().await;
+    }
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bailiwick_api::r#type::v1::{
     AccessFactChange, AccountFact, DelegationFact, DirectoryFact, EnrolmentFact, TrustedAccessFact, access_fact::Kind,
 };
-use bailiwick_core::{AccountId, DirectoryId, TrustedService, authz::Fact};
+use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService, authz::Fact};
 use prost::Message;
 
 use crate::{
@@ -79,7 +79,7 @@ pub fn mirrored(change: &AccessFactChange) -> Result<Mirrored, MirrorError> {
     let core = change.to_core().map_err(|error| MirrorError(error.to_string()))?;
     let kind = change.fact.as_ref().and_then(|fact| fact.kind.as_ref());
     Ok(match (core.fact, kind) {
-        (Fact::Account { account, membership }, Some(Kind::Account(AccountFact { display_name, .. }))) => {
+        (Fact::Account { account, membership, .. }, Some(Kind::Account(AccountFact { display_name, .. }))) => {
             let membership = membership.filter(|_| !change.removed).map(|(directory, incarnation)| Membership {
                 account,
                 directory,
@@ -88,12 +88,18 @@ pub fn mirrored(change: &AccessFactChange) -> Result<Mirrored, MirrorError> {
             });
             Mirrored::Account(account, membership)
         }
-        (Fact::Directory { directory, management_account }, _) => {
+        (Fact::Directory { directory, management_account, .. }, _) => {
             Mirrored::Directory(directory, management_account.filter(|_| !change.removed))
         }
         (Fact::Identity { .. } | Fact::Invitation { .. }, _) => Mirrored::Other,
         (other, _) => return Err(MirrorError(format!("{other:?}"))),
     })
+}
+
+/// A time in the contract's form.
+pub fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let nanos = time.as_micros().rem_euclid(1_000_000) * 1_000;
+    prost_types::Timestamp { seconds: time.as_seconds(), nanos: i32::try_from(nanos).unwrap_or_default() }
 }
 
 fn change(kind: Kind, removed: bool) -> AccessFactChange {

@@ -7,9 +7,10 @@
 //! - A designation or enrolment stands on one incarnation of a membership, which directory proved by a claim; a member
 //!   that joins again has nothing.
 //! - The facts table is what the log amounts to; both are written in one transaction.
+//! - After a restore of directory's database, its facts are mirrored anew in one transaction, as changes of the own log:
+//!   those who follow see nothing else, and learn of directory's new epoch with them.
 //!
-//! What it does not do: it decides no access and keeps no account, and it does not rebuild its mirror: after a restore of
-//! directory's database it stands still, and what depends on its freshness is refused.
+//! What it does not do: it decides no access and keeps no account.
 //!
 //! `domain` decides, `app` has the transactions, `store` the tables, `grpc` the contract; `events` turns state into
 //! facts.

@@ -62,13 +62,24 @@ impl Client {
 
     /// Calls a unary method, `directory.v1.MemberService/CreateMember`.
     pub async fn call(&self, method: &str, request: Value) -> Result<Value, Failure> {
+        Ok(self.call_with(method, request, &[]).await?.0)
+    }
+
+    /// The same with further metadata, and with the metadata of the answer.
+    pub async fn call_with(
+        &self,
+        method: &str,
+        request: Value,
+        metadata: &[(&'static str, String)],
+    ) -> Result<(Value, MetadataMap), Failure> {
         let descriptor = method_descriptor(method);
         let message = DynamicMessage::deserialize(descriptor.input(), request).expect(method);
         let path = format!("/bailiwick.{method}");
-        let (answer, _) = self.raw(&path, message.encode_to_vec(), &[]).await.map_err(|e| Failure::of(&e))?;
+        let answered = self.raw(&path, message.encode_to_vec(), metadata).await;
+        let (answer, metadata) = answered.map_err(|e| Failure::of(&e))?;
         let answer = DynamicMessage::decode(descriptor.output(), answer.as_slice()).expect(method);
         let options = SerializeOptions::new().skip_default_fields(false);
-        Ok(answer.serialize_with_options(serde_json::value::Serializer, &options).unwrap())
+        Ok((answer.serialize_with_options(serde_json::value::Serializer, &options).unwrap(), metadata))
     }
 
     /// Calls a unary method with the bytes of a message and further metadata; returns the bytes of the answer and its

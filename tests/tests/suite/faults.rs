@@ -34,7 +34,7 @@ struct Acknowledged {
     request_id: String,
 }
 
-fn request_id() -> String {
+pub fn request_id() -> String {
     let mut bytes = [0; 16];
     SystemEntropy.fill(&mut bytes);
     bytes[6] = bytes[6] & 0x0f | 0x40;
@@ -172,7 +172,7 @@ async fn kill_every_role_during_a_stream_of_changes(databases: Databases) {
     audit_saw_each_change_once(&all, &acknowledged).await;
 }
 
-async fn changes(processes: &Processes, role: Role) -> Vec<(i64, Change)> {
+pub async fn changes(processes: &Processes, role: Role) -> Vec<(i64, Change)> {
     let db = processes.database(role).await;
     let mut changes = Vec::new();
     loop {

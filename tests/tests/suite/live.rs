@@ -73,7 +73,7 @@ impl Suite {
 /// The part of a role in a configuration.
 pub fn service(config: &mut Config, role: Role) -> &mut bailiwick::config::Service {
     match role {
-        Role::Directory => &mut config.directory,
+        Role::Directory => &mut config.directory.service,
         Role::Delegation => &mut config.delegation,
         Role::SecurityCenter => &mut config.security_center,
         Role::SasePolicy => &mut config.sase_policy,

@@ -16,6 +16,7 @@ mod matrix;
 mod mesh;
 mod polyglot;
 mod processes;
+mod restore;
 mod scenario;
 mod tenants;
 mod tidy;

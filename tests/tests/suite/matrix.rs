@@ -8,8 +8,11 @@ use std::{fmt::Write, sync::LazyLock};
 
 use bailiwick_api::{inspect, rules};
 use bailiwick_core::{
-    IdentityName, PrincipalKind, TrustedService,
-    authz::{Caller, Fact, FactChange, IdentityFact, Principal, Rule, Snapshot, SystemPolicy, Targets, decide},
+    IdentityName, PrincipalKind, Timestamp, TrustedService,
+    authz::{
+        Caller, Environment, Fact, FactChange, IdentityFact, Placement, Principal, Rule, Snapshot, SystemPolicy, Targets,
+        decide,
+    },
 };
 use prost_reflect::{DescriptorPool, DynamicMessage, prost::Message};
 
@@ -32,7 +35,7 @@ pub fn encoded_request(rule: &Rule, names: &Names) -> Vec<u8> {
 
 /// How a call is decided: `allow`, or the reason of the refusal.
 pub fn decided(rule: &Rule, caller: &Caller, facts: &Snapshot, targets: &Targets) -> &'static str {
-    match decide(rule, caller, facts, targets) {
+    match decide(rule, caller, facts, targets, &Environment::at(Timestamp::default())) {
         Ok(_) => "allow",
         Err(refusal) => refusal.reason.as_str(),
     }
@@ -45,7 +48,7 @@ pub fn caller(column: Column, rule: &Rule, names: &Names) -> Caller {
         Column::Operator => IdentityName::Operator("platform".to_owned()),
         Column::Account(relation, user) => IdentityName::User(names.account(relation.who(rule)), user.to_owned()),
     };
-    Caller::Identity(Principal { identity, generation: 1, access_key_id: String::new() })
+    Caller::Identity(Principal::new(identity, 1, ""))
 }
 
 /// The facts of the world.
@@ -58,7 +61,7 @@ pub fn facts(names: &Names) -> Snapshot {
             Who::OtherDirectory => Some((names.other_directory, "1".to_owned())),
             _ => Some((names.directory, "1".to_owned())),
         };
-        facts.push(Fact::Account { account: account(who), membership });
+        facts.push(Fact::Account { account: account(who), membership, placement: Placement::default() });
         for (user, kind, policies) in [
             ("root", PrincipalKind::Root, Vec::new()),
             ("full", PrincipalKind::User, vec![SystemPolicy::AdministratorAccess]),
@@ -67,12 +70,20 @@ pub fn facts(names: &Names) -> Snapshot {
             facts.push(identity(IdentityName::User(account(who), user.to_owned()), kind, policies));
         }
     }
-    facts.push(Fact::Account { account: names.created, membership: Some((names.directory, "1".to_owned())) });
+    facts.push(Fact::Account {
+        account: names.created,
+        membership: Some((names.directory, "1".to_owned())),
+        placement: Placement::default(),
+    });
     let operator = IdentityName::Operator("platform".to_owned());
     facts.push(identity(operator, PrincipalKind::PlatformOperator, Vec::new()));
     let directories = [(names.directory, Who::Management), (names.other_directory, Who::OtherDirectory)];
     for (directory, who) in directories {
-        facts.push(Fact::Directory { directory, management_account: Some(account(who)) });
+        facts.push(Fact::Directory {
+            directory,
+            management_account: Some(account(who)),
+            control_policies_enabled: false,
+        });
     }
     for service in TrustedService::ALL {
         let (directory, incarnation) = (names.directory, "1".to_owned());
@@ -82,6 +93,7 @@ pub fn facts(names: &Names) -> Snapshot {
             service,
             account: account(Who::administrator(service)),
             incarnation: incarnation.clone(),
+            folder: None,
         });
         for account in [names.created, account(Who::Member)] {
             facts.push(Fact::Enrolment { directory, service, account, incarnation: incarnation.clone() });
@@ -100,7 +112,13 @@ pub fn facts(names: &Names) -> Snapshot {
 fn identity(identity: IdentityName, kind: PrincipalKind, policies: Vec<SystemPolicy>) -> Fact {
     Fact::Identity {
         identity,
-        fact: Some(IdentityFact { kind, enabled: true, generation: 1, policies: policies.into_boxed_slice() }),
+        fact: Some(IdentityFact {
+            kind,
+            enabled: true,
+            generation: 1,
+            policies: policies.into_iter().map(Into::into).collect(),
+            trust_policy: None,
+        }),
     }
 }
 

@@ -138,10 +138,65 @@ impl Processes {
 
     /// Kills a role as a power cut would, and starts it again.
     pub fn kill_and_restart(&mut self, role: Role) {
+        self.kill(role);
+        self.start_role(role);
+    }
+
+    /// Kills a role as a power cut would.
+    pub fn kill(&mut self, role: Role) {
         let running = self.running.get_mut(&role).unwrap();
         running.child.kill().unwrap();
         running.child.wait().unwrap();
+    }
+
+    /// Takes a backup of the database of a role, which is stopped for it.
+    pub fn back_up(&mut self, role: Role) {
+        self.kill(role);
+        match &self.socket {
+            Some(_) => {
+                self.postgres("pg_dump", role, &["--format=custom", "--file", self.backup(role).to_str().unwrap()])
+            }
+            None => copy_sqlite(&self.data.path().join(format!("{role}.db")), &self.backup(role)),
+        }
         self.start_role(role);
+    }
+
+    /// Restores the backup of the database of a role, which was killed. The epoch stays as it was.
+    pub fn restore(&self, role: Role) {
+        let backup = self.backup(role);
+        match &self.socket {
+            Some(_) => {
+                let database = role.as_str().replace('-', "_");
+                let options = ["--clean", "--if-exists", "--exit-on-error", "--dbname", &database];
+                self.postgres("pg_restore", role, &[&options[..], &[backup.to_str().unwrap()]].concat());
+            }
+            None => copy_sqlite(&backup, &self.data.path().join(format!("{role}.db"))),
+        }
+    }
+
+    /// `bailiwick renew-epoch` for a role that was killed.
+    pub fn renew_epoch(&self, role: Role) {
+        let configuration = self.data.path().join(file::CONFIG);
+        let mut command = Command::new(binary());
+        command.args(["renew-epoch", role.as_str(), "--config"]).arg(configuration).envs(&self.environment[&role]);
+        assert!(command.stdout(Stdio::null()).status().unwrap().success());
+    }
+
+    /// What a role has logged.
+    pub fn log(&self, role: Role) -> String {
+        fs::read_to_string(self.data.path().join(format!("{role}.log"))).unwrap()
+    }
+
+    fn backup(&self, role: Role) -> PathBuf {
+        self.data.path().join(format!("{role}.backup"))
+    }
+
+    /// Runs a program of PostgreSQL as the user that owns a role's database, which has the same name.
+    fn postgres(&self, program: &str, role: Role, options: &[&str]) {
+        let name = role.as_str().replace('-', "_");
+        let environment = [("PGHOST", self.socket.as_deref().unwrap()), ("PGUSER", &name), ("PGDATABASE", &name)];
+        let status = Command::new(program).args(options).envs(environment).status().unwrap();
+        assert!(status.success(), "{program}");
     }
 
     /// Where a role listens.
@@ -188,6 +243,21 @@ impl Drop for Processes {
         for running in self.running.values_mut() {
             let _ = running.child.kill();
             let _ = running.child.wait();
+        }
+    }
+}
+
+/// Copies a database that nobody has open: its file, and the log of what is not in it yet.
+fn copy_sqlite(from: &Path, to: &Path) {
+    let beside = |path: &Path, suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+    for suffix in ["", "-wal", "-shm"] {
+        let (from, to) = (beside(from, suffix), beside(to, suffix));
+        if to.exists() {
+            fs::remove_file(&to).unwrap();
+        }
+        // The index of the log is made anew.
+        if suffix != "-shm" && from.exists() {
+            fs::copy(from, to).unwrap();
         }
     }
 }

@@ -41,6 +41,20 @@ async fn a_repetition_gets_the_first_response() {
     }
 }
 
+/// What is stored came with the backup; its position of the former epoch would be refused wherever it is shown.
+#[tokio::test]
+async fn a_repetition_after_a_restore_has_a_position_of_the_new_epoch() {
+    for world in worlds().await {
+        let first = create(&world.db, &key("x", 1), "one").await.unwrap();
+        world.db.renew_epoch().await.unwrap();
+        let head = commit(&world.db, "after").await;
+        assert_ne!(head.epoch, first.position.epoch);
+        let again = create(&world.db, &key("x", 1), "two").await.unwrap();
+        let expected = Committed { value: first.value, position: head, replayed: true };
+        assert_eq!(again, expected, "{}", world.engine());
+    }
+}
+
 #[tokio::test]
 async fn another_content_or_scope_is_another_request() {
     for world in worlds().await {

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use bailiwick_api::{audit::v1::Change, r#type::v1::LogPosition};
-use bailiwick_changelog::Apply;
+use bailiwick_changelog::{Apply, HeldFact};
+use bailiwick_core::{Operator, Role};
 use bailiwick_db::{Db, DbError, Tx};
 use futures::future::BoxFuture;
 
 use crate::{
-    domain::{Spec, Working},
+    domain::{Changes, Origin, Spec, Step, Working},
     events, store,
 };
 
@@ -36,12 +37,35 @@ impl RosterFollower {
         let memberships = store::memberships_of(tx.conn(), &accounts).await?;
         let (mut working, origin) = (Working::new(entries, memberships), events::origin(&change));
         working.apply(steps, &origin);
-        let changes = working.finish();
+        self.keep(&tx, &at, &change, &working.finish()).await
+    }
+
+    /// Makes the lists what follows from all facts of a log that was restored: an entry stays if its enrolment is among
+    /// them, and a missing one is made as by the change that enrolled.
+    async fn replace_all(&self, tx: Tx, at: LogPosition, facts: &[HeldFact]) -> Result<(), DbError> {
+        let (mut profiled, mut enrolled) = (Vec::new(), Vec::new());
+        for held in facts {
+            match events::held(held, &self.specs)? {
+                Some(step @ Step::Profiled(_)) => profiled.push(step),
+                Some(step) => enrolled.push((step, events::origin(&held.by))),
+                None => {}
+            }
+        }
+        let entries = store::entries_all(tx.conn()).await?;
+        let mut working = Working::new(entries, store::memberships_all(tx.conn()).await?);
+        working.retain(profiled.iter().chain(enrolled.iter().map(|(step, _)| step)));
+        working.apply(profiled, &Origin::default());
+        enrolled.into_iter().for_each(|(step, origin)| working.apply(vec![step], &origin));
+        let by = Change { operator: Some((&Operator::service(Role::Delegation)).into()), ..Change::default() };
+        self.keep(&tx, &at, &by, &working.finish()).await
+    }
+
+    async fn keep(&self, tx: &Tx, at: &LogPosition, change: &Change, changes: &Changes) -> Result<(), DbError> {
         store::entries_remove(tx.conn(), &changes.removed).await?;
         store::entries_save(tx.conn(), &changes.saved).await?;
         store::memberships_remove(tx.conn(), &changes.left).await?;
         store::memberships_save(tx.conn(), &changes.joined).await?;
-        for row in events::follow_rows(&change, &at, &changes, &self.specs, self.db.clock().now()) {
+        for row in events::follow_rows(change, at, changes, &self.specs, self.db.clock().now()) {
             tx.record(row);
         }
         Ok(())
@@ -51,5 +75,9 @@ impl RosterFollower {
 impl Apply for RosterFollower {
     fn apply(&self, tx: Tx, at: LogPosition, change: Change) -> BoxFuture<'_, Result<(), DbError>> {
         Box::pin(self.follow(tx, at, change))
+    }
+
+    fn replace<'a>(&'a self, tx: Tx, at: LogPosition, facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(self.replace_all(tx, at, facts))
     }
 }

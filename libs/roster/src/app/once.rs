@@ -1,5 +1,6 @@
 //! Calls with a request id: what was answered before is found before anything is done elsewhere.
 
+use bailiwick_core::Role;
 use bailiwick_db::{Committed, Db, DbError, IdempotencyKey, Position, TxError};
 use bailiwick_rpc::Call;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -40,7 +41,17 @@ where
     }
     let nothing = |_| async { Err::<Stored<T>, _>(Lookup::Nothing) };
     match db.write_once("roster_replay", key, nothing).await {
-        Ok(stored) => Ok(Some(stored.into())),
+        Ok(stored) => {
+            let mut done: Done<T> = stored.into();
+            if let Some(at) = &done.delegation {
+                let cursor = db.cursor(Role::Delegation.as_str()).await?;
+                // Of before a restore of its database: it would be refused wherever it is shown.
+                if cursor.is_none_or(|cursor| cursor.epoch != at.epoch) {
+                    done.delegation = None;
+                }
+            }
+            Ok(Some(done))
+        }
         Err(Lookup::Nothing) => Ok(None),
         Err(Lookup::Db(error)) => Err(error.into()),
     }

@@ -140,6 +140,24 @@ impl Working {
         profiled.into_iter().chain(rest).for_each(|step| self.apply_one(step, origin));
     }
 
+    /// Drops all that is not among what holds: entries of other enrolments, and memberships of other accounts.
+    pub fn retain<'a>(&mut self, holds: impl IntoIterator<Item = &'a Step>) {
+        let (mut enrolments, mut accounts) = (BTreeSet::new(), BTreeSet::new());
+        for step in holds {
+            match step {
+                Step::Enrolled(Enrolled { service, directory, account, uid, .. }) => {
+                    enrolments.insert((*service, *directory, *account, uid.as_str()));
+                }
+                Step::Profiled(Profiled { account, membership: Some(_) }) => drop(accounts.insert(*account)),
+                Step::Profiled(_) | Step::Ended(_) => {}
+            }
+        }
+        self.now.entries.retain(|(service, directory, account), entry| {
+            enrolments.contains(&(*service, *directory, *account, entry.uid.as_str()))
+        });
+        self.now.memberships.retain(|account, _| accounts.contains(account));
+    }
+
     fn apply_one(&mut self, step: Step, origin: &Origin) {
         match step {
             Step::Enrolled(enrolled) => self.enrolled(enrolled, origin),

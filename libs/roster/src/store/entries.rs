@@ -90,6 +90,12 @@ pub(crate) async fn entries_of_accounts(
     lock(conn, Entity::find(), accounts).await
 }
 
+/// All entries of all lists, locked until the transaction ends.
+pub(crate) async fn entries_all(conn: &impl ConnectionTrait) -> Result<Vec<Entry>, DbError> {
+    let all = Entity::find().order_by_asc(Column::Account).order_by_asc(Column::Service);
+    read(all.lock_exclusive().all(conn).await?)
+}
+
 /// By account, so that two transactions lock in the same order.
 async fn lock(
     conn: &impl ConnectionTrait,

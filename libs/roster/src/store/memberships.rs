@@ -29,6 +29,11 @@ pub(crate) async fn memberships_of(
     Ok(found)
 }
 
+/// All memberships.
+pub(crate) async fn memberships_all(conn: &impl ConnectionTrait) -> Result<Vec<(AccountId, Membership)>, DbError> {
+    Entity::find().all(conn).await?.into_iter().map(read).collect()
+}
+
 /// Inserts the memberships, or replaces them.
 pub(crate) async fn memberships_save(
     conn: &impl ConnectionTrait,

@@ -6,9 +6,10 @@ mod memberships;
 mod migration;
 
 pub(crate) use entries::{
-    entries_of_accounts, entries_page, entries_remove, entries_save, entry, entry_count, entry_place, lock_entries,
+    entries_all, entries_of_accounts, entries_page, entries_remove, entries_save, entry, entry_count, entry_place,
+    lock_entries,
 };
-pub(crate) use memberships::{memberships_of, memberships_remove, memberships_save};
+pub(crate) use memberships::{memberships_all, memberships_of, memberships_remove, memberships_save};
 pub use migration::migrations;
 
 /// Parameters of one statement stay well below what both engines take.

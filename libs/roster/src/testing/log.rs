@@ -9,6 +9,7 @@ use bailiwick_api::{
 use bailiwick_changelog::{ChangeLogServer, change_payload, log_position};
 use bailiwick_core::{Clock, Role, SystemEntropy, Timestamp};
 use bailiwick_db::{Db, DbDeps, DbError, DbOptions, Sealer, Tx};
+use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +56,24 @@ impl FakeLog {
         };
         let done = self.db.write("commit", work).await.expect("the change is committed");
         log_position(self.role, &done.position)
+    }
+
+    /// Takes the log back to a revision and renews its epoch, as a restore from a backup does.
+    pub async fn restore(&self, revision: i64) {
+        let work = |tx: Tx| async move {
+            let backend = tx.conn().get_database_backend();
+            for sql in ["DELETE FROM change_log WHERE revision > $1", "UPDATE log_head SET revision = $1"] {
+                tx.conn().execute_raw(Statement::from_sql_and_values(backend, sql, [revision.into()])).await?;
+            }
+            Ok::<_, DbError>(())
+        };
+        self.db.write("restore", work).await.expect("the log is restored");
+        self.db.renew_epoch().await.expect("the epoch is renewed");
+    }
+
+    /// Its end.
+    pub async fn head(&self) -> LogPosition {
+        log_position(self.role, &self.db.head().await.expect("the log has an end"))
     }
 
     /// Now.

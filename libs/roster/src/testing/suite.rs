@@ -13,8 +13,8 @@ use bailiwick_api::{
     },
 };
 use bailiwick_core::{
-    AccountId, Clock, IdentityName, Operator, Role, SystemEntropy, TrustedService,
-    authz::{Caller, CallerContext, ContextKey, Permit, Principal, Refusal, Snapshot, decide},
+    AccountId, Clock, IdentityName, Operator, Role, SystemEntropy, Timestamp, TrustedService,
+    authz::{Caller, CallerContext, ContextKey, Environment, Permit, Principal, Refusal, Snapshot, decide},
 };
 use bailiwick_db::{Db, DbDeps, DbOptions, Migrations, Sealer};
 use bailiwick_rpc::{CALLER_CONTEXT, Call, Guard, Module, Network, NoPositions, Positions, ServeError, serve};
@@ -199,9 +199,9 @@ impl Suite {
             session_name: String::new(),
             source_identity: String::new(),
         };
-        let caller = Caller::Identity(Principal { identity, generation: 0, access_key_id: "key".into() });
+        let caller = Caller::Identity(Principal::new(identity, 0, "key"));
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        let permit = decide(rule, &caller, &*facts, &inspected.targets)?;
+        let permit = decide(rule, &caller, &*facts, &inspected.targets, &Environment::at(Timestamp::default()))?;
         Ok((permit.with_operator(operator), inspected.json))
     }
 }

@@ -1,7 +1,7 @@
 //! What a change of a followed log does to the trail.
 
 use bailiwick_api::{audit::v1::Change, r#type::v1::LogPosition};
-use bailiwick_changelog::Apply;
+use bailiwick_changelog::{Apply, HeldFact};
 use bailiwick_core::Role;
 use bailiwick_db::{DbError, Tx};
 use bailiwick_roster::RosterFollower;
@@ -32,11 +32,36 @@ impl Projection {
             None => Ok(()),
         }
     }
+
+    /// Adds those of the first changes of a restored log that the trail does not have. It has those that were in the
+    /// backup, under the epoch in which they were made; what it has beyond was lost there, and stays here.
+    async fn complete(&self, tx: &Tx, epoch: &str, changes: &[Change]) -> Result<(), DbError> {
+        let (Some(first), Some(last)) = (changes.first(), changes.last()) else { return Ok(()) };
+        let known = store::audit_entries_between(tx.conn(), self.0, first.revision, last.revision).await?;
+        for change in changes {
+            let at = LogPosition { role: self.0.to_string(), epoch: epoch.to_owned(), revision: change.revision };
+            let Some(entry) = events::audit_entry(self.0, &at, change.clone())? else { continue };
+            if !known.iter().any(|known| known.is_the_change_of(&entry)) {
+                store::audit_entry_insert(tx.conn(), &entry).await?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Apply for Projection {
     fn apply(&self, tx: Tx, at: LogPosition, change: Change) -> BoxFuture<'_, Result<(), DbError>> {
         Box::pin(async move { self.project(&tx, &at, change).await })
+    }
+
+    fn again<'a>(&'a self, tx: Tx, epoch: &'a str, changes: &'a [Change]) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(async move { self.complete(&tx, epoch, changes).await })
+    }
+
+    /// The trail is of changes: those that it lacked were added one by one.
+    fn replace<'a>(&'a self, tx: Tx, _at: LogPosition, _facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>> {
+        drop(tx);
+        Box::pin(async { Ok(()) })
     }
 }
 
@@ -52,5 +77,13 @@ impl Apply for DelegationLog {
             self.members.apply(tx.clone(), at.clone(), change.clone()).await?;
             self.trail.project(&tx, &at, change).await
         })
+    }
+
+    fn again<'a>(&'a self, tx: Tx, epoch: &'a str, changes: &'a [Change]) -> BoxFuture<'a, Result<(), DbError>> {
+        Apply::again(&self.trail, tx, epoch, changes)
+    }
+
+    fn replace<'a>(&'a self, tx: Tx, at: LogPosition, facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>> {
+        self.members.replace(tx, at, facts)
     }
 }

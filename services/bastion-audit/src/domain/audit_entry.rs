@@ -52,6 +52,12 @@ impl AuditEntry {
         named.filter(|name| !name.is_empty()).collect()
     }
 
+    /// Whether both are of one change, whatever the epoch in which it was read: a restored log has changes of before.
+    pub(crate) fn is_the_change_of(&self, other: &Self) -> bool {
+        let id = EntryId { epoch: other.id.epoch.clone(), ..self.id.clone() };
+        Self { id, ..self.clone() } == *other
+    }
+
     /// What one of the viewers sees: everything of its own trail and of what it did itself. Of what another did to it,
     /// neither the other's request, nor from where it came, nor the further accounts it was about.
     pub(crate) fn shown_to(mut self, viewer: &str) -> Self {

@@ -2,11 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
-use bailiwick_core::{Timestamp, filter::Filter};
+use bailiwick_core::{Role, Timestamp, filter::Filter};
 use bailiwick_db::{Columns, DbError, Source};
 use sea_orm::{
-    ActiveModelTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
 };
 
 use super::entity::{audit_entry, audit_viewer};
@@ -38,6 +38,29 @@ pub(crate) async fn audit_entry_insert(conn: &impl ConnectionTrait, entry: &Audi
         audit_viewer::Entity::insert_many(rows).exec_without_returning(conn).await?;
     }
     Ok(())
+}
+
+/// The entries of the log of a role with revisions from `first` to `last`, of every epoch.
+pub(crate) async fn audit_entries_between(
+    conn: &impl ConnectionTrait,
+    role: Role,
+    first: i64,
+    last: i64,
+) -> Result<Vec<AuditEntry>, DbError> {
+    use audit_entry::Column;
+
+    let of_role = audit_entry::Entity::find().filter(Column::Role.eq(role.as_str()));
+    let (mut entries, mut epoch) = (Vec::new(), String::new());
+    // There are as many epochs as there were restores. From one to the next, the key's index leads.
+    loop {
+        let next = of_role.clone().filter(Column::Epoch.gt(epoch.as_str())).order_by_asc(Column::Epoch);
+        let Some(found) = next.order_by_asc(Column::Revision).limit(1).one(conn).await? else { return Ok(entries) };
+        epoch = found.epoch;
+        let rows = of_role.clone().filter(Column::Epoch.eq(epoch.as_str()));
+        for row in rows.filter(Column::Revision.between(first, last)).all(conn).await? {
+            entries.push(AuditEntry::try_from(row)?);
+        }
+    }
 }
 
 /// At most `limit` entries that `viewer` sees before a place, of those that are asked for, newest first. What the filter

@@ -1,5 +1,5 @@
 //! Makes directory's facts part of the own log: what upstream changed and what it ends here are one change of one
-//! revision, in the transaction that moves the cursor.
+//! revision, in the transaction that moves the cursor. Of a log that was restored, see [`resync`].
 
 use std::collections::BTreeSet;
 
@@ -7,13 +7,13 @@ use bailiwick_api::{
     audit::v1::Change,
     r#type::v1::{AccessFactChange, LogPosition},
 };
-use bailiwick_changelog::{Apply, change_payload};
+use bailiwick_changelog::{Apply, HeldFact, change_payload};
 use bailiwick_core::{AccountId, Clock, DirectoryId};
 use bailiwick_db::{DbError, Tx};
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
-use super::keep;
+use super::{keep, resync};
 use crate::{
     domain::{Membership, membership::survives},
     events::{self, Mirrored},
@@ -38,23 +38,8 @@ impl Mirror {
         if change.facts.is_empty() {
             return Ok(());
         }
-        let meanings: Vec<_> = change.facts.iter().map(events::mirrored).collect::<Result<_, _>>().map_err(corrupt)?;
-        lock(tx, &meanings).await?;
         let mut facts = change.facts;
-        for meaning in meanings {
-            match meaning {
-                Mirrored::Account(account, membership) => {
-                    store::members::put(tx.conn(), account, membership.as_ref()).await?;
-                    end_memberships(tx, account, membership.as_ref(), &mut facts).await?;
-                }
-                Mirrored::Directory(directory, Some(management_account)) => {
-                    store::directories::put(tx.conn(), directory, management_account).await?;
-                }
-                Mirrored::Directory(directory, None) => end_directory(tx, directory, &mut facts).await?,
-                Mirrored::Other => {}
-            }
-        }
-        keep(tx, &facts).await?;
+        settle(tx, &mut facts).await?;
         // The request stays in directory's log, where whoever reads the trail finds it by `origin`.
         let own = Change { facts, origin: Some(at), request_json: String::new(), ..change };
         tx.record(change_payload(own, self.clock.now()));
@@ -66,6 +51,30 @@ impl Apply for Mirror {
     fn apply(&self, tx: Tx, at: LogPosition, change: Change) -> BoxFuture<'_, Result<(), DbError>> {
         Box::pin(async move { self.mirror(&tx, at, change).await })
     }
+
+    fn replace<'a>(&'a self, tx: Tx, at: LogPosition, facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(async move { resync::replace(&tx, at, facts, self.clock.now()).await })
+    }
+}
+
+/// Makes facts of directory part of the own state, and adds what ends by them.
+pub(super) async fn settle(tx: &Tx, facts: &mut Vec<AccessFactChange>) -> Result<(), DbError> {
+    let meanings: Vec<_> = facts.iter().map(events::mirrored).collect::<Result<_, _>>().map_err(corrupt)?;
+    lock(tx, &meanings).await?;
+    for meaning in meanings {
+        match meaning {
+            Mirrored::Account(account, membership) => {
+                store::members::put(tx.conn(), account, membership.as_ref()).await?;
+                end_memberships(tx, account, membership.as_ref(), facts).await?;
+            }
+            Mirrored::Directory(directory, Some(management_account)) => {
+                store::directories::put(tx.conn(), directory, management_account).await?;
+            }
+            Mirrored::Directory(directory, None) => end_directory(tx, directory, facts).await?,
+            Mirrored::Other => {}
+        }
+    }
+    keep(tx, facts).await
 }
 
 /// Locks every directory whose members or state the change touches, before anything is changed.

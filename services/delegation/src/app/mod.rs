@@ -11,6 +11,7 @@ mod fact;
 mod mirror;
 mod page;
 mod reconcile;
+mod resync;
 mod trusted_service;
 
 use std::sync::Arc;

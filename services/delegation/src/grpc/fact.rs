@@ -97,24 +97,31 @@ impl Watch {
                     }
                 }
                 TailEvent::Pong { ping, head, upstream, upstream_age } => {
-                    self.upstream = upstream.map(|at| log_position(Role::Directory, &at));
+                    let upstream = upstream.map(|at| log_position(Role::Directory, &at));
+                    // Of changes that were sent since the ping came, it knows nothing: not even another epoch.
+                    if head == *tail.position() {
+                        self.upstream.clone_from(&upstream);
+                    }
                     let head = Some(position(&head));
                     let upstream_age = prost_types::Duration::try_from(upstream_age).ok();
-                    self.send(Event::Pong(FactPong { ping, head, upstream: self.upstream.clone(), upstream_age }))
-                        .await?;
+                    self.send(Event::Pong(FactPong { ping, head, upstream, upstream_age })).await?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Where the watch goes on without a list; none if the log does not have the position.
+    /// Where the watch goes on without a list; none if the position is of another log. One that is beyond the end of this
+    /// very log is refused: its database was restored, and its epoch was not renewed, so that nothing can be said of it.
     async fn resume(&mut self, after: LogPosition) -> Result<Option<Position>, Stop> {
         let head = head_with_cursor(self.api.app.db.reader(), Role::Directory).await;
         let (head, cursor) = head.map_err(TailError::from)?;
         let ours = after.role.is_empty() || after.role == Role::Delegation.as_str();
-        if !ours || after.epoch != head.epoch || !(0..=head.revision).contains(&after.revision) {
+        if !ours || after.epoch != head.epoch || after.revision < 0 {
             return Ok(None);
+        }
+        if after.revision > head.revision {
+            return Err(TailError::BeyondHead.into());
         }
         if after.revision == head.revision {
             self.upstream = cursor.map(|at| log_position(Role::Directory, &at));

@@ -9,6 +9,7 @@ use sea_orm::{
 };
 
 use super::{
+    CHUNK,
     entity::directory::{ActiveModel, Column, Entity},
     read,
 };
@@ -30,9 +31,12 @@ pub async fn lock(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result
 
 /// Locks the rows of directories, always in the same order, until the transaction ends.
 pub async fn lock_all(conn: &impl ConnectionTrait, directories: &BTreeSet<DirectoryId>) -> Result<(), DbError> {
-    let ids = directories.iter().map(ToString::to_string);
-    let rows = Entity::find().filter(Column::Directory.is_in(ids)).order_by_asc(Column::Directory);
-    rows.lock_exclusive().all(conn).await?;
+    let mut ids: Vec<_> = directories.iter().map(ToString::to_string).collect();
+    ids.sort_unstable();
+    for chunk in ids.chunks(CHUNK) {
+        let rows = Entity::find().filter(Column::Directory.is_in(chunk)).order_by_asc(Column::Directory);
+        rows.lock_exclusive().all(conn).await?;
+    }
     Ok(())
 }
 

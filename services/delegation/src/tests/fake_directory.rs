@@ -25,6 +25,7 @@ use bailiwick_db::{Db, DbDeps, DbError, DbOptions, Sealer, Tx};
 use bailiwick_rpc::{Network, respond};
 use bailiwick_testkit::{ManualClock, TestDatabase, sqlite};
 use futures::StreamExt;
+use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, transport::Server};
 
@@ -32,6 +33,12 @@ use tonic::{Request, Response, Status, transport::Server};
 pub type ClaimKey = (String, String, String, String);
 
 type Step = Box<dyn FnOnce() -> futures::future::BoxFuture<'static, ()> + Send>;
+
+/// Members, and the last revision of the log.
+pub struct Backup {
+    members: BTreeMap<String, (String, String)>,
+    revision: i64,
+}
 
 #[derive(Clone)]
 pub struct FakeDirectory(Arc<Inner>);
@@ -133,6 +140,29 @@ impl FakeDirectory {
     /// From now on no claim can be placed, as after a crash of whoever would.
     pub fn stop_placing(&self) {
         self.0.placing_stopped.store(true, Ordering::SeqCst);
+    }
+
+    /// What a restore of a backup brings back.
+    pub async fn backup(&self) -> Backup {
+        let members = self.0.members.lock().unwrap().clone();
+        Backup { members, revision: self.0.db.head().await.unwrap().revision }
+    }
+
+    /// Restores a backup, and renews the epoch.
+    pub async fn restore(&self, backup: &Backup) {
+        let work = |tx: Tx| async move {
+            let conn = tx.conn();
+            for sql in ["DELETE FROM change_log WHERE revision > $1", "UPDATE log_head SET revision = $1"] {
+                let backend = conn.get_database_backend();
+                let values = [backup.revision.into()];
+                conn.execute_raw(sea_orm::Statement::from_sql_and_values(backend, sql, values)).await?;
+            }
+            Ok::<_, DbError>(())
+        };
+        self.0.db.write("restore", work).await.unwrap();
+        *self.0.members.lock().unwrap() = backup.members.clone();
+        self.lose_claims();
+        self.0.db.renew_epoch().await.unwrap();
     }
 
     pub async fn identity(&self, identity: &IdentityName) {

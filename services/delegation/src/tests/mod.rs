@@ -5,5 +5,6 @@ mod enrolments;
 mod facts;
 mod fake_directory;
 mod reconciling;
+mod resync;
 mod trusted_services;
 mod world;

@@ -13,9 +13,10 @@ use bailiwick_api::{
     r#type::v1::{AccessFact, LogPosition},
 };
 use bailiwick_core::{
-    AccountId, Clock, DirectoryId, IdentityName, Operator, PrincipalKind, Role, SystemEntropy,
+    AccountId, Clock, DirectoryId, IdentityName, Operator, PrincipalKind, Role, SystemEntropy, Timestamp,
     authz::{
-        Caller, CallerContext, ContextKey, Fact, FactChange as CoreChange, IdentityFact, Principal, Snapshot, decide,
+        Caller, CallerContext, ContextKey, Environment, Fact, FactChange as CoreChange, IdentityFact, Placement, Principal,
+        Snapshot, decide,
     },
 };
 use bailiwick_db::{Db, DbDeps, DbOptions, PageTokens, Position, Sealer};
@@ -125,6 +126,18 @@ impl World {
         assert_eq!(waited, bailiwick_db::CursorWait::Reached);
     }
 
+    /// Waits until directory's facts are those of its present epoch.
+    pub async fn resynced(&self) {
+        let epoch = self.directory.head().await.epoch;
+        let resynced = async {
+            while self.app.db.cursor("directory").await.unwrap().is_none_or(|at| at.epoch != epoch) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, resynced).await.expect("delegation goes over to the new epoch");
+        self.mirrored().await;
+    }
+
     pub fn service(&self, id: &str) -> String {
         format!("{}/trustedServices/{id}", self.at.name())
     }
@@ -139,20 +152,24 @@ impl World {
         let rule = bailiwick_api::rule(&path).unwrap();
         let targets = bailiwick_api::inspect(rule, &message.encode_to_vec()).unwrap().targets;
         let identity = IdentityName::root(self.management);
-        let root = IdentityFact { kind: PrincipalKind::Root, enabled: true, generation: 0, policies: Box::new([]) };
+        let root = IdentityFact { kind: PrincipalKind::Root, enabled: true, generation: 0, policies: Box::default(), trust_policy: None };
         let mut facts = vec![
-            Fact::Directory { directory: self.at, management_account: Some(self.management) },
+            Fact::Directory {
+                directory: self.at,
+                management_account: Some(self.management),
+                control_policies_enabled: false,
+            },
             Fact::Identity { identity: identity.clone(), fact: Some(root) },
-            Fact::Account { account: self.management, membership: Some((self.at, "i".to_owned())) },
+            Fact::Account { account: self.management, membership: Some((self.at, "i".to_owned())), placement: Placement::default() },
         ];
         for name in &targets.accounts {
             let account = name.strip_prefix("accounts/").and_then(|id| id.parse().ok());
-            facts.extend(account.map(|account| Fact::Account { account, membership: Some((self.at, "i".to_owned())) }));
+            facts.extend(account.map(|account| Fact::Account { account, membership: Some((self.at, "i".to_owned())), placement: Placement::default() }));
         }
         let mut snapshot = Snapshot::empty();
         snapshot.apply(1, facts.into_iter().map(|fact| CoreChange { fact, removed: false }));
-        let principal = Principal { identity: identity.clone(), generation: 0, access_key_id: String::new() };
-        let permit = decide(rule, &Caller::Identity(principal), &snapshot, &targets).unwrap();
+        let principal = Principal::new(identity.clone(), 0, "");
+        let permit = decide(rule, &Caller::Identity(principal), &snapshot, &targets, &Environment::at(Timestamp::default())).unwrap();
         let operator = Operator {
             principal: identity.to_string(),
             kind: PrincipalKind::Root,
@@ -214,6 +231,11 @@ pub struct Watcher {
 }
 
 impl Watcher {
+    /// The error that ends the watch.
+    pub async fn ended(&mut self) -> Status {
+        timeout(PATIENCE, self.answers.message()).await.expect("the watch ends").unwrap_err()
+    }
+
     pub async fn next(&mut self) -> Event {
         let message = timeout(PATIENCE, self.answers.message()).await.expect("a message comes").unwrap();
         message.expect("the watch goes on").event.unwrap()
