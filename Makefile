@@ -5,7 +5,7 @@ export BAILIWICK_TOOLS ?= $(HOME)/.cache/bailiwick/tools
 
 DATA ?= ./data
 
-.PHONY: run test setup fmt matrix
+.PHONY: run test setup fmt matrix stubs
 
 run:
 	cargo build --package bailiwick
@@ -21,6 +21,10 @@ setup:
 fmt:
 	cargo fmt --all
 	$(BAILIWICK_TOOLS)/bin/buf format -w proto
+
+# Packages of stubs in ./stubs: go, python, node, and java where there is Maven.
+stubs: setup
+	scripts/stubs
 
 # Writes the authorization matrix anew after a change of the contract; its diff is part of the review.
 matrix:

@@ -64,11 +64,14 @@ pub fn positions(db: &Db) -> Arc<dyn Positions> {
 pub async fn build(deps: Deps) -> Result<Module, DbError> {
     let Deps { db, sealer, shutdown, .. } = deps.clone();
     let lists = Lists::new(ROLE, vec![MEMBERS], deps).await?;
-    let trail = app::Trail::new(db.clone(), PageTokens::new(sealer));
+    let arrivals = app::Arrivals::new(db.clone());
+    let trail = app::Trail::new(db.clone(), PageTokens::new(sealer), arrivals.clone(), shutdown.clone());
     let routes = Routes::new(BastionMemberServiceServer::new(grpc::BastionMembers::new(lists.roster(MEMBERS))))
         .add_service(AuditServiceServer::new(grpc::AuditEntries::new(trail)));
-    let mut others: Vec<BackgroundTask> =
-        vec![("project-own-log", Box::pin(app::OwnLog::new(ROLE, db).run(shutdown.clone())))];
+    let mut others: Vec<BackgroundTask> = vec![
+        ("project-own-log", Box::pin(app::OwnLog::new(ROLE, db).run(shutdown.clone()))),
+        ("watch-arrivals", Box::pin(arrivals.run(shutdown.clone()))),
+    ];
     for (role, name) in [
         (Role::Directory, "follow-directory"),
         (Role::SecurityCenter, "follow-security-center"),

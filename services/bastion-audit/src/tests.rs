@@ -4,6 +4,7 @@ use bailiwick_api::{
     CONSISTENCY_TOKEN,
     audit::v1::{
         AuditEntry, Change, ListAccountAuditEntriesRequest, ListDirectoryAuditEntriesRequest,
+        WatchDirectoryAuditEntriesRequest, WatchDirectoryAuditEntriesResponse,
         audit_service_client::AuditServiceClient,
     },
     bastion::v1::{
@@ -16,11 +17,12 @@ use bailiwick_core::{AccountId, Clock};
 use bailiwick_roster::testing::{FakeLog, Running, Suite, account, directory};
 use bailiwick_testkit::{ManualClock, TestDatabase, databases};
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Request};
+use tonic::{Code, Request, Status, Streaming};
 
 use super::*;
 
 const OF_DIRECTORY: &str = "/bailiwick.audit.v1.AuditService/ListDirectoryAuditEntries";
+const WATCH_DIRECTORY: &str = "/bailiwick.audit.v1.AuditService/WatchDirectoryAuditEntries";
 const OF_ACCOUNT: &str = "/bailiwick.audit.v1.AuditService/ListAccountAuditEntries";
 const CREATE: &str = "/bailiwick.bastion.v1.BastionMemberService/CreateBastionMember";
 
@@ -80,6 +82,22 @@ impl World {
         let request = self.request(n, OF_ACCOUNT, message, seen);
         let mut client = AuditServiceClient::new(self.suite.channel(ROLE));
         client.list_account_audit_entries(request).await.unwrap().into_inner().audit_entries
+    }
+
+    async fn watch(
+        &self,
+        n: u8,
+        resume_token: &str,
+        filter: &str,
+    ) -> Result<Streaming<WatchDirectoryAuditEntriesResponse>, Status> {
+        let message = WatchDirectoryAuditEntriesRequest {
+            parent: directory(n).name(),
+            resume_token: resume_token.to_owned(),
+            filter: filter.to_owned(),
+        };
+        let request = self.request(n * 10, WATCH_DIRECTORY, message, &[]);
+        let mut client = AuditServiceClient::new(self.suite.channel(ROLE));
+        Ok(client.watch_directory_audit_entries(request).await?.into_inner())
     }
 
     fn request<M: prost::Message>(&self, of: u8, path: &'static str, message: M, seen: &[LogPosition]) -> Request<M> {
@@ -324,6 +342,72 @@ async fn the_trail_outlives_a_restore_and_has_nothing_twice() {
         // With the log of `delegation`, the members were gone over as well.
         let at = world.suite.delegation.join(directory(1), account(11), "i1", "after").await;
         world.of_directory(1, 0, "", &[at]).await;
+        world.stop().await;
+    }
+}
+
+/// Reads a watch until it has said `count` methods; returns them with the last resume token.
+async fn read(watch: &mut Streaming<WatchDirectoryAuditEntriesResponse>, count: usize) -> (Vec<String>, String) {
+    let (mut said, mut token) = (Vec::new(), String::new());
+    while said.len() < count || token.is_empty() {
+        let batch = watch.message().await.unwrap().unwrap();
+        said.extend(batch.audit_entries.into_iter().map(|entry| entry.method));
+        token = batch.resume_token;
+    }
+    (said, token)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_sees_each_entry_once_in_the_order_of_arrival_and_goes_on_where_it_ended() {
+    for mut world in World::all().await {
+        let engine = world.database.engine;
+        let before = world.directory.commit(change(1, "before", &[])).await;
+        world.of_directory(1, 0, "", &[before]).await;
+        let mut watch = world.watch(1, "", "").await.unwrap();
+        let (said, _) = read(&mut watch, 0).await;
+        assert!(said.is_empty(), "{engine}: it begins with the next change");
+        // Of an earlier moment than what is in the trail already, as a slow follower brings it.
+        let logs = [&world.directory, &world.security_center, &world.sase_policy];
+        let mut expected = Vec::new();
+        for n in 0..120 {
+            let method = format!("change {n}");
+            let at = logs[n % 3].commit(change(1, &method, &[])).await;
+            logs[(n + 1) % 3].commit(change(2, "of another", &[])).await;
+            if n % 40 == 0 {
+                world.of_directory(1, 1, "", &[at]).await;
+            }
+            expected.push(method);
+        }
+        let (mut said, token) = read(&mut watch, 60).await;
+        drop(watch);
+        let mut watch = world.watch(1, &token, "").await.unwrap();
+        said.extend(read(&mut watch, 120 - said.len()).await.0);
+        said.sort();
+        expected.sort();
+        assert_eq!(said, expected, "{engine}: nothing twice, nothing left out, nothing of another tenant");
+        let end = world.directory.commit(change(1, "end", &[])).await;
+        world.of_directory(1, 1, "", &[end]).await;
+        assert_eq!(read(&mut watch, 1).await.0, ["end"]);
+
+        let foreign = world.watch(2, &token, "").await.unwrap_err();
+        assert_eq!(foreign.code(), Code::InvalidArgument, "{engine}");
+        let other_filter = world.watch(1, &token, "method:change").await.unwrap_err();
+        assert_eq!(other_filter.code(), Code::InvalidArgument);
+        world.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_is_filtered_and_passes_over_what_does_not_fit() {
+    for mut world in World::all().await {
+        let mut watch = world.watch(1, "", "method = wanted").await.unwrap();
+        read(&mut watch, 0).await;
+        for n in 0..250 {
+            world.directory.commit(change(1, &format!("other {n}"), &[])).await;
+        }
+        world.directory.commit(change(1, "wanted", &[])).await;
+        let (said, _) = read(&mut watch, 1).await;
+        assert_eq!(said, ["wanted"], "{}", world.database.engine);
         world.stop().await;
     }
 }

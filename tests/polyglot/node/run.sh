@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs example.js; it reads the contract itself, there are no stubs to make.
+# Makes the stubs of the contract and runs example.mjs with them.
 #
 #   tests/polyglot/node/run.sh ADDRESS OPERATOR_FILE
 #
@@ -7,5 +7,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-export NODE_PATH=${BAILIWICK_TOOLS:-$HOME/.cache/bailiwick/tools}/node/node_modules
-exec node "$here/example.js" "$@"
+tools=${BAILIWICK_TOOLS:-$HOME/.cache/bailiwick/tools}
+"$here/../../../scripts/stubs" node
+# Packages are looked for from where a module lies.
+run=$(mktemp -d)
+trap 'rm -r "$run"' EXIT
+ln -s "$tools/node/node_modules" "$run/node_modules"
+cp -r "$here/../../../stubs/node" "$run/stubs"
+cp "$here/example.mjs" "$run"
+node "$run/example.mjs" "$@"

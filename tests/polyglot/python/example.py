@@ -5,6 +5,7 @@ import sys
 import uuid
 
 import grpc
+from bailiwick.audit.v1 import audit_pb2, audit_pb2_grpc
 from bailiwick.directory.v1 import account_pb2, account_pb2_grpc, directory_pb2, directory_pb2_grpc
 from bailiwick.directory.v1 import member_pb2, member_pb2_grpc, token_pb2, token_pb2_grpc
 from google.rpc import error_details_pb2
@@ -75,6 +76,14 @@ def main(address, operator_file):
         )
         check(directory.management_account == account.name, f"{account.name} manages {directory.name}")
 
+        # Whoever watches the audit trail sees every change; the first answer says that the watch has begun.
+        watch = audit_pb2_grpc.AuditServiceStub(channel).WatchDirectoryAuditEntries(
+            audit_pb2.WatchDirectoryAuditEntriesRequest(parent=directory.name, filter="method:MemberService"),
+            metadata=root,
+            timeout=12 * DEADLINE,
+        )
+        check(not next(watch).audit_entries, "the watch begins with what is to come")
+
         # A request with an id may be repeated: whoever did not see the answer sends it again.
         members = member_pb2_grpc.MemberServiceStub(channel)
         request = member_pb2.CreateMemberRequest(
@@ -103,6 +112,12 @@ def main(address, operator_file):
             listed += [member.name for member in page.members]
             page_token = page.next_page_token
         check(sorted(listed) == sorted([first.name, second.name]), "the pages hold both members")
+
+        watched = []
+        while len(watched) < 2:
+            watched += [entry.resource for entry in next(watch).audit_entries]
+        watch.cancel()
+        check(sorted(watched) == sorted(listed), "the watch saw both")
 
         # A refusal says why in google.rpc.ErrorInfo; what is wrong with a request stands in google.rpc.BadRequest.
         code, details = refused(members.CreateMember, request, operator)

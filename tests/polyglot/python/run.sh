@@ -8,11 +8,6 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 python=${BAILIWICK_TOOLS:-$HOME/.cache/bailiwick/tools}/python/bin/python
-stubs=$(mktemp -d)
-trap 'rm -r "$stubs"' EXIT
-
-# The stubs of google/api come with googleapis-common-protos.
-cd "$here/../../../proto"
-find bailiwick -name '*.proto' -print0 |
-    xargs -0 "$python" -m grpc_tools.protoc -I . --python_out="$stubs" --grpc_python_out="$stubs"
-PYTHONPATH=$stubs PYTHONDONTWRITEBYTECODE=1 "$python" "$here/example.py" "$@"
+root=$here/../../..
+"$root/scripts/stubs" python
+PYTHONPATH=$root/stubs/python PYTHONDONTWRITEBYTECODE=1 exec "$python" "$here/example.py" "$@"

@@ -11,7 +11,7 @@ use prost_reflect::{
 };
 use serde_json::Value;
 use tonic::{
-    Code, Request, Status,
+    Code, Request, Status, Streaming,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     metadata::MetadataMap,
     transport::{Channel, Endpoint},
@@ -82,14 +82,37 @@ impl Client {
         Ok((answer.serialize_with_options(serde_json::value::Serializer, &options).unwrap(), metadata))
     }
 
-    /// Calls a unary method with the bytes of a message and further metadata; returns the bytes of the answer and its
-    /// metadata.
+    /// Opens a stream of answers.
+    pub async fn watch(&self, method: &str, request: Value) -> Result<Answers, Failure> {
+        let descriptor = method_descriptor(method);
+        let message = DynamicMessage::deserialize(descriptor.input(), request).expect(method);
+        let path = format!("/bailiwick.{method}");
+        let (stream, _) = self.open(&path, message.encode_to_vec(), &[]).await.map_err(|e| Failure::of(&e))?;
+        Ok(Answers { stream, descriptor })
+    }
+
+    /// Calls a method with the bytes of a message and further metadata; returns the bytes of the answer, of a stream the
+    /// first, and its metadata.
     pub async fn raw(
         &self,
         path: &str,
         message: Vec<u8>,
         metadata: &[(&'static str, String)],
     ) -> Result<(Vec<u8>, MetadataMap), Status> {
+        let (mut stream, metadata) = self.open(path, message, metadata).await?;
+        let answer = stream.message().await?.ok_or_else(|| Status::internal("no answer"))?;
+        if !bailiwick_api::rule(path).is_some_and(|rule| rule.server_streaming) {
+            assert!(stream.message().await?.is_none(), "{path}: more than one answer");
+        }
+        Ok((answer, metadata))
+    }
+
+    async fn open(
+        &self,
+        path: &str,
+        message: Vec<u8>,
+        metadata: &[(&'static str, String)],
+    ) -> Result<(Streaming<Vec<u8>>, MetadataMap), Status> {
         let mut request = Request::new(message);
         if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
@@ -99,9 +122,9 @@ impl Client {
         }
         let mut grpc = tonic::client::Grpc::new(self.channel.clone());
         grpc.ready().await.map_err(|e| Status::unavailable(e.to_string()))?;
-        let answer = grpc.unary(request, path.parse().unwrap(), Raw).await?;
-        let (metadata, message, _) = answer.into_parts();
-        Ok((message, metadata))
+        let answer = grpc.server_streaming(request, path.parse().unwrap(), Raw).await?;
+        let (metadata, stream, _) = answer.into_parts();
+        Ok((stream, metadata))
     }
 
     /// Calls a method that must be refused; returns how.
@@ -110,6 +133,22 @@ impl Client {
             Ok(answer) => panic!("`{method}` {request} was not refused: {answer}"),
             Err(failure) => failure,
         }
+    }
+}
+
+/// A stream of answers.
+pub struct Answers {
+    stream: Streaming<Vec<u8>>,
+    descriptor: MethodDescriptor,
+}
+
+impl Answers {
+    /// The next; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Value>, Failure> {
+        let Some(answer) = self.stream.message().await.map_err(|e| Failure::of(&e))? else { return Ok(None) };
+        let answer = DynamicMessage::decode(self.descriptor.output(), answer.as_slice()).unwrap();
+        let options = SerializeOptions::new().skip_default_fields(false);
+        Ok(Some(answer.serialize_with_options(serde_json::value::Serializer, &options).unwrap()))
     }
 }
 

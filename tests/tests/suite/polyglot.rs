@@ -40,6 +40,16 @@ async fn a_client_in_python_works() {
 
 /// covers: R-GW-11, E-GW-06
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_in_go_works() {
+    run("go", &["bin/buf", "bin/protoc-gen-go", "bin/protoc-gen-go-grpc"]).await;
+}
+
+/// covers: R-GW-11, E-GW-06
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_in_javascript_works_by_grpc_and_by_grpc_web() {
-    run("node", &["node/node_modules/@grpc/grpc-js", "node/node_modules/@grpc/proto-loader"]).await;
+    run(
+        "node",
+        &["bin/buf", "node/node_modules/@connectrpc/connect-node", "node/node_modules/@bufbuild/protoc-gen-es"],
+    )
+    .await;
 }

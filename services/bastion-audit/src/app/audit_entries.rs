@@ -2,11 +2,17 @@
 
 use std::time::Duration;
 
-use bailiwick_core::{AccountId, DirectoryId, Owner, Role, authz::Refusal, filter::Filter};
+use bailiwick_core::{
+    AccountId, DirectoryId, Owner, Role,
+    authz::{Refusal, Tenant},
+    filter::Filter,
+};
 use bailiwick_db::{CursorWait, Db, DbError, PageQuery, PageTokenError, PageTokens, Position};
 use bailiwick_rpc::Call;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
+use super::{Arrivals, Watch, WatchRequest};
 use crate::{ROLE, domain::AuditEntry, store, store::Place};
 
 /// How long before the deadline waiting for the projection ends, so that the caller learns why.
@@ -16,6 +22,8 @@ const MARGIN: Duration = Duration::from_millis(150);
 pub(crate) struct Trail {
     db: Db,
     pages: PageTokens,
+    arrivals: Arrivals,
+    shutdown: CancellationToken,
 }
 
 /// What of a list is asked for.
@@ -54,8 +62,22 @@ pub(crate) enum TrailError {
 }
 
 impl Trail {
-    pub(crate) fn new(db: Db, pages: PageTokens) -> Self {
-        Self { db, pages }
+    pub(crate) fn new(db: Db, pages: PageTokens, arrivals: Arrivals, shutdown: CancellationToken) -> Self {
+        Self { db, pages, arrivals, shutdown }
+    }
+
+    /// Follows the trail of the directory or account that the call is about.
+    pub(crate) async fn watch(&self, call: &Call, filter: Filter, resume_token: String) -> Result<Watch, TrailError> {
+        let viewer = match call.permit.tenant() {
+            Tenant::Directory(directory) => directory.name(),
+            Tenant::Account(_) | Tenant::Platform => call.permit.tenant_account()?.name(),
+        };
+        self.arrivals.watch(self.pages.clone(), call, WatchRequest { viewer, filter, resume_token }).await
+    }
+
+    /// Ends streams when the role shuts down.
+    pub(crate) fn shutdown(&self) -> CancellationToken {
+        self.shutdown.clone()
     }
 
     /// A page of the directory's trail.

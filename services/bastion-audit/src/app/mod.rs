@@ -3,7 +3,9 @@
 mod audit_entries;
 mod own_log;
 mod projection;
+mod watch;
 
 pub(crate) use audit_entries::{PageRequest, Trail, TrailError};
 pub(crate) use own_log::OwnLog;
 pub(crate) use projection::{DelegationLog, Projection};
+pub(crate) use watch::{Arrivals, Watch, WatchRequest};

@@ -3,12 +3,14 @@
 use bailiwick_api::{
     audit::v1::{
         AuditEntry, ListAccountAuditEntriesRequest, ListAccountAuditEntriesResponse, ListDirectoryAuditEntriesRequest,
-        ListDirectoryAuditEntriesResponse, audit_service_server::AuditService,
+        ListDirectoryAuditEntriesResponse, WatchAccountAuditEntriesRequest, WatchAccountAuditEntriesResponse,
+        WatchDirectoryAuditEntriesRequest, WatchDirectoryAuditEntriesResponse, audit_service_server::AuditService,
     },
     decode_token,
 };
 use bailiwick_db::Position;
 use bailiwick_rpc::{Call, InvalidFields, split};
+use futures::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -24,10 +26,33 @@ impl AuditEntries {
     pub(crate) fn new(trail: Trail) -> Self {
         Self(trail)
     }
+
+    /// Batches with their resume tokens. They are read as the client takes them: nothing waits here but one batch.
+    async fn watch(
+        &self,
+        call: &Call,
+        parent: &str,
+        filter: &str,
+        resume_token: String,
+    ) -> Result<impl Stream<Item = Result<(Vec<AuditEntry>, String), Status>> + Send + use<>, Status> {
+        let mut fields = InvalidFields::new();
+        let Some(filter) = fields.take("filter", SCHEMA.filter(filter)) else { return Err(fields.into_status()) };
+        let watch = self.0.watch(call, filter, resume_token).await?;
+        let (parent, shutdown) = (parent.to_owned(), self.0.shutdown());
+        let batches = stream::try_unfold((watch, parent), |(mut watch, parent)| async move {
+            let batch = watch.next().await?;
+            let entries = batch.entries.into_iter().map(|entry| convert(&parent, entry)).collect();
+            Ok(Some(((entries, batch.resume_token), (watch, parent))))
+        });
+        Ok(batches.take_until(shutdown.cancelled_owned()))
+    }
 }
 
 #[tonic::async_trait]
 impl AuditService for AuditEntries {
+    type WatchDirectoryAuditEntriesStream = BoxStream<'static, Result<WatchDirectoryAuditEntriesResponse, Status>>;
+    type WatchAccountAuditEntriesStream = BoxStream<'static, Result<WatchAccountAuditEntriesResponse, Status>>;
+
     async fn list_directory_audit_entries(
         &self,
         request: Request<ListDirectoryAuditEntriesRequest>,
@@ -48,6 +73,38 @@ impl AuditService for AuditEntries {
         let page = self.0.of_account(&call, &asked, &own_positions(&call)).await?;
         let audit_entries = page.entries.into_iter().map(|entry| convert(&message.parent, entry)).collect();
         Ok(Response::new(ListAccountAuditEntriesResponse { audit_entries, next_page_token: page.next }))
+    }
+
+    async fn watch_directory_audit_entries(
+        &self,
+        request: Request<WatchDirectoryAuditEntriesRequest>,
+    ) -> Result<Response<Self::WatchDirectoryAuditEntriesStream>, Status> {
+        let (call, message) = split(request)?;
+        let batches = self.watch(&call, &message.parent, &message.filter, message.resume_token).await?;
+        Ok(Response::new(
+            batches
+                .map_ok(|(audit_entries, resume_token)| WatchDirectoryAuditEntriesResponse {
+                    audit_entries,
+                    resume_token,
+                })
+                .boxed(),
+        ))
+    }
+
+    async fn watch_account_audit_entries(
+        &self,
+        request: Request<WatchAccountAuditEntriesRequest>,
+    ) -> Result<Response<Self::WatchAccountAuditEntriesStream>, Status> {
+        let (call, message) = split(request)?;
+        let batches = self.watch(&call, &message.parent, &message.filter, message.resume_token).await?;
+        Ok(Response::new(
+            batches
+                .map_ok(|(audit_entries, resume_token)| WatchAccountAuditEntriesResponse {
+                    audit_entries,
+                    resume_token,
+                })
+                .boxed(),
+        ))
     }
 }
 

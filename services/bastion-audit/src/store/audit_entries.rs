@@ -5,14 +5,14 @@ use std::{fmt, str::FromStr};
 use bailiwick_core::{Role, Timestamp, filter::Filter};
 use bailiwick_db::{Columns, DbError, Source};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult,
+    IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Statement, sea_query::Expr,
 };
 
 use super::entity::{audit_entry, audit_viewer};
 use crate::domain::{AuditEntry, EntryId, SCHEMA};
 
-/// Rows of one `INSERT`: five parameters each.
+/// Rows of one `INSERT`: six parameters each.
 const CHUNK: usize = 500;
 
 /// A place in a list: time, role, epoch, revision.
@@ -29,10 +29,11 @@ pub(crate) async fn audit_entry_insert(conn: &impl ConnectionTrait, entry: &Audi
     let place = Place::of(entry);
     let viewers: Vec<_> = entry.viewers().into_iter().collect();
     audit_entry::Entity::insert(row(entry)?.into_active_model().reset_all()).exec_without_returning(conn).await?;
+    let arrival = next_arrival(conn).await?;
     for chunk in viewers.chunks(CHUNK) {
         let rows = chunk.iter().map(|viewer| {
             let Place { time_us, role, epoch, revision } = place.clone();
-            let row = audit_viewer::Model { viewer: viewer.clone(), time_us, role, epoch, revision };
+            let row = audit_viewer::Model { viewer: viewer.clone(), time_us, role, epoch, revision, arrival };
             row.into_active_model().reset_all()
         });
         audit_viewer::Entity::insert_many(rows).exec_without_returning(conn).await?;
@@ -74,25 +75,81 @@ pub(crate) async fn audit_entries_before(
 ) -> Result<Vec<AuditEntry>, DbError> {
     use audit_viewer::Column;
 
-    let engine = conn.get_database_backend();
-    let source = if engine == DbBackend::Postgres { on_postgres } else { on_sqlite };
-    let columns = Columns { schema: &SCHEMA, id: || entry(audit_entry::Column::Revision), source };
-    let seen = |column| Expr::col((audit_viewer::Entity, column));
     let place = [Column::TimeUs, Column::Role, Column::Epoch, Column::Revision];
     let least =
         [before.time_us.into(), before.role.as_str().into(), before.epoch.as_str().into(), before.revision.into()];
+    let select = seen_by(conn, viewer, filter)?
+        .filter(Expr::tuple(place.map(seen)).lt(Expr::tuple(least.map(Expr::Value))))
+        .limit(limit);
+    let rows = place.into_iter().fold(select, |select, column| select.order_by_desc(seen(column))).all(conn).await?;
+    rows.into_iter().map(AuditEntry::try_from).collect()
+}
+
+/// Entries that `viewer` sees and that came into the trail after one arrival and not after another, in that order, at most
+/// `limit`, each with its arrival.
+pub(crate) async fn audit_entries_arrived(
+    conn: &impl ConnectionTrait,
+    viewer: &str,
+    filter: &Filter,
+    (after, until): (i64, i64),
+    limit: u64,
+) -> Result<Vec<(i64, AuditEntry)>, DbError> {
+    use audit_viewer::Column;
+
+    let rows = seen_by(conn, viewer, filter)?
+        .filter(seen(Column::Arrival).gt(after).and(seen(Column::Arrival).lte(until)))
+        .order_by_asc(seen(Column::Arrival))
+        .limit(limit)
+        .expr_as(seen(Column::Arrival), "arrival")
+        .into_model::<Arrived>()
+        .all(conn)
+        .await?;
+    rows.into_iter().map(|row| Ok((row.arrival, row.entry.try_into()?))).collect()
+}
+
+#[derive(FromQueryResult)]
+struct Arrived {
+    #[sea_orm(nested)]
+    entry: audit_entry::Model,
+    arrival: i64,
+}
+
+/// The entries of a viewer that are asked for.
+fn seen_by(conn: &impl ConnectionTrait, viewer: &str, filter: &Filter) -> Result<Select<audit_entry::Entity>, DbError> {
+    use audit_viewer::Column;
+
+    let engine = conn.get_database_backend();
+    let source = if engine == DbBackend::Postgres { on_postgres } else { on_sqlite };
+    let columns = Columns { schema: &SCHEMA, id: || entry(audit_entry::Column::Revision), source };
     let same = Condition::all()
         .add(entry(audit_entry::Column::Role).eq(seen(Column::Role)))
         .add(entry(audit_entry::Column::Epoch).eq(seen(Column::Epoch)))
         .add(entry(audit_entry::Column::Revision).eq(seen(Column::Revision)));
-    let mut select = audit_entry::Entity::find()
-        .filter(seen(Column::Viewer).eq(viewer))
-        .filter(Expr::tuple(place.map(seen)).lt(Expr::tuple(least.map(Expr::Value))))
-        .filter(columns.condition(filter, engine)?)
-        .limit(limit);
+    let mut select =
+        audit_entry::Entity::find().filter(seen(Column::Viewer).eq(viewer)).filter(columns.condition(filter, engine)?);
     QueryTrait::query(&mut select).inner_join(audit_viewer::Entity, same);
-    let rows = place.into_iter().fold(select, |select, column| select.order_by_desc(seen(column))).all(conn).await?;
-    rows.into_iter().map(AuditEntry::try_from).collect()
+    Ok(select)
+}
+
+/// The arrival of the next entry. Its row stays locked until the transaction ends.
+async fn next_arrival(conn: &impl ConnectionTrait) -> Result<i64, DbError> {
+    let next = "UPDATE audit_arrivals SET arrival = arrival + 1 RETURNING arrival";
+    read_arrival(conn, next).await
+}
+
+/// The last arrival: every entry up to it can be read.
+pub(crate) async fn last_arrival(conn: &impl ConnectionTrait) -> Result<i64, DbError> {
+    read_arrival(conn, "SELECT arrival FROM audit_arrivals").await
+}
+
+async fn read_arrival(conn: &impl ConnectionTrait, sql: &str) -> Result<i64, DbError> {
+    let statement = Statement::from_string(conn.get_database_backend(), sql);
+    let row = conn.query_one_raw(statement).await?.ok_or_else(|| broken("the row of arrivals is missing"))?;
+    Ok(row.try_get("", "arrival")?)
+}
+
+fn seen(column: audit_viewer::Column) -> Expr {
+    Expr::col((audit_viewer::Entity, column))
 }
 
 fn on_sqlite(field: &str) -> Option<Source> {

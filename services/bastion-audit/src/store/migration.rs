@@ -4,7 +4,7 @@ use sea_orm::DeriveIden;
 use sea_orm_migration::{
     DbErr, MigrationName, MigrationTrait, SchemaManager,
     async_trait::async_trait,
-    sea_query::{ColumnDef, Index, IntoIden, Table},
+    sea_query::{ColumnDef, Index, IntoIden, Query, Table},
 };
 
 /// The migrations of the trail.
@@ -24,7 +24,8 @@ impl MigrationName for Trail {
 impl MigrationTrait for Trail {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         entries(manager).await?;
-        viewers(manager).await
+        viewers(manager).await?;
+        arrivals(manager).await
     }
 }
 
@@ -69,10 +70,32 @@ async fn viewers(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .col(text(AuditViewers::Role))
                 .col(text(AuditViewers::Epoch))
                 .col(number(AuditViewers::Revision))
+                .col(number(AuditViewers::Arrival))
                 .primary_key(&mut key)
                 .to_owned(),
         )
-        .await
+        .await?;
+    let by_arrival = Index::create()
+        .name("audit_viewers_arrival")
+        .table(AuditViewers::Table)
+        .col(AuditViewers::Viewer)
+        .col(AuditViewers::Arrival)
+        .unique()
+        .to_owned();
+    manager.create_index(by_arrival).await
+}
+
+/// The last arrival, one row: locked by whoever adds an entry, so that arrivals are committed in their order.
+async fn arrivals(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let mut id = ColumnDef::new(AuditArrivals::Id).small_integer().not_null().primary_key().to_owned();
+    let table = Table::create().table(AuditArrivals::Table).col(&mut id).col(number(AuditArrivals::Arrival)).to_owned();
+    manager.create_table(table).await?;
+    let first = Query::insert()
+        .into_table(AuditArrivals::Table)
+        .columns([AuditArrivals::Id, AuditArrivals::Arrival])
+        .values_panic([1.into(), 0.into()])
+        .to_owned();
+    manager.execute(first).await
 }
 
 fn text(column: impl IntoIden) -> ColumnDef {
@@ -107,4 +130,12 @@ enum AuditViewers {
     Role,
     Epoch,
     Revision,
+    Arrival,
+}
+
+#[derive(DeriveIden)]
+enum AuditArrivals {
+    Table,
+    Id,
+    Arrival,
 }

@@ -4,5 +4,7 @@ mod audit_entries;
 mod entity;
 mod migration;
 
-pub(crate) use audit_entries::{Place, audit_entries_before, audit_entries_between, audit_entry_insert};
+pub(crate) use audit_entries::{
+    Place, audit_entries_arrived, audit_entries_before, audit_entries_between, audit_entry_insert, last_arrival,
+};
 pub(crate) use migration::migrations;

@@ -46,7 +46,7 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("directory.v1.AccessKeyService", _) => key,
         ("directory.v1.PolicyService", "ListPolicies") => json!({"parent": m}),
         ("directory.v1.PolicyService", _) => {
-            json!({"user": format!("{m}/users/full"), "policy": format!("{m}/policies/NoSuchAccess")})
+            json!({"target": format!("{m}/users/full"), "policy": format!("{m}/policies/NoSuchAccess")})
         }
         ("directory.v1.RoleService", "ListRoles") => json!({"parent": m}),
         ("directory.v1.RoleService", "GetRole") => json!({"name": format!("{m}/roles/AliyunServiceRoleForSas")}),
@@ -88,8 +88,8 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("soc.v1.ScopeService", rpc) => entry(method, rpc, names, "scopeAccounts", "scope_account"),
         ("sase.v1.SaseMemberService", rpc) => entry(method, rpc, names, "saseMembers", "sase_member"),
         ("bastion.v1.BastionMemberService", rpc) => entry(method, rpc, names, "bastionMembers", "bastion_member"),
-        ("audit.v1.AuditService", "ListDirectoryAuditEntries") => json!({"parent": d}),
-        ("audit.v1.AuditService", "ListAccountAuditEntries") => json!({"parent": m}),
+        ("audit.v1.AuditService", "ListDirectoryAuditEntries" | "WatchDirectoryAuditEntries") => json!({"parent": d}),
+        ("audit.v1.AuditService", "ListAccountAuditEntries" | "WatchAccountAuditEntries") => json!({"parent": m}),
         ("gateway.v1.AccessService", "ExplainAccess") => {
             json!({"method": "bailiwick.directory.v1.DirectoryService/GetDirectory", "resource": d})
         }

@@ -16,6 +16,8 @@ pub struct Model {
     pub epoch: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub revision: i64,
+    /// The order in which entries came into the trail.
+    pub arrival: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
