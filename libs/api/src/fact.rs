@@ -2,11 +2,13 @@
 //! that it cannot read.
 
 use bailiwick_core::{
-    AccountId, DirectoryId, IdentityName, Owner, ResourceName, TrustedService,
-    authz::{Fact, FactChange, IdentityFact, SystemPolicy},
+    AccountId, DirectoryId, IdentityName, Owner, ResourceName, Timestamp, TrustedService,
+    authz::{
+        ControlPolicy, CredentialFact, Document, Fact, FactChange, FolderFact, IdentityFact, Placement, PolicyKind,
+    },
 };
 
-use crate::r#type::v1::{AccessFact, AccessFactChange, DelegationFact, EnrolmentFact, access_fact::Kind};
+use crate::r#type::v1::{self as pb, AccessFact, AccessFactChange, DelegationFact, EnrolmentFact, access_fact::Kind};
 
 /// A fact that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,10 +66,12 @@ fn held(kind: &Kind) -> Result<Fact, FactError> {
                 "" => None,
                 name => Some((directory(name)?, incarnation(&f.account, &f.incarnation)?)),
             },
+            placement: placement(f)?,
         },
         Kind::Directory(f) => Fact::Directory {
             directory: directory(&f.directory)?,
             management_account: Some(account(&f.management_account)?),
+            control_policies_enabled: f.control_policies_enabled,
         },
         Kind::Identity(f) => Fact::Identity {
             identity: read::<IdentityName>(&f.identity)?,
@@ -75,12 +79,24 @@ fn held(kind: &Kind) -> Result<Fact, FactError> {
                 kind: f.kind().to_core().ok_or_else(|| FactError(format!("kind of `{}`", f.identity)))?,
                 enabled: f.enabled,
                 generation: f.generation,
-                policies: f.policies.iter().map(|p| read::<SystemPolicy>(p)).collect::<Result<_, _>>()?,
+                policies: f.policies.iter().map(|p| read(p)).collect::<Result<_, _>>()?,
+                trust_policy: match f.trust_policy.as_str() {
+                    "" => None,
+                    text => Some(document(&f.identity, PolicyKind::Trust, text)?),
+                },
             }),
         },
         Kind::TrustedAccess(_) => gone(kind)?,
-        Kind::Delegation(DelegationFact { account, incarnation: text, .. })
-        | Kind::Enrolment(EnrolmentFact { account, incarnation: text, .. }) => {
+        Kind::Delegation(f @ DelegationFact { incarnation: text, .. }) => {
+            let directory = directory(&f.directory)?;
+            let folder = match f.folder.as_str() {
+                "" => None,
+                name => Some(folder_of(directory, name)?),
+            };
+            let (service, account) = (read(&f.trusted_service)?, account(&f.account)?);
+            Fact::Delegation { directory, service, account, incarnation: incarnation(&f.account, text)?, folder }
+        }
+        Kind::Enrolment(EnrolmentFact { account, incarnation: text, .. }) => {
             incarnation(account, text)?;
             gone(kind)?
         }
@@ -88,15 +104,45 @@ fn held(kind: &Kind) -> Result<Fact, FactError> {
             let (directory, invitation) = invitation(&f.invitation)?;
             Fact::Invitation { directory, invitation, account: Some(account(&f.account)?) }
         }
-        Kind::Folder(_) | Kind::Policy(_) | Kind::Credential(_) => return Err(FactError("not read yet".to_owned())),
+        Kind::Folder(f) => {
+            let (directory, id) = folder(&f.folder)?;
+            let parent = match f.parent.as_str() {
+                "" => None,
+                name => Some(folder_of(directory, name)?),
+            };
+            let fact = FolderFact { parent, control_policies: control_policies(&f.control_policies)? };
+            Fact::Folder { directory, folder: id, fact: Some(fact) }
+        }
+        Kind::Policy(f) => {
+            let kind = policy(&f.policy)?;
+            Fact::Policy { policy: f.policy.clone(), document: Some(document(&f.policy, kind, &f.document)?) }
+        }
+        Kind::Credential(f) => {
+            let (user, credential) = credential(&f.credential)?;
+            let secret = f.secret_sha256.as_slice().try_into();
+            let expires = f.expire_time.as_ref().and_then(time);
+            let fact = CredentialFact {
+                user,
+                secret_sha256: secret.map_err(|_| FactError(format!("secret of `{}`", f.credential)))?,
+                action: f.action.clone(),
+                expires: expires.ok_or_else(|| FactError(format!("expiry of `{}`", f.credential)))?,
+            };
+            Fact::Credential { credential, fact: Some(fact) }
+        }
     })
 }
 
 /// A fact that no longer holds: only what identifies it is read, the rest need not be there.
 fn gone(kind: &Kind) -> Result<Fact, FactError> {
     Ok(match kind {
-        Kind::Account(f) => Fact::Account { account: account(&f.account)?, membership: None },
-        Kind::Directory(f) => Fact::Directory { directory: directory(&f.directory)?, management_account: None },
+        Kind::Account(f) => {
+            Fact::Account { account: account(&f.account)?, membership: None, placement: Placement::default() }
+        }
+        Kind::Directory(f) => Fact::Directory {
+            directory: directory(&f.directory)?,
+            management_account: None,
+            control_policies_enabled: false,
+        },
         Kind::Identity(f) => Fact::Identity { identity: read::<IdentityName>(&f.identity)?, fact: None },
         Kind::TrustedAccess(f) => {
             Fact::TrustedAccess { directory: directory(&f.directory)?, service: read(&f.trusted_service)? }
@@ -106,6 +152,7 @@ fn gone(kind: &Kind) -> Result<Fact, FactError> {
             service: read::<TrustedService>(&f.trusted_service)?,
             account: account(&f.account)?,
             incarnation: f.incarnation.clone(),
+            folder: None,
         },
         Kind::Enrolment(f) => Fact::Enrolment {
             directory: directory(&f.directory)?,
@@ -117,7 +164,15 @@ fn gone(kind: &Kind) -> Result<Fact, FactError> {
             let (directory, invitation) = invitation(&f.invitation)?;
             Fact::Invitation { directory, invitation, account: None }
         }
-        Kind::Folder(_) | Kind::Policy(_) | Kind::Credential(_) => return Err(FactError("not read yet".to_owned())),
+        Kind::Folder(f) => {
+            let (directory, folder) = folder(&f.folder)?;
+            Fact::Folder { directory, folder, fact: None }
+        }
+        Kind::Policy(f) => {
+            policy(&f.policy)?;
+            Fact::Policy { policy: f.policy.clone(), document: None }
+        }
+        Kind::Credential(f) => Fact::Credential { credential: credential(&f.credential)?.1, fact: None },
     })
 }
 
@@ -148,6 +203,64 @@ fn invitation(name: &str) -> Result<(DirectoryId, String), FactError> {
         (Owner::Directory(directory), [invitation]) => Ok((directory, invitation.to_owned())),
         (Owner::Account(_), _) => Err(FactError(format!("`{name}` is of no directory"))),
     }
+}
+
+fn placement(fact: &pb::AccountFact) -> Result<Placement, FactError> {
+    Ok(Placement {
+        folder: match fact.folder.as_str() {
+            "" => String::new(),
+            name => folder_of(directory(&fact.directory)?, name)?,
+        },
+        control_policies: control_policies(&fact.control_policies)?,
+        suspended: fact.suspended,
+    })
+}
+
+fn folder(name: &str) -> Result<(DirectoryId, String), FactError> {
+    let parsed = ResourceName::parse(name).map_err(|e| malformed(name, e))?;
+    let ids = parsed.ids("directories/{directory}/folders/{folder}").map_err(|e| malformed(name, e))?;
+    match (parsed.owner(), ids) {
+        (Owner::Directory(directory), [folder]) => Ok((directory, folder.to_owned())),
+        (Owner::Account(_), _) => Err(FactError(format!("`{name}` is of no directory"))),
+    }
+}
+
+/// The id of a folder of this directory.
+fn folder_of(of: DirectoryId, name: &str) -> Result<String, FactError> {
+    let (directory, folder) = folder(name)?;
+    if directory == of { Ok(folder) } else { Err(FactError(format!("`{name}` is of another directory"))) }
+}
+
+fn control_policies(names: &[String]) -> Result<Box<[ControlPolicy]>, FactError> {
+    names.iter().map(|name| read(name)).collect()
+}
+
+/// What a policy of this name is for.
+fn policy(name: &str) -> Result<PolicyKind, FactError> {
+    let parsed = ResourceName::parse(name).map_err(|e| malformed(name, e))?;
+    let (pattern, kind) = match parsed.owner() {
+        Owner::Account(_) => ("accounts/{account}/policies/{policy}", PolicyKind::Permission),
+        Owner::Directory(_) => ("directories/{directory}/controlPolicies/{control_policy}", PolicyKind::Control),
+    };
+    parsed.ids::<1>(pattern).map_err(|e| malformed(name, e)).map(|_| kind)
+}
+
+fn document(of: &str, kind: PolicyKind, text: &str) -> Result<Document, FactError> {
+    Document::parse(kind, text).map_err(|e| malformed(of, e))
+}
+
+fn credential(name: &str) -> Result<(IdentityName, String), FactError> {
+    let parsed = ResourceName::parse(name).map_err(|e| malformed(name, e))?;
+    let ids = parsed.ids("accounts/{account}/users/{user}/credentials/{credential}");
+    match (parsed.owner(), ids.map_err(|e| malformed(name, e))?) {
+        (Owner::Account(account), [user, id]) => Ok((IdentityName::User(account, user.to_owned()), id.to_owned())),
+        (Owner::Directory(_), _) => Err(FactError(format!("`{name}` is of no account"))),
+    }
+}
+
+fn time(time: &prost_types::Timestamp) -> Option<Timestamp> {
+    let micros = time.seconds.checked_mul(1_000_000)?.checked_add(i64::from(time.nanos / 1_000))?;
+    Some(Timestamp::from_micros(micros))
 }
 
 /// Without it, what was of an earlier membership could not be told from what is of the present one.

@@ -49,6 +49,11 @@ pub fn inspect(rule: &Rule, request: &[u8]) -> Result<Inspected, InspectError> {
     for path in rule.accounts {
         collect(&message, path, 0, &mut targets.accounts);
     }
+    if let Some(path) = &rule.external_id {
+        let mut values = Vec::new();
+        collect(&message, path, 0, &mut values);
+        targets.external_id = values.pop().unwrap_or_default();
+    }
     let json = Json::Object(shown(&message)).to_string();
     let json = if json.len() > MAX_JSON { r#"{"note":"the request is too long to be kept"}"#.to_owned() } else { json };
     Ok(Inspected { targets, json })

@@ -8,7 +8,7 @@ pub const TOKEN_ISSUER: &str = "bailiwick.dev/directory";
 pub const TOKEN_AUDIENCE: &str = "bailiwick.dev/gateway";
 
 /// The claims of a token: a JWT, signed with EdDSA, its header `kid` the id of the signing key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenClaims {
     /// [`TOKEN_ISSUER`].
     pub iss: String,
@@ -25,6 +25,25 @@ pub struct TokenClaims {
     /// The generation of the identity at which it was issued: a later one revokes it.
     #[serde(rename = "gen")]
     pub generation: i64,
+    /// The epoch of directory's database at which it was issued. Generations of different epochs cannot be compared: after
+    /// a restore from a backup they have gone back.
+    pub epoch: String,
     /// Id of the access key that it was had with.
     pub akid: String,
+    /// Of a role session: its name (E-GW-02).
+    #[serde(rename = "ses", default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Of a role session: the policy document that bounds it.
+    #[serde(rename = "pol", default, skip_serializing_if = "Option::is_none")]
+    pub session_policy: Option<String>,
+    /// Of a role session: the identity that it began with, through however many roles; none if an identity provider
+    /// signed somebody in.
+    #[serde(rename = "src", default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The generation of that identity at that time.
+    #[serde(rename = "sgen", default, skip_serializing_if = "Option::is_none")]
+    pub source_generation: Option<i64>,
+    /// Whether the caller signed in with a second factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mfa: bool,
 }

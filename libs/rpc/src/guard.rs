@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bailiwick_api::{CONSISTENCY_TOKEN, decode_token, errors::v1::ErrorReason};
 use bailiwick_core::{
     Clock, Entropy, Operator, Role,
-    authz::{Caller, CallerContext, ContextKey, Permit, Rule, Seat, Snapshot, Targets, decide},
+    authz::{Caller, CallerContext, ContextKey, Environment, Permit, Rule, Seat, Snapshot, Targets, decide},
 };
 use http::Request;
 use tokio::{
@@ -100,13 +100,17 @@ impl Guard {
                 (inspected.targets, inspected.json, first.body)
             }
         };
-        let permit = permit(rule, peer, claim, &targets)?;
+        let permit = permit(rule, peer, claim, &targets, &self.environment())?;
         let operator = permit.operator().cloned().unwrap_or_else(|| Operator::service(peer));
         let operator = passed_through(operator, peer, &call_id)?;
         let permit = permit.with_operator(operator.clone());
         parts.headers = metadata.into_headers();
         parts.extensions.insert(Call { permit, operator, request_json, call_id, deadline, consistency });
         Ok(Request::from_parts(parts, body))
+    }
+
+    fn environment(&self) -> Environment {
+        Environment::at(self.clock.now())
     }
 
     fn claim(&self, rule: &'static Rule, peer: Role, metadata: &MetadataMap) -> Result<Claim, Status> {
@@ -117,7 +121,7 @@ impl Guard {
                 return Err(not_authorized("a caller context on an internal method"));
             }
             // Refused by the rule before the body is read; the permit is made when the targets are known.
-            decide(rule, &Caller::Service(peer), &Snapshot::empty(), &Targets::default()).map_err(|r| refusal(&r))?;
+            decide_role(rule, peer, &Targets::default(), &self.environment())?;
             let Some(operator) = binary(metadata, OPERATOR)? else {
                 return Ok(Claim::Role(Operator::service(peer)));
             };
@@ -173,14 +177,30 @@ fn reads(rule: &Rule) -> bool {
     rule.reads_request() || !rule.client_streaming
 }
 
-fn permit(rule: &'static Rule, peer: Role, claim: Claim, targets: &Targets) -> Result<Permit, Status> {
+fn permit(
+    rule: &'static Rule,
+    peer: Role,
+    claim: Claim,
+    targets: &Targets,
+    environment: &Environment,
+) -> Result<Permit, Status> {
     match claim {
-        Claim::User(permit) if permit.covers(&targets.resource, &targets.accounts) => Ok(permit),
+        Claim::User(permit) if permit.covers(targets) => Ok(permit),
         Claim::User(_) => Err(not_authorized("the request names other things than were authorized")),
-        Claim::Role(operator) => decide(rule, &Caller::Service(peer), &Snapshot::empty(), targets)
-            .map(|permit| permit.with_operator(operator))
-            .map_err(|r| refusal(&r)),
+        Claim::Role(operator) => {
+            decide_role(rule, peer, targets, environment).map(|permit| permit.with_operator(operator))
+        }
     }
+}
+
+/// A role of the suite is decided by the rule alone.
+fn decide_role(
+    rule: &'static Rule,
+    peer: Role,
+    targets: &Targets,
+    environment: &Environment,
+) -> Result<Permit, Status> {
+    decide(rule, &Caller::Service(peer), &Snapshot::empty(), targets, environment).map_err(|r| refusal(&r))
 }
 
 fn passed_through(mut operator: Operator, peer: Role, call_id: &str) -> Result<Operator, Status> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bailiwick_api::gateway::v1::{
     AccessExplanation, AccessStep, ExplainAccessRequest, access_service_server::AccessService,
 };
-use bailiwick_core::authz::{Caller, Rule, Targets, explain};
+use bailiwick_core::authz::{Caller, Environment, Rule, Targets, explain};
 use bailiwick_rpc::InvalidFields;
 use tonic::{Request, Response, Status};
 
@@ -22,6 +22,8 @@ pub struct LocalCall {
     pub caller: Caller,
     /// The facts that decided; none for public methods.
     pub version: Option<Arc<Version>>,
+    /// Where it comes from, and when it was decided.
+    pub environment: Environment,
 }
 
 /// The service.
@@ -38,10 +40,10 @@ impl AccessService for Access {
         request: Request<ExplainAccessRequest>,
     ) -> Result<Response<AccessExplanation>, Status> {
         let (_, extensions, asked) = request.into_parts();
-        let call = extensions.get::<LocalCall>().and_then(|call| Some((&call.caller, call.version.as_ref()?)));
-        let (caller, version) = call.ok_or_else(no_call)?;
+        let call = extensions.get::<LocalCall>().and_then(|call| Some((call, call.version.as_ref()?)));
+        let (LocalCall { caller, environment, .. }, version) = call.ok_or_else(no_call)?;
         let (rule, targets) = self.parse(asked)?;
-        Ok(Response::new(explanation(rule, caller, version, &targets)))
+        Ok(Response::new(explanation(rule, caller, version, &targets, environment)))
     }
 }
 
@@ -54,15 +56,21 @@ impl Access {
         match rule {
             Some(rule) => {
                 invalid.finish()?;
-                Ok((rule, Targets { resource: asked.resource, accounts: asked.accounts }))
+                Ok((rule, Targets { resource: asked.resource, accounts: asked.accounts, ..Targets::default() }))
             }
             None => Err(invalid.into_status()),
         }
     }
 }
 
-fn explanation(rule: &Rule, caller: &Caller, version: &Version, targets: &Targets) -> AccessExplanation {
-    let (decided, steps) = explain(rule, caller, &version.snapshot, targets);
+fn explanation(
+    rule: &Rule,
+    caller: &Caller,
+    version: &Version,
+    targets: &Targets,
+    environment: &Environment,
+) -> AccessExplanation {
+    let (decided, explained) = explain(rule, caller, &version.snapshot, targets, environment);
     let (reason, message) = match &decided {
         Ok(_) => (String::new(), String::new()),
         Err(refusal) => (refusal.reason.as_str().to_owned(), refusal.message.clone()),
@@ -76,7 +84,7 @@ fn explanation(rule: &Rule, caller: &Caller, version: &Version, targets: &Target
         action: rule.action.to_owned(),
         required_seat: rule.seat.as_str().to_owned(),
         trusted_service: rule.trusted_service.map_or_else(String::new, |service| service.id().to_owned()),
-        steps: steps.into_iter().map(step).collect(),
+        steps: explained.steps.into_iter().map(step).collect(),
         revision: version.position.revision,
     }
 }

@@ -80,6 +80,11 @@ impl Facts {
     }
 
     fn publish(&self, version: Arc<Version>) {
+        let known = self.current.load();
+        if known.as_ref().is_some_and(|known| known.position.epoch != version.position.epoch) {
+            // The log was restored: what was level with it was another one.
+            self.level.store(NEVER, Ordering::Release);
+        }
         self.current.store(Some(Arc::clone(&version)));
         self.published.send_replace(Some(version));
     }
@@ -111,13 +116,12 @@ impl Facts {
     /// The version in use, if it may decide at `now`.
     ///
     /// # Errors
-    /// UNAVAILABLE, FACTS_NOT_READY before the first list; UNAVAILABLE, FACTS_STALE if it is too old.
+    /// UNAVAILABLE, FACTS_NOT_READY before the first list, and while `delegation` replaces directory's facts; UNAVAILABLE,
+    /// FACTS_STALE if it is too old.
     pub fn fresh(&self, now: Instant) -> Result<Arc<Version>, Problem> {
-        // The age first: what is loaded after it can only be newer.
-        let age = self.age(now);
-        let (Some(age), Some(version)) = (age, self.current.load_full()) else {
-            let message = "the gateway has no access facts yet";
-            return Err(Problem::new(Kind::Unavailable, ErrorReason::FactsNotReady, message).retry_after(RETRY));
+        // The age first: what is loaded after it can only be newer. Once more after it, in case that it is of another log.
+        let (Some(age), Some(version), Some(_)) = (self.age(now), self.current.load_full(), self.age(now)) else {
+            return Err(not_ready());
         };
         if age > self.bound {
             return Err(Problem::new(Kind::Unavailable, ErrorReason::FactsStale, "the access facts are too old")
@@ -125,7 +129,25 @@ impl Facts {
                 .with("bound_ms", self.bound.as_millis().to_string())
                 .retry_after(RETRY));
         }
+        // In the midst of the facts of one epoch being replaced by those of another, a mixture would decide.
+        if version.epoch().is_none() {
+            return Err(not_ready());
+        }
         Ok(version)
+    }
+
+    /// The same, for a token of directory's epoch `epoch`.
+    ///
+    /// # Errors
+    /// As [`Facts::fresh`]; UNAUTHENTICATED, CREDENTIAL_REVOKED if the facts come from another epoch: the token is of
+    /// before a restore of directory's database. So is one of after it, in the moment until the facts have come.
+    pub fn fresh_for(&self, epoch: &str, now: Instant) -> Result<Arc<Version>, Problem> {
+        let version = self.fresh(now)?;
+        if version.epoch() == Some(epoch) {
+            return Ok(version);
+        }
+        let message = "the credential is of before a restore of the directory's database";
+        Err(Problem::new(Kind::Unauthenticated, ErrorReason::CredentialRevoked, message))
     }
 
     /// The version in use, however old.
@@ -151,6 +173,7 @@ impl Facts {
         let mut published = self.published.subscribe();
         let reached = published.wait_for(|version| {
             let at = version.as_ref().and_then(|v| if upstream { v.upstream.as_ref() } else { Some(&v.position) });
+            let at = at.filter(|at| !at.epoch.is_empty());
             at.is_some_and(|at| at.epoch != position.epoch || at.revision >= position.revision)
         });
         let hurrying = async {
@@ -182,6 +205,11 @@ impl Facts {
         };
         if epoch.is_some_and(|epoch| epoch == position.epoch) { Ok(()) } else { Err(foreign_token()) }
     }
+}
+
+fn not_ready() -> Problem {
+    let message = "the gateway has no access facts yet";
+    Problem::new(Kind::Unavailable, ErrorReason::FactsNotReady, message).retry_after(RETRY)
 }
 
 /// The refusal of a token that is malformed or of another epoch.

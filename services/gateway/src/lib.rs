@@ -14,6 +14,7 @@
 //! What it does not do: it holds no code for any one method, terminates no service's protocol, and limits no rates yet.
 
 mod access;
+mod credential;
 mod facts;
 mod health;
 mod local;

@@ -17,8 +17,11 @@ use std::{collections::HashMap, net::IpAddr, pin::Pin, sync::Arc, time::Duration
 
 use bailiwick_api::{CONSISTENCY_TOKEN, decode_token, errors::v1::ErrorReason, r#type::v1::LogPosition};
 use bailiwick_core::{
-    Clock, Entropy, Operator, Role,
-    authz::{Audit, Caller, CallerContext, ContextKey, Facts as _, Permit, Rule, Seat, Snapshot, Targets, decide},
+    Clock, Entropy, Operator, Role, Timestamp,
+    authz::{
+        Audit, Caller, CallerContext, ContextKey, Environment, Facts as _, Permit, Principal, Refusal, Rule, Seat,
+        Snapshot, Targets, decide,
+    },
     random_token,
 };
 use bailiwick_rpc::{
@@ -48,9 +51,10 @@ use ending::{Ending, Stream, StreamTimes};
 
 use crate::{
     access::LocalCall,
+    credential::{Credential, Presented},
     facts::{Facts, Version, foreign_token},
     routing::{Route, Routing},
-    token::{Tokens, Verified},
+    token::Tokens,
 };
 
 /// Who calls, in traces and metrics.
@@ -121,11 +125,20 @@ pub struct Proxy {
     pub stopping: CancellationToken,
 }
 
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The address.
+    pub address: IpAddr,
+    /// Whether the connection is TLS.
+    pub secure: bool,
+}
+
 /// A call on its way.
 struct Call {
     rule: &'static Rule,
     id: String,
-    from: IpAddr,
+    from: Peer,
     deadline: Option<Instant>,
 }
 
@@ -147,7 +160,7 @@ impl Call {
 
 impl Proxy {
     /// Answers a call from `from`.
-    pub async fn answer(&self, request: Request<Inbound>, from: IpAddr) -> Response<Answer> {
+    pub async fn answer(&self, request: Request<Inbound>, from: Peer) -> Response<Answer> {
         if let Some(status) = not_grpc(&request) {
             let mut response = Response::new(Answer::Empty);
             *response.status_mut() = status;
@@ -175,7 +188,7 @@ impl Proxy {
         response
     }
 
-    async fn call(&self, request: Request<Inbound>, from: IpAddr, id: &str) -> Result<Response<Answer>, Status> {
+    async fn call(&self, request: Request<Inbound>, from: Peer, id: &str) -> Result<Response<Answer>, Status> {
         let (head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("", |path| path.as_str());
         let route = self.routing.find(path).ok_or_else(|| unknown(path))?;
@@ -219,27 +232,66 @@ impl Proxy {
         let rule = call.rule;
         if rule.seat == Seat::Internal || rule.seat == Seat::Public {
             // Neither looks at credential, facts or request: an expired token does not keep anyone from a new one.
-            let permit = decide(rule, &Caller::Anonymous, &Snapshot::empty(), &Targets::default());
+            let permit = self.anonymous(call);
             let permit = permit.map_err(|r| refusal(&r))?;
             let targets = Targets::default();
             let first = self.begin(call, route, body, first::Sender::Stranger).await?;
             return Ok(Admitted { caller: Caller::Anonymous, expires: None, targets, permit, version: None, first });
         }
-        let Some(verified) = self.tokens.authenticate(headers).await? else {
+        let Some(credential) = self.credential(headers).await? else {
             // Refused by the rule before anything is read or waited for.
-            let decided = decide(rule, &Caller::Anonymous, &Snapshot::empty(), &Targets::default());
+            let decided = self.anonymous(call);
             return Err(decided.err().map_or_else(|| unknown(rule.path), |r| refusal(&r)));
         };
         self.consistent(headers, call.deadline).await?;
+        // Whoever only claims to be somebody is not let send more than a stranger may.
+        self.identified(&credential)?;
         let first = self.begin(call, route, body, first::Sender::Known).await?;
         let targets = route.plan.scan(&first.message).map_err(|e| first::undecodable(&e.to_string()))?;
         // Facts and age are taken last: reading may have taken long.
-        let version = self.facts.fresh(Instant::now())?;
-        let Verified { principal, expires, .. } = &*verified;
-        let (caller, expires) = (Caller::Identity(principal.clone()), Some(*expires));
-        let permit = decide(rule, &caller, &version.snapshot, &targets).map_err(|r| refusal(&r))?;
+        let (version, principal) = self.identified(&credential)?;
+        let expires = principal.expires.map(Timestamp::as_seconds);
+        let caller = Caller::Identity(principal);
+        let environment = self.environment(call);
+        let permit = decide(rule, &caller, &version.snapshot, &targets, &environment).map_err(|r| refusal(&r))?;
         let permit = with_operator(permit, &caller, &version, call);
         Ok(Admitted { caller, expires, targets, permit, version: Some(version), first })
+    }
+
+    /// The credential of a call, as far as it can be verified without facts.
+    async fn credential(&self, headers: &HeaderMap) -> Result<Option<Credential>, Problem> {
+        if let Some(presented) = Presented::of(headers) {
+            return Ok(Some(Credential::SinglePurpose(presented?)));
+        }
+        Ok(self.tokens.authenticate(headers).await?.map(Credential::Token))
+    }
+
+    /// Whose the credential is by facts that are fresh, and these.
+    fn identified(&self, credential: &Credential) -> Result<(Arc<Version>, Principal), Problem> {
+        match credential {
+            Credential::Token(verified) => {
+                Ok((self.facts.fresh_for(&verified.epoch, Instant::now())?, verified.principal.clone()))
+            }
+            Credential::SinglePurpose(presented) => {
+                let version = self.facts.fresh(Instant::now())?;
+                let principal = presented.principal(&version.snapshot, self.clock.now())?;
+                Ok((version, principal))
+            }
+        }
+    }
+
+    /// How the rule alone decides a call of nobody in particular.
+    fn anonymous(&self, call: &Call) -> Result<Permit, Refusal> {
+        let environment = self.environment(call);
+        decide(call.rule, &Caller::Anonymous, &Snapshot::empty(), &Targets::default(), &environment)
+    }
+
+    fn environment(&self, call: &Call) -> Environment {
+        Environment {
+            source_ip: Some(call.from.address.to_canonical()),
+            now: self.clock.now(),
+            secure_transport: call.from.secure,
+        }
     }
 
     /// What is read of a request before it goes on: of a unary one, all, so that one that never ends takes no place of a
@@ -284,12 +336,17 @@ impl Proxy {
         let ending = (call.is_stream() || !body.is_end_stream()).then(Ending::new);
         let over = ending.as_ref().map(|ending| ending.over().drop_guard());
         let head = self.head(&call, &admitted, headers, role)?;
-        let local = LocalCall { caller: admitted.caller.clone(), version: admitted.version.clone() };
-        let Admitted { caller, expires, targets, permit, first, .. } = admitted;
+        let environment = self.environment(&call);
+        let local = LocalCall { caller: admitted.caller.clone(), version: admitted.version.clone(), environment };
+        let Admitted { caller, expires, targets, permit, version, first } = admitted;
+        let epoch = version.and_then(|version| version.epoch().map(str::to_owned));
         let body = Forwarded::new(first, body, ending.clone());
         if let (true, Some(ending)) = (call.is_stream(), &ending) {
             let expires = expires.map(|at| self.instant(at));
-            let stream = Stream { ending: Arc::clone(ending), rule: call.rule, caller, targets, permit, expires };
+            let ending = Arc::clone(ending);
+            let clock = Arc::clone(&self.clock);
+            let stream =
+                Stream { ending, rule: call.rule, caller, targets, permit, environment, clock, epoch, expires };
             tokio::spawn(stream.watch(Arc::clone(&self.facts), self.times.streams, self.stopping.clone()));
         }
         let mut alarm = alarm;
@@ -401,16 +458,18 @@ impl Proxy {
 fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call) -> Permit {
     let Caller::Identity(principal) = caller else { return permit };
     let Some(fact) = version.snapshot.identity(&principal.identity) else { return permit };
+    let session = principal.session.as_ref();
+    let source = session.and_then(|session| session.source.as_ref());
     permit.with_operator(Operator {
         principal: principal.identity.to_string(),
         kind: fact.kind,
         account: principal.identity.account(),
         access_key_id: principal.access_key_id.clone(),
-        source_ip: call.from.to_canonical().to_string(),
+        source_ip: call.from.address.to_canonical().to_string(),
         call_id: call.id.clone(),
         via: Vec::new(),
-        session_name: String::new(),
-        source_identity: String::new(),
+        session_name: session.map(|session| session.name.clone()).unwrap_or_default(),
+        source_identity: source.map(ToString::to_string).unwrap_or_default(),
     })
 }
 

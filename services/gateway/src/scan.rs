@@ -45,6 +45,7 @@ pub enum ScanError {
 pub struct Plan {
     resource: Option<Vec<Step>>,
     accounts: Vec<Vec<Step>>,
+    external_id: Option<Vec<Step>>,
 }
 
 /// One step of a path.
@@ -72,12 +73,16 @@ impl Plan {
             None => None,
         };
         let accounts = rule.accounts.iter().map(|path| steps(input, path)).collect::<Option<_>>()?;
-        Some(Self { resource, accounts })
+        let external_id = match &rule.external_id {
+            Some(path) => Some(steps(input, path)?),
+            None => None,
+        };
+        Some(Self { resource, accounts, external_id })
     }
 
     /// Whether it reads anything.
     pub fn is_empty(&self) -> bool {
-        self.resource.is_none() && self.accounts.is_empty()
+        self.resource.is_none() && self.accounts.is_empty() && self.external_id.is_none()
     }
 
     /// Reads a request.
@@ -93,6 +98,11 @@ impl Plan {
         }
         for path in &self.accounts {
             collect(&[request], path, &mut targets.accounts)?;
+        }
+        if let Some(path) = &self.external_id {
+            let mut values = Vec::new();
+            collect(&[request], path, &mut values)?;
+            targets.external_id = values.pop().unwrap_or_default();
         }
         Ok(targets)
     }

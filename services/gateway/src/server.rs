@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     io,
-    net::{IpAddr, SocketAddr},
+    net::SocketAddr,
     path::{Path, PathBuf},
     pin::Pin,
     sync::Arc,
@@ -31,7 +31,7 @@ use tower::{Layer, Service};
 use crate::{
     StartError,
     proxy::{
-        Proxy,
+        Peer, Proxy,
         body::{Answer, Inbound},
         headers::is_grpc_web,
     },
@@ -160,13 +160,14 @@ impl Port {
         // Answers are small; waiting to fill a packet would only delay them.
         let _ = stream.set_nodelay(true);
         let handshake = self.limits.handshake;
+        let peer = Peer { address: from.ip(), secure: self.tls.is_some() };
         let served = match &self.tls {
             None => match timeout(handshake, Prefixed::read(stream)).await {
-                Ok(Ok(stream)) => self.http(stream, from.ip(), shutdown).await,
+                Ok(Ok(stream)) => self.http(stream, peer, shutdown).await,
                 _ => return,
             },
             Some(tls) => match timeout(handshake, async { Prefixed::read(tls.accept(stream).await?).await }).await {
-                Ok(Ok(stream)) => self.http(stream, from.ip(), shutdown).await,
+                Ok(Ok(stream)) => self.http(stream, peer, shutdown).await,
                 _ => return,
             },
         };
@@ -175,7 +176,7 @@ impl Port {
         }
     }
 
-    async fn http<S>(&self, stream: Prefixed<S>, from: IpAddr, shutdown: CancellationToken) -> hyper::Result<()>
+    async fn http<S>(&self, stream: Prefixed<S>, from: Peer, shutdown: CancellationToken) -> hyper::Result<()>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -230,7 +231,7 @@ fn http2() -> conn::http2::Builder<TokioExecutor> {
 }
 
 /// Answers a request: of gRPC directly, of grpc-web through its translation.
-async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>, from: IpAddr) -> Response<Answer> {
+async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>, from: Peer) -> Response<Answer> {
     if !is_grpc_web(request.headers()) {
         return proxy.answer(request.map(Inbound::Native), from).await;
     }

@@ -4,6 +4,7 @@ mod calls;
 mod client;
 mod freshness;
 mod own;
+mod restore;
 mod roles;
 mod streams;
 mod world;

@@ -12,7 +12,10 @@ use bailiwick_api::{
     directory::v1::{ListSigningKeysRequest, SigningKey, signing_key_service_client::SigningKeyServiceClient},
     errors::v1::ErrorReason,
 };
-use bailiwick_core::{Clock, authz::Principal};
+use bailiwick_core::{
+    Clock, IdentityName, Timestamp,
+    authz::{Document, PolicyKind, Principal, Session},
+};
 use bailiwick_rpc::{Kind, Problem};
 use futures::future::BoxFuture;
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -26,7 +29,7 @@ use tonic::{Status, transport::Channel};
 mod tests;
 
 /// Longest token, in bytes.
-const MAX_TOKEN: usize = 4 << 10;
+const MAX_TOKEN: usize = 8 << 10;
 /// Most verified tokens that are remembered.
 const REMEMBERED: usize = 1 << 16;
 /// Most keys.
@@ -61,6 +64,8 @@ impl KeySource for SigningKeyServiceClient<Channel> {
 pub struct Verified {
     /// Whose it is.
     pub principal: Principal,
+    /// The epoch of directory's database that issued it: the facts that decide must come from the same.
+    pub epoch: String,
     /// Until when it counts, in seconds since 1970-01-01 UTC.
     pub expires: i64,
     /// The version of the key set that verified it.
@@ -156,12 +161,12 @@ impl Tokens {
         let keys = self.keys.load();
         let (_, key) = keys.by_id.get(&key_id).ok_or_else(invalid)?;
         let claims = decode::<TokenClaims>(token, key, &self.validation).map_err(|_| invalid())?.claims;
-        let identity = claims.sub.parse().map_err(|_| invalid())?;
-        if claims.exp <= now {
+        if claims.exp <= now || claims.epoch.is_empty() {
             return Err(invalid());
         }
         Ok(Verified {
-            principal: Principal { identity, generation: claims.generation, access_key_id: claims.akid },
+            principal: principal(&claims).ok_or_else(invalid)?,
+            epoch: claims.epoch,
             expires: claims.exp,
             keys: keys.version,
         })
@@ -207,8 +212,35 @@ impl Tokens {
     }
 }
 
+/// Whose the token is. None if a claim cannot be read: what bounds a session must not be passed over.
+fn principal(claims: &TokenClaims) -> Option<Principal> {
+    let source = match (&claims.source, claims.source_generation) {
+        (Some(source), Some(generation)) => Some((source.parse::<IdentityName>().ok()?, generation)),
+        (None, None) => None,
+        _ => return None,
+    };
+    let policy = match &claims.session_policy {
+        Some(text) => Some(Document::parse(PolicyKind::Session, text).ok()?),
+        None => None,
+    };
+    let session = match &claims.session {
+        Some(name) => Some(Arc::new(Session {
+            name: name.clone(),
+            policy,
+            source_generation: source.as_ref().map_or(0, |(_, generation)| *generation),
+            source: source.map(|(source, _)| source),
+        })),
+        None if source.is_none() && policy.is_none() => None,
+        None => return None,
+    };
+    let identity = claims.sub.parse().ok()?;
+    let expires = Timestamp::from_micros(claims.exp.checked_mul(1_000_000)?);
+    let own = Principal::new(identity, claims.generation, claims.akid.as_str());
+    Some(Principal { session, mfa: claims.mfa, expires: Some(expires), ..own })
+}
+
 /// Why is not said: it would help nobody but a forger.
-fn invalid() -> Problem {
+pub(crate) fn invalid() -> Problem {
     Problem::new(
         Kind::Unauthenticated,
         ErrorReason::CredentialInvalid,

@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use crate::{AccountId, DirectoryId, IdentityName, Operator, Role, Timestamp};
 
-use super::{Permit, Rule, Tenant};
+use super::{Authentication, Permit, Rule, Scope, Tenant};
 
 const TAG_LEN: usize = 32;
 /// How long a context is good for: it is made for one call, and clocks may differ by some seconds.
@@ -30,6 +30,9 @@ pub struct CallerContext {
     directory: Option<DirectoryId>,
     resource: String,
     accounts: Vec<String>,
+    external_id: String,
+    scope: Scope,
+    authentication: Option<Authentication>,
     revision: i64,
     operator: Option<Operator>,
 }
@@ -88,6 +91,9 @@ impl CallerContext {
             directory: permit.directory,
             resource: permit.resource.clone(),
             accounts: permit.accounts.clone(),
+            external_id: permit.external_id.clone(),
+            scope: permit.scope.clone(),
+            authentication: permit.authentication.clone(),
             revision: permit.revision,
             operator: permit.operator.clone(),
         }
@@ -141,6 +147,9 @@ impl CallerContext {
             service: None,
             resource: self.resource,
             accounts: self.accounts,
+            external_id: self.external_id,
+            scope: self.scope,
+            authentication: self.authentication,
             revision: self.revision,
             operator: self.operator,
         }

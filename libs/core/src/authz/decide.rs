@@ -1,10 +1,18 @@
 //! The decision.
 
-use crate::{AccountId, DirectoryId, NameError, Owner, PrincipalKind, ResourceName, TrustedService};
+mod accounts;
+mod policies;
+mod trust;
+
+use crate::{AccountId, DirectoryId, IdentityName, NameError, Owner, PrincipalKind, ResourceName, TrustedService};
 
 use super::{
-    Caller, Facts, IdentityFact, Permit, Principal, Reason, Refusal, Rule, Seat, Tenant, policy::SystemPolicy,
+    Caller, Circumstances, Designation, Environment, Explanation, Facts, IdentityFact, Permit, PolicyType, Principal,
+    Reason, Refusal, Rule, Scope, Seat, Step, Tenant,
 };
+
+/// How many folders lie above an account at most: a longer way is a fault, or a circle.
+const MAX_FOLDERS: usize = 10;
 
 /// What a request names: the values of the fields that its rule points at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -13,17 +21,8 @@ pub struct Targets {
     pub resource: String,
     /// The values of the rule's `accounts`, in the order of its paths.
     pub accounts: Vec<String>,
-}
-
-/// One condition of a decision, for explanations.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
-    /// What was asked.
-    pub condition: String,
-    /// Whether it holds.
-    pub holds: bool,
-    /// The fact or policy that decided it.
-    pub because: String,
+    /// The value of the rule's `external_id`; empty if the rule has none.
+    pub external_id: String,
 }
 
 /// Decides a call. Conditions are looked at in a fixed order: who calls, whether the tenant is any of the caller's, the
@@ -31,8 +30,14 @@ pub struct Step {
 ///
 /// # Errors
 /// The refusal, fit to be shown to the caller.
-pub fn decide(rule: &Rule, caller: &Caller, facts: &impl Facts, targets: &Targets) -> Result<Permit, Refusal> {
-    Decision { rule, facts, targets, steps: None }.run(caller)
+pub fn decide(
+    rule: &Rule,
+    caller: &Caller,
+    facts: &impl Facts,
+    targets: &Targets,
+    environment: &Environment,
+) -> Result<Permit, Refusal> {
+    Decision { rule, facts, targets, environment, notes: None }.run(caller)
 }
 
 /// Decides a call as [`decide`] does, and says what was looked at.
@@ -41,17 +46,35 @@ pub fn explain(
     caller: &Caller,
     facts: &impl Facts,
     targets: &Targets,
-) -> (Result<Permit, Refusal>, Vec<Step>) {
-    let mut decision = Decision { rule, facts, targets, steps: Some(Vec::new()) };
+    environment: &Environment,
+) -> (Result<Permit, Refusal>, Explanation) {
+    let mut decision = Decision { rule, facts, targets, environment, notes: Some(Explanation::default()) };
     let result = decision.run(caller);
-    (result, decision.steps.unwrap_or_default())
+    (result, decision.notes.unwrap_or_default())
 }
 
 struct Decision<'f, F> {
     rule: &'f Rule,
     facts: &'f F,
     targets: &'f Targets,
-    steps: Option<Vec<Step>>,
+    environment: &'f Environment,
+    notes: Option<Explanation>,
+}
+
+/// A known identity, and what is known of its call.
+#[derive(Clone, Copy)]
+struct Who<'f, 'c> {
+    principal: &'c Principal,
+    fact: &'f IdentityFact,
+    circumstances: Circumstances,
+}
+
+/// A seat that is held.
+struct Held {
+    tenant: Tenant,
+    /// The directory in which the accounts acted on must be; none where the call is the matter of one account.
+    directory: Option<DirectoryId>,
+    scope: Scope,
 }
 
 /// Where the caller stands: its account, and the directory which that belongs to.
@@ -75,38 +98,85 @@ impl<'f, F: Facts> Decision<'f, F> {
             (Seat::Internal, _) | (_, Caller::Service(_)) => return Err(self.internal()),
             _ => {}
         }
-        let Caller::Identity(who) = caller else {
+        let Caller::Identity(principal) = caller else {
             self.note("the caller is identified", false, || "the call carries no credential".to_owned());
             return Err(refusal(Reason::CredentialMissing, "the call needs a credential; none was sent".to_owned()));
         };
-        let identity = self.identity(who)?;
+        let who = self.identity(principal)?;
         if rule.seat == Seat::Authenticated {
-            return Ok(self.permit(Some((who, self.standing(who))), Tenant::Platform));
+            self.purpose(&who, rule.action)?;
+            return Ok(self.permit(Some((principal, self.standing(principal))), Tenant::Platform));
         }
-        let Some(standing) = self.standing(who) else {
-            let holds = rule.seat == Seat::PlatformOperator && identity.kind == PrincipalKind::PlatformOperator;
-            self.seat(holds, || format!("`{}` is an operator of the platform", who.identity))?;
-            return Ok(self.permit(Some((who, None)), Tenant::Platform));
+        let Some(standing) = self.standing(principal) else {
+            let holds = rule.seat == Seat::PlatformOperator && who.fact.kind == PrincipalKind::PlatformOperator;
+            self.seat(holds, || format!("`{}` is an operator of the platform", principal.identity))?;
+            self.purpose(&who, rule.action)?;
+            return Ok(self.permit(Some((principal, None)), Tenant::Platform));
         };
-        let (tenant, directory) = self.held_seat(standing)?;
-        self.policies(who, identity)?;
-        self.operator_named(identity)?;
-        self.trusted_access(directory)?;
-        self.accounts(tenant, directory)?;
-        Ok(self.permit(Some((who, Some(standing))), tenant))
+        if rule.seat == Seat::TrustedPrincipal {
+            self.operator_named(&who)?;
+            let tenant = self.trusted(&who, standing)?;
+            self.policies(&who, standing)?;
+            return Ok(self.permit(Some((principal, Some(standing))), tenant));
+        }
+        let held = self.held_seat(standing)?;
+        self.policies(&who, standing)?;
+        self.operator_named(&who)?;
+        self.trusted_access(held.directory)?;
+        self.accounts(&held)?;
+        let mut permit = self.permit(Some((principal, Some(standing))), held.tenant);
+        permit.scope = held.scope;
+        Ok(permit)
     }
 
-    /// The identity of a token, if the token still counts.
-    fn identity(&mut self, who: &Principal) -> Result<&'f IdentityFact, Refusal> {
+    /// The identity of a credential, if that still counts.
+    fn identity<'c>(&mut self, principal: &'c Principal) -> Result<Who<'f, 'c>, Refusal> {
         let facts = self.facts;
-        let identity = facts.identity(&who.identity).filter(|i| i.enabled && i.generation <= who.generation);
-        self.note("the identity is enabled and its token not revoked", identity.is_some(), || {
-            format!("`{}` at generation {}", who.identity, who.generation)
+        let known = |identity, generation| {
+            facts.identity(identity).filter(|fact: &&IdentityFact| fact.enabled && fact.generation <= generation)
+        };
+        let fact = known(&principal.identity, principal.generation);
+        self.note("the identity is enabled and its token not revoked", fact.is_some(), || {
+            format!("`{}` at generation {}", principal.identity, principal.generation)
         });
-        identity.ok_or_else(|| {
-            let message = format!("`{}` or the credential that the token was had with has been disabled", who.identity);
-            refusal(Reason::CredentialRevoked, message).with("principal", who.identity.to_string())
-        })
+        let fact = fact.ok_or_else(|| revoked(&principal.identity))?;
+        self.credential(principal)?;
+        self.active(&principal.identity)?;
+        let source = principal.session.as_ref().and_then(|s| Some((s.source.as_ref()?, s.source_generation)));
+        if let Some((source, generation)) = source {
+            let holds = known(source, generation).is_some();
+            self.note("the identity that the session began with is enabled and its token not revoked", holds, || {
+                format!("`{source}` at generation {generation}")
+            });
+            if !holds {
+                return Err(revoked(source));
+            }
+            self.active(source)?;
+        }
+        Ok(Who { principal, fact, circumstances: self.environment.with_mfa(principal.mfa) })
+    }
+
+    /// Refuses a single-purpose credential that is no more, or no longer accepted.
+    fn credential(&mut self, principal: &Principal) -> Result<(), Refusal> {
+        let Some(purpose) = &principal.purpose else { return Ok(()) };
+        let fact = self.facts.credential(&purpose.credential);
+        let holds = fact.is_some_and(|fact| {
+            let same = fact.user == principal.identity && fact.action == purpose.action;
+            same && self.environment.now < fact.expires
+        });
+        self.note("the credential is known and has not expired", holds, || format!("`{}`", purpose.credential));
+        if holds { Ok(()) } else { Err(revoked(&principal.identity)) }
+    }
+
+    /// Refuses whoever belongs to an account that waits for its deletion.
+    fn active(&mut self, identity: &IdentityName) -> Result<(), Refusal> {
+        let Some(account) = identity.account() else { return Ok(()) };
+        if !self.facts.account(account).is_some_and(|fact| fact.suspended) {
+            return Ok(());
+        }
+        self.note("the account of the identity is active", false, || format!("`{}`", account.name()));
+        let message = format!("`{}` waits for its deletion; nobody acts in it", account.name());
+        Err(refusal(Reason::AccountSuspended, message).with("account", account.name()))
     }
 
     fn standing(&self, who: &Principal) -> Option<Standing> {
@@ -114,36 +184,41 @@ impl<'f, F: Facts> Decision<'f, F> {
         Some(Standing { account, directory: self.facts.account(account).and_then(|fact| fact.directory) })
     }
 
-    /// The tenant of the call and the directory in which its accounts must be, if the caller holds the seat.
-    fn held_seat(&mut self, standing: Standing) -> Result<(Tenant, Option<DirectoryId>), Refusal> {
+    /// The seat, if the caller holds it.
+    fn held_seat(&mut self, standing: Standing) -> Result<Held, Refusal> {
         if self.rule.resource.is_none() {
             self.seat(self.rule.seat == Seat::OwnAccount, || format!("`{}`", standing.account.name()))?;
-            return Ok((Tenant::Account(standing.account), None));
+            return Ok(Held { tenant: Tenant::Account(standing.account), directory: None, scope: Scope::Whole });
         }
-        let targets = self.targets;
-        let field = self.rule.resource.map_or("", |path| path.text);
-        let name = ResourceName::parse(&targets.resource);
-        let name = name.map_err(|e| self.malformed(field, &targets.resource, &e))?;
+        let name = self.resource()?;
         match name.owner() {
             Owner::Account(owner) => self.account_seat(standing, owner),
             Owner::Directory(owner) => self.directory_seat(standing, owner, &name),
         }
     }
 
-    fn account_seat(&mut self, standing: Standing, owner: AccountId) -> Result<(Tenant, Option<DirectoryId>), Refusal> {
+    /// The resource that the call names.
+    fn resource(&mut self) -> Result<ResourceName<'f>, Refusal> {
+        let targets = self.targets;
+        let field = self.rule.resource.map_or("", |path| path.text);
+        ResourceName::parse(&targets.resource).map_err(|e| self.malformed(field, &targets.resource, &e))
+    }
+
+    fn account_seat(&mut self, standing: Standing, owner: AccountId) -> Result<Held, Refusal> {
         let own = owner == standing.account;
         let shared = standing.directory.filter(|d| self.member_of(owner, *d));
         self.visible(own || shared.is_some())?;
-        let holds = match self.rule.seat {
-            Seat::OwnAccount => own,
+        let scope = match self.rule.seat {
+            Seat::OwnAccount | Seat::OwnAccountOrAdministrator if own => Some(Scope::Whole),
             Seat::OwnAccountOrAdministrator => {
-                own || shared.is_some_and(|directory| self.administers(directory, standing.account))
+                shared.and_then(|directory| self.administers(directory, standing.account))
             }
-            _ => false,
+            _ => None,
         };
-        self.seat(holds, || format!("`{}` calls about `{}`", standing.account.name(), owner.name()))?;
+        self.seat(scope.is_some(), || format!("`{}` calls about `{}`", standing.account.name(), owner.name()))?;
         // The owner's own identities need neither trusted access nor enrolment.
-        Ok((Tenant::Account(owner), if own { None } else { shared }))
+        let directory = if own { None } else { shared };
+        Ok(Held { tenant: Tenant::Account(owner), directory, scope: scope.unwrap_or_default() })
     }
 
     fn directory_seat(
@@ -151,29 +226,46 @@ impl<'f, F: Facts> Decision<'f, F> {
         standing: Standing,
         owner: DirectoryId,
         name: &ResourceName<'_>,
-    ) -> Result<(Tenant, Option<DirectoryId>), Refusal> {
+    ) -> Result<Held, Refusal> {
         let belongs = standing.directory == Some(owner);
         let invited = self.rule.seat == Seat::Invitee
             && self.facts.invitee(owner, name.last()).is_some_and(|account| account == standing.account);
         self.visible(belongs || invited)?;
         let management = self.facts.management_account(owner) == Some(standing.account);
-        let holds = match self.rule.seat {
-            Seat::ManagementAccount => management,
+        let whole = |holds: bool| holds.then_some(Scope::Whole);
+        let scope = match self.rule.seat {
+            Seat::ManagementAccount => whole(management),
             Seat::Administrator | Seat::OwnAccountOrAdministrator => self.administers(owner, standing.account),
-            Seat::Member => !management && name.target_account().is_ok_and(|account| account == standing.account),
-            Seat::Invitee => invited,
-            _ => false,
+            Seat::Member => {
+                whole(!management && name.target_account().is_ok_and(|account| account == standing.account))
+            }
+            Seat::Invitee => whole(invited),
+            _ => None,
         };
-        self.seat(holds, || format!("`{}` calls about `{}`", standing.account.name(), owner.name()))?;
-        Ok((Tenant::Directory(owner), Some(owner)))
+        self.seat(scope.is_some(), || format!("`{}` calls about `{}`", standing.account.name(), owner.name()))?;
+        let scope = scope.unwrap_or_default();
+        Ok(Held { tenant: Tenant::Directory(owner), directory: Some(owner), scope })
     }
 
-    fn administers(&self, directory: DirectoryId, account: AccountId) -> bool {
-        self.facts.management_account(directory) == Some(account)
-            || match self.rule.trusted_service {
-                Some(service) => self.facts.is_administrator(directory, service, account),
-                None => TrustedService::ALL.into_iter().any(|s| self.facts.is_administrator(directory, s, account)),
+    /// How far an account administers the rule's service, or any service if the rule is for administrators of any.
+    fn administers(&self, directory: DirectoryId, account: AccountId) -> Option<Scope> {
+        if self.facts.management_account(directory) == Some(account) {
+            return Some(Scope::Whole);
+        }
+        let mut folders = Vec::new();
+        for service in TrustedService::ALL {
+            if self.rule.trusted_service.is_some_and(|wanted| wanted != service) {
+                continue;
             }
+            match self.facts.designation(directory, service, account) {
+                Some(Designation::Directory) => return Some(Scope::Whole),
+                Some(Designation::Folder(folder)) => folders.push(folder.to_owned()),
+                None => {}
+            }
+        }
+        folders.sort_unstable();
+        folders.dedup();
+        (!folders.is_empty()).then_some(Scope::Folders(folders))
     }
 
     fn member_of(&self, account: AccountId, directory: DirectoryId) -> bool {
@@ -190,7 +282,7 @@ impl<'f, F: Facts> Decision<'f, F> {
     fn seat(&mut self, holds: bool, because: impl FnOnce() -> String) -> Result<(), Refusal> {
         let rule = self.rule;
         let of = match rule.trusted_service {
-            Some(service) if !holds || self.steps.is_some() => format!(" of {service}"),
+            Some(service) if !holds || self.notes.is_some() => format!(" of {service}"),
             _ => String::new(),
         };
         self.note_with(|| format!("the caller holds the seat {}{of}", rule.seat.as_str()), holds, because);
@@ -224,34 +316,12 @@ impl<'f, F: Facts> Decision<'f, F> {
         })
     }
 
-    fn policies(&mut self, who: &Principal, identity: &IdentityFact) -> Result<(), Refusal> {
-        let rule = self.rule;
-        for action in std::iter::once(rule.action).chain(rule.also_requires.iter().copied()) {
-            let root = identity.kind == PrincipalKind::Root;
-            let policy = identity.policies.iter().find(|policy: &&SystemPolicy| policy.allows(action));
-            let holds = root || policy.is_some();
-            self.note_with(
-                || format!("a policy of the identity allows `{action}`"),
-                holds,
-                || match policy {
-                    _ if root => "a root user may do what its account may do".to_owned(),
-                    Some(policy) => format!("policy `{}`", policy.name()),
-                    None => format!("none of the {} policies of `{}` does", identity.policies.len(), who.identity),
-                },
-            );
-            if !holds {
-                let message = format!("no policy of `{}` allows `{action}`", who.identity);
-                return Err(refusal(Reason::ActionNotAllowed, message).with("action", action.to_owned()));
-            }
-        }
-        Ok(())
-    }
-
-    fn operator_named(&mut self, identity: &IdentityFact) -> Result<(), Refusal> {
-        if !self.rule.operator_required {
+    fn operator_named(&mut self, who: &Who<'_, '_>) -> Result<(), Refusal> {
+        // A role is assumed by a user or another role, never by a root user (E-GW-03).
+        if !self.rule.operator_required && self.rule.seat != Seat::TrustedPrincipal {
             return Ok(());
         }
-        let holds = identity.kind != PrincipalKind::Root;
+        let holds = who.fact.kind != PrincipalKind::Root;
         self.note("the operator has a name of its own", holds, || {
             "root users are shared by whoever has them".to_owned()
         });
@@ -275,42 +345,6 @@ impl<'f, F: Facts> Decision<'f, F> {
         Err(refusal(Reason::TrustedAccessRequired, message).with("trusted_service", service.id().to_owned()))
     }
 
-    /// The accounts acted on must belong to the directory; where the call is about the caller's own account, which is
-    /// then no matter of a directory, they must be that account.
-    fn accounts(&mut self, tenant: Tenant, directory: Option<DirectoryId>) -> Result<(), Refusal> {
-        let rule = self.rule;
-        let targets = self.targets;
-        for value in &targets.accounts {
-            let field = rule.accounts.first().map_or("", |path| path.text);
-            let named = ResourceName::parse(value).and_then(|name| Ok((name.owner(), name.target_account()?)));
-            let (owner, account) = named.map_err(|e| self.malformed(field, value, &e))?;
-            let inside = match directory {
-                Some(directory) => match owner {
-                    Owner::Directory(other) if other != directory => false,
-                    Owner::Directory(_) | Owner::Account(_) => self.member_of(account, directory),
-                },
-                None => tenant == Tenant::Account(account) && owner == Owner::Account(account),
-            };
-            self.note("the account acted on belongs to the tenant", inside, || format!("`{value}`"));
-            if !inside {
-                let tenant = if directory.is_some() { "the directory" } else { "the account that calls" };
-                let message = format!("`{}` does not belong to {tenant}", account.name());
-                return Err(refusal(Reason::AccountNotInDirectory, message).with("account", account.name()));
-            }
-            if let (true, Some(service), Some(directory)) = (rule.enrolled, rule.trusted_service, directory) {
-                let enrolled = self.facts.is_enrolled(directory, service, account);
-                self.note("the account acted on is enrolled", enrolled, || format!("`{}`", account.name()));
-                if !enrolled {
-                    let message = format!("`{}` is not in the scope of {service}", account.name());
-                    return Err(refusal(Reason::AccountNotEnrolled, message)
-                        .with("account", account.name())
-                        .with("trusted_service", service.id().to_owned()));
-                }
-            }
-        }
-        Ok(())
-    }
-
     fn malformed(&mut self, field: &'static str, value: &str, error: &NameError) -> Refusal {
         self.note_with(|| format!("`{field}` is well formed"), false, || error.to_string());
         invalid(field, value, error)
@@ -332,6 +366,9 @@ impl<'f, F: Facts> Decision<'f, F> {
             service: None,
             resource: self.targets.resource.clone(),
             accounts: self.targets.accounts.clone(),
+            external_id: self.targets.external_id.clone(),
+            scope: Scope::Whole,
+            authentication: who.map(|(principal, _)| principal.authentication()),
             revision: self.facts.revision(),
             operator: None,
         }
@@ -343,14 +380,19 @@ impl<'f, F: Facts> Decision<'f, F> {
 
     /// Texts are made only when somebody asked for an explanation: a decision itself allocates nothing but its permit.
     fn note_with(&mut self, condition: impl FnOnce() -> String, holds: bool, because: impl FnOnce() -> String) {
-        if let Some(steps) = &mut self.steps {
-            steps.push(Step { condition: condition(), holds, because: because() });
+        if let Some(notes) = &mut self.notes {
+            notes.steps.push(Step { condition: condition(), holds, because: because() });
         }
     }
 }
 
 fn refusal(reason: Reason, message: String) -> Refusal {
     Refusal { reason, message, metadata: Vec::new(), field: None }
+}
+
+fn revoked(identity: &IdentityName) -> Refusal {
+    let message = format!("`{identity}` or the credential that the token was had with has been disabled");
+    refusal(Reason::CredentialRevoked, message).with("principal", identity.to_string())
 }
 
 fn invalid(field: &'static str, value: &str, error: &NameError) -> Refusal {

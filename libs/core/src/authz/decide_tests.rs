@@ -1,19 +1,24 @@
 //! The decision as a specification: each line is one call in the small world of [`world`] and its answer.
 
+mod folders;
+mod policies;
+mod sessions;
 mod world;
 
-use super::{Code, Facts, Reason, Refusal, Snapshot, Step, Targets, Tenant, decide, explain};
-use crate::TrustedService;
+use super::{Code, Environment, Facts, Reason, Refusal, Scope, Snapshot, Step, Targets, Tenant, decide, explain};
+use crate::{Timestamp, TrustedService};
 use world::{account, caller, delegated, directory, enrolled, gone, holds, membership, name, rule, trusted, world};
+
+const ENVIRONMENT: Environment = Environment::at(Timestamp::from_micros(1_769_846_400_000_000));
 
 fn targets(words: &[&str]) -> Targets {
     let mut names = words.iter().filter(|word| **word != "-").map(|word| name(word));
-    Targets { resource: names.next().unwrap_or_default(), accounts: names.collect() }
+    Targets { resource: names.next().unwrap_or_default(), accounts: names.collect(), ..Targets::default() }
 }
 
 fn call(world: &Snapshot, line: &str) -> Result<super::Permit, Refusal> {
     let words: Vec<&str> = line.split_whitespace().collect();
-    decide(&rule(words[1]), &caller(words[0]), world, &targets(&words[2..]))
+    decide(&rule(words[1]), &caller(words[0]), world, &targets(&words[2..]), &ENVIRONMENT)
 }
 
 fn refused(world: &Snapshot, line: &str) -> Refusal {
@@ -256,8 +261,10 @@ fn also_requires_is_required_too() {
         ",
     );
     let missing = |line| refused(&world(), line).metadata;
-    assert_eq!(missing("bastion@A add-bastion D1 D"), [("action", "directory:GetMember".to_owned())]);
-    assert_eq!(missing("directory@A add-bastion D1 D"), [("action", "bastion:CreateBastionMember".to_owned())]);
+    let kind = ("policy_type", "IDENTITY".to_owned());
+    let expected = |action: &str| [("action", action.to_owned()), kind.clone()];
+    assert_eq!(missing("bastion@A add-bastion D1 D"), expected("directory:GetMember"));
+    assert_eq!(missing("directory@A add-bastion D1 D"), expected("bastion:CreateBastionMember"));
 }
 
 #[test]
@@ -476,22 +483,22 @@ fn other_refusals_name_what_is_missing() {
 fn a_malformed_name_is_a_fault_of_its_field() {
     let world = world();
     for resource in ["", "D1", "rd-0000000000001", "tenants/x", "directories/RD-0000000000001", "accounts/1", "/"] {
-        let targets = Targets { resource: resource.to_owned(), accounts: Vec::new() };
+        let targets = Targets { resource: resource.to_owned(), ..Targets::default() };
         for (who, method) in [("admin@A", "create-member"), ("admin@M", "create-member"), ("admin@S", "create-user")] {
-            let refusal = decide(&rule(method), &caller(who), &world, &targets).unwrap_err();
+            let refusal = decide(&rule(method), &caller(who), &world, &targets, &ENVIRONMENT).unwrap_err();
             assert_eq!((refusal.reason, refusal.field), (Reason::InvalidField, Some("name")), "{resource}");
             assert_eq!(refusal.reason.code(), Code::InvalidArgument);
         }
         let accounts = vec![account('C').name(), resource.to_owned()];
-        let targets = Targets { resource: name("D1"), accounts };
-        let refusal = decide(&rule("designate"), &caller("admin@A"), &world, &targets).unwrap_err();
+        let targets = Targets { resource: name("D1"), accounts, ..Targets::default() };
+        let refusal = decide(&rule("designate"), &caller("admin@A"), &world, &targets, &ENVIRONMENT).unwrap_err();
         assert_eq!((refusal.reason, refusal.field), (Reason::InvalidField, Some("accounts")), "{resource}");
         // Whoever may not call at all is not told about the request.
-        let refusal = decide(&rule("designate"), &caller("admin@B"), &world, &targets).unwrap_err();
+        let refusal = decide(&rule("designate"), &caller("admin@B"), &world, &targets, &ENVIRONMENT).unwrap_err();
         assert_eq!(refusal.reason, Reason::SeatRequired);
     }
-    let member_of_nothing = Targets { resource: name("D1"), accounts: vec![name("D1")] };
-    let refusal = decide(&rule("designate"), &caller("admin@A"), &world, &member_of_nothing).unwrap_err();
+    let member_of_nothing = Targets { resource: name("D1"), accounts: vec![name("D1")], ..Targets::default() };
+    let refusal = decide(&rule("designate"), &caller("admin@A"), &world, &member_of_nothing, &ENVIRONMENT).unwrap_err();
     assert_eq!(refusal.reason, Reason::InvalidField);
 }
 
@@ -505,11 +512,13 @@ fn a_permit_says_how_far_it_goes() {
     assert_eq!((permit.account(), permit.directory()), (Some(account('B')), Some(directory('1'))));
     assert_eq!((permit.revision(), permit.service()), (world.revision(), None));
     assert_eq!(permit.path(), rule("get-monitored").path);
-    let accounts = [account('C').name()];
-    assert!(permit.covers(&name("D1/monitoredAccounts/C"), &accounts));
-    assert!(!permit.covers(&name("D1/monitoredAccounts/D"), &accounts));
-    assert!(!permit.covers(&name("D1/monitoredAccounts/C"), &[]));
-    assert!(!permit.covers(&name("D1/monitoredAccounts/C"), &[account('C').name(), account('D').name()]));
+    assert!(permit.covers(&targets(&["D1/monitoredAccounts/C", "C"])));
+    assert!(!permit.covers(&targets(&["D1/monitoredAccounts/D", "C"])));
+    assert!(!permit.covers(&targets(&["D1/monitoredAccounts/C"])));
+    assert!(!permit.covers(&targets(&["D1/monitoredAccounts/C", "C", "D"])));
+    let external_id = "x".to_owned();
+    assert!(!permit.covers(&Targets { external_id, ..targets(&["D1/monitoredAccounts/C", "C"]) }));
+    assert_eq!(permit.scope(), &Scope::Whole);
 
     let tenant = |line| call(&world, line).unwrap().tenant();
     assert_eq!(tenant("admin@B read-logs C C"), Tenant::Account(account('C')));
@@ -552,9 +561,10 @@ fn an_explanation_ends_with_what_failed() {
     let world = world();
     let steps = |line: &str| -> Vec<Step> {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let (result, steps) = explain(&rule(words[1]), &caller(words[0]), &world, &targets(&words[2..]));
+        let (result, explained) =
+            explain(&rule(words[1]), &caller(words[0]), &world, &targets(&words[2..]), &ENVIRONMENT);
         assert_eq!(result, call(&world, line));
-        steps
+        explained.steps
     };
     let conditions = |line| steps(line).into_iter().map(|step| (step.condition, step.holds)).collect::<Vec<_>>();
     let expected = [

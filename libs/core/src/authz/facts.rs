@@ -1,8 +1,8 @@
 //! The facts that decide access.
 
-use crate::{AccountId, DirectoryId, IdentityName, PrincipalKind, TrustedService};
+use crate::{AccountId, DirectoryId, IdentityName, PrincipalKind, Timestamp, TrustedService};
 
-use super::SystemPolicy;
+use super::{AttachedPolicy, ControlPolicy, Document};
 
 /// What [`super::decide`] reads. Every answer is of one and the same revision.
 pub trait Facts {
@@ -14,14 +14,36 @@ pub trait Facts {
     fn management_account(&self, directory: DirectoryId) -> Option<AccountId>;
     /// Whether a trusted service may work on a directory.
     fn trusted_access(&self, directory: DirectoryId, service: TrustedService) -> bool;
-    /// Whether an account is delegated administrator of a service, in its present membership.
-    fn is_administrator(&self, directory: DirectoryId, service: TrustedService, account: AccountId) -> bool;
+    /// What an account is delegated administrator of a service for, in its present membership.
+    fn designation(
+        &self,
+        directory: DirectoryId,
+        service: TrustedService,
+        account: AccountId,
+    ) -> Option<Designation<'_>>;
+    /// Whether an account is delegated administrator of a service, in its present membership: of the whole directory or
+    /// of a folder.
+    fn is_administrator(&self, directory: DirectoryId, service: TrustedService, account: AccountId) -> bool {
+        self.designation(directory, service, account).is_some()
+    }
     /// Whether an account is in the scope of a service, in its present membership.
     fn is_enrolled(&self, directory: DirectoryId, service: TrustedService, account: AccountId) -> bool;
     /// An identity.
     fn identity(&self, identity: &IdentityName) -> Option<&IdentityFact>;
     /// The account that an invitation of a directory was sent to.
     fn invitee(&self, directory: DirectoryId, invitation: &str) -> Option<AccountId>;
+    /// Whether control policies bound the identities of a directory's members (E-DIR-27).
+    fn control_policies_enabled(&self, directory: DirectoryId) -> bool;
+    /// The folder that an account is in; none for a standalone one.
+    fn folder_of(&self, account: AccountId) -> Option<&str>;
+    /// The control policies attached to an account itself.
+    fn control_policies_of(&self, account: AccountId) -> &[ControlPolicy];
+    /// A folder, by its id.
+    fn folder(&self, directory: DirectoryId, folder: &str) -> Option<&FolderFact>;
+    /// The document of a custom policy or control policy, by its name.
+    fn policy(&self, name: &str) -> Option<&Document>;
+    /// A single-purpose credential, by its id.
+    fn credential(&self, id: &str) -> Option<&CredentialFact>;
 }
 
 /// An account as access sees it.
@@ -29,6 +51,58 @@ pub trait Facts {
 pub struct AccountFact {
     /// The directory that it belongs to.
     pub directory: Option<DirectoryId>,
+    /// Whether it waits for its deletion: none of its identities may act (E-DIR-20).
+    pub suspended: bool,
+}
+
+/// Where an account stands in its directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// The id of its folder; empty for a standalone account.
+    pub folder: String,
+    /// The control policies attached to the account itself.
+    pub control_policies: Box<[ControlPolicy]>,
+    /// Whether it waits for its deletion.
+    pub suspended: bool,
+}
+
+/// A folder as access sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FolderFact {
+    /// The id of the folder that it is in; none for the root folder.
+    pub parent: Option<String>,
+    /// The control policies attached to it.
+    pub control_policies: Box<[ControlPolicy]>,
+}
+
+/// How far the designation of a delegated administrator reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Designation<'f> {
+    /// To every member.
+    Directory,
+    /// To the members in the folder of this id, and below it.
+    Folder(&'f str),
+}
+
+/// A credential that lives long and is good for one action.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CredentialFact {
+    /// The user that it acts as, within the user's policies.
+    pub user: IdentityName,
+    /// SHA-256 of its secret.
+    pub secret_sha256: [u8; 32],
+    /// The one action that it is good for.
+    pub action: String,
+    /// Until when it is accepted.
+    pub expires: Timestamp,
+}
+
+impl std::fmt::Debug for CredentialFact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { user, action, expires, secret_sha256: _ } = self;
+        let mut shown = f.debug_struct("CredentialFact");
+        shown.field("user", user).field("action", action).field("expires", expires).finish_non_exhaustive()
+    }
 }
 
 /// An identity as access sees it.
@@ -40,8 +114,10 @@ pub struct IdentityFact {
     pub enabled: bool,
     /// Tokens of an earlier generation are refused.
     pub generation: i64,
-    /// The policies attached.
-    pub policies: Box<[SystemPolicy]>,
+    /// The policies attached, those of its groups included.
+    pub policies: Box<[AttachedPolicy]>,
+    /// Of a role: who may assume it.
+    pub trust_policy: Option<Document>,
 }
 
 /// One fact, whole: what the log of facts carries. Of one that no longer holds only what identifies it is needed.
@@ -53,6 +129,8 @@ pub enum Fact {
         account: AccountId,
         /// Directory and incarnation; none for a standalone account.
         membership: Option<(DirectoryId, String)>,
+        /// Where it stands there.
+        placement: Placement,
     },
     /// A directory.
     Directory {
@@ -60,6 +138,31 @@ pub enum Fact {
         directory: DirectoryId,
         /// Its management account; none in a removal.
         management_account: Option<AccountId>,
+        /// Whether control policies bound its members.
+        control_policies_enabled: bool,
+    },
+    /// A folder.
+    Folder {
+        /// The directory.
+        directory: DirectoryId,
+        /// Its id.
+        folder: String,
+        /// What is known of it; none in a removal.
+        fact: Option<FolderFact>,
+    },
+    /// The document of a custom policy or control policy.
+    Policy {
+        /// Its name.
+        policy: String,
+        /// The document; none in a removal.
+        document: Option<Document>,
+    },
+    /// A single-purpose credential.
+    Credential {
+        /// Its id, of which there is one in the whole installation.
+        credential: String,
+        /// What is known of it; none in a removal.
+        fact: Option<CredentialFact>,
     },
     /// An identity.
     Identity {
@@ -85,6 +188,8 @@ pub enum Fact {
         account: AccountId,
         /// The incarnation of the membership that was designated; empty only in a removal, which then holds for any.
         incarnation: String,
+        /// The id of the folder that it was designated for; none for the whole directory.
+        folder: Option<String>,
     },
     /// A member in the scope of a service.
     Enrolment {

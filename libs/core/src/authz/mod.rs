@@ -5,9 +5,11 @@
 //! from the gateway's signed [`CallerContext`], so that a query which takes a permit cannot be reached without a
 //! decision.
 
+mod attached;
 mod caller;
 mod context;
 mod decide;
+mod explain;
 mod facts;
 mod permit;
 mod policy;
@@ -19,12 +21,19 @@ mod snapshot;
 #[cfg(test)]
 mod decide_tests;
 
-pub use caller::{Caller, Principal};
+pub use attached::{AttachedPolicy, ControlPolicy};
+pub use caller::{Authentication, Caller, Principal, Purpose, Session};
 pub use context::{CallerContext, ContextError, ContextKey};
-pub use decide::{Step, Targets, decide, explain};
-pub use facts::{AccountFact, Fact, FactChange, Facts, IdentityFact};
-pub use permit::{Permit, Tenant};
-pub use policy::{SystemPolicy, action_matches};
+pub use decide::{Targets, decide, explain};
+pub use explain::{Explanation, PolicyMatch, PolicyType, Step};
+pub use facts::{
+    AccountFact, CredentialFact, Designation, Fact, FactChange, Facts, FolderFact, IdentityFact, Placement,
+};
+pub use permit::{Permit, Scope, Tenant};
+pub use policy::{
+    Circumstances, Document, DocumentError, Environment, Kind as PolicyKind, Matched, Matches, Mistake, SystemPolicy,
+    Verdict, action_matches,
+};
 pub use refusal::{Code, Reason, Refusal};
 pub use rule::{Audit, FieldPath, Rule, Seat};
 pub use snapshot::Snapshot;

@@ -1,8 +1,10 @@
 //! The proof that a call was allowed, and how far.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{AccountId, DirectoryId, IdentityName, Operator, Role};
 
-use super::Refusal;
+use super::{Authentication, Refusal, Targets};
 
 /// Whose data a permitted call is about: the bound of every query that it makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +15,17 @@ pub enum Tenant {
     Directory(DirectoryId),
     /// The whole installation: for its operator, and for roles of the suite.
     Platform,
+}
+
+/// Which members of the tenant's directory a permitted call reaches.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// All that the tenant has.
+    #[default]
+    Whole,
+    /// The members in the folders of these ids, and below them: at least one, in ascending order. Whatever the call
+    /// answers must be of them.
+    Folders(Vec<String>),
 }
 
 /// An allowed call. Only this module's parent can make one; every query takes it, or its tenant.
@@ -26,6 +39,9 @@ pub struct Permit {
     pub(super) service: Option<Role>,
     pub(super) resource: String,
     pub(super) accounts: Vec<String>,
+    pub(super) external_id: String,
+    pub(super) scope: Scope,
+    pub(super) authentication: Option<Authentication>,
     pub(super) revision: i64,
     pub(super) operator: Option<Operator>,
 }
@@ -71,6 +87,16 @@ impl Permit {
         &self.accounts
     }
 
+    /// Which members the call reaches.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// How the identity that calls was identified; none where there is no such identity.
+    pub fn authentication(&self) -> Option<&Authentication> {
+        self.authentication.as_ref()
+    }
+
     /// The revision of the facts that decided.
     pub fn revision(&self) -> i64 {
         self.revision
@@ -88,8 +114,9 @@ impl Permit {
     }
 
     /// Whether the call named exactly what the permit was given for.
-    pub fn covers(&self, resource: &str, accounts: &[String]) -> bool {
-        self.resource == resource && self.accounts == accounts
+    pub fn covers(&self, targets: &Targets) -> bool {
+        let Targets { resource, accounts, external_id } = targets;
+        self.resource == *resource && self.accounts == *accounts && self.external_id == *external_id
     }
 
     /// The directory of the tenant.

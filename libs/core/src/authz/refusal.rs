@@ -26,6 +26,8 @@ pub enum Reason {
     SeatRequired,
     /// No policy allows the action.
     ActionNotAllowed,
+    /// A policy denies the action.
+    ActionDenied,
     /// Root users are refused.
     OperatorRequired,
     /// The trusted service may not work on the directory.
@@ -34,6 +36,12 @@ pub enum Reason {
     AccountNotInDirectory,
     /// An account acted on is not in the scope of the service.
     AccountNotEnrolled,
+    /// The administrator was designated for a folder, and the call reaches beyond it.
+    OutsideFolderScope,
+    /// The role does not trust the caller.
+    RoleNotTrusted,
+    /// The account of the caller waits for its deletion.
+    AccountSuspended,
     /// The method is for roles of the suite.
     InternalMethod,
     /// The tenant is none of the caller's.
@@ -44,15 +52,19 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::CredentialMissing,
         Self::CredentialRevoked,
         Self::SeatRequired,
         Self::ActionNotAllowed,
+        Self::ActionDenied,
         Self::OperatorRequired,
         Self::TrustedAccessRequired,
         Self::AccountNotInDirectory,
         Self::AccountNotEnrolled,
+        Self::OutsideFolderScope,
+        Self::RoleNotTrusted,
+        Self::AccountSuspended,
         Self::InternalMethod,
         Self::ResourceNotFound,
         Self::InvalidField,
@@ -65,10 +77,14 @@ impl Reason {
             Self::CredentialRevoked => "CREDENTIAL_REVOKED",
             Self::SeatRequired => "SEAT_REQUIRED",
             Self::ActionNotAllowed => "ACTION_NOT_ALLOWED",
+            Self::ActionDenied => "ACTION_DENIED",
             Self::OperatorRequired => "OPERATOR_REQUIRED",
             Self::TrustedAccessRequired => "TRUSTED_ACCESS_REQUIRED",
             Self::AccountNotInDirectory => "ACCOUNT_NOT_IN_DIRECTORY",
             Self::AccountNotEnrolled => "ACCOUNT_NOT_ENROLLED",
+            Self::OutsideFolderScope => "OUTSIDE_FOLDER_SCOPE",
+            Self::RoleNotTrusted => "ROLE_NOT_TRUSTED",
+            Self::AccountSuspended => "ACCOUNT_SUSPENDED",
             Self::InternalMethod => "INTERNAL_METHOD",
             Self::ResourceNotFound => "RESOURCE_NOT_FOUND",
             Self::InvalidField => "INVALID_FIELD",
@@ -83,10 +99,14 @@ impl Reason {
             Self::InvalidField => Code::InvalidArgument,
             Self::SeatRequired
             | Self::ActionNotAllowed
+            | Self::ActionDenied
             | Self::OperatorRequired
             | Self::TrustedAccessRequired
             | Self::AccountNotInDirectory
             | Self::AccountNotEnrolled
+            | Self::OutsideFolderScope
+            | Self::RoleNotTrusted
+            | Self::AccountSuspended
             | Self::InternalMethod => Code::PermissionDenied,
         }
     }

@@ -42,7 +42,7 @@ pub struct Rule {
 impl Rule {
     /// Whether the request must be read to decide.
     pub fn reads_request(&self) -> bool {
-        self.resource.is_some() || !self.accounts.is_empty()
+        self.resource.is_some() || !self.accounts.is_empty() || self.external_id.is_some()
     }
 
     /// `bailiwick.directory.v1.MemberService/CreateMember`.

@@ -39,8 +39,7 @@ impl Draft {
             2 => Who::User(number),
             _ => Who::Role(number),
         };
-        call.caller =
-            Caller::Identity(Principal { identity: identity.name(), generation: 3, access_key_id: String::new() });
+        call.caller = Caller::Identity(Principal::new(identity.name(), 3, ""));
         let home = directory(*of).name();
         let name = |place: usize, in_directory: bool| {
             let target = account(pick(&members, place).unwrap_or(ACCOUNTS));
@@ -102,9 +101,9 @@ fn seat() -> impl Strategy<Value = Seat> {
 
 /// Any rule that the contract could have: `bailiwick-api` builds no other (its test `unsound_rules`).
 fn rule() -> impl Strategy<Value = Rule> {
-    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.25));
+    let flags = (any::<bool>(), any::<bool>(), prop::bool::weighted(0.25), any::<bool>());
     (seat(), prop::option::weighted(0.8, services()), select(&ACTIONS[..]), select(&ALSO[..]), flags).prop_map(
-        |(seat, service, action, also_requires, (accounts, enrolled, operator_required))| {
+        |(seat, service, action, also_requires, (accounts, enrolled, operator_required, scope_filtered))| {
             let unbound = matches!(seat, Seat::Public | Seat::Authenticated | Seat::PlatformOperator);
             let administrator = matches!(seat, Seat::Administrator | Seat::OwnAccountOrAdministrator);
             let trusted_service = service.filter(|_| administrator);
@@ -122,6 +121,8 @@ fn rule() -> impl Strategy<Value = Rule> {
                 also_requires,
                 audit: Audit::Read,
                 callers: if seat == Seat::Internal { &[Role::Delegation, Role::SasePolicy] } else { &[] },
+                scope_filtered: scope_filtered && seat == Seat::Administrator,
+                external_id: None,
                 client_streaming: false,
                 server_streaming: false,
             }
@@ -134,7 +135,7 @@ fn caller() -> impl Strategy<Value = Caller> {
         1 => Just(Caller::Anonymous),
         1 => select(&Role::ALL[..]).prop_map(Caller::Service),
         24 => (who(), prop_oneof![1 => 0..3_i64, 5 => Just(3)]).prop_map(|(who, generation)| {
-            Caller::Identity(Principal { identity: who.name(), generation, access_key_id: "AK1".to_owned() })
+            Caller::Identity(Principal::new(who.name(), generation, "AK1"))
         }),
     ]
 }
@@ -216,6 +217,7 @@ fn any_call() -> impl Strategy<Value = Call> {
             let targets = Targets {
                 resource: if rule.resource.is_some() { resource } else { String::new() },
                 accounts: if rule.accounts.is_empty() { Vec::new() } else { accounts },
+                ..Targets::default()
             };
             Call { rule, caller, targets }
         },

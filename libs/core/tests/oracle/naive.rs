@@ -3,7 +3,10 @@
 
 use bailiwick_core::{
     PrincipalKind,
-    authz::{Caller, Fact, FactChange, IdentityFact, Principal, Reason, Rule, Seat, SystemPolicy, Targets, Tenant},
+    authz::{
+        AttachedPolicy, Caller, ControlPolicy, Fact, FactChange, IdentityFact, Placement, Principal, Reason, Rule,
+        Seat, SystemPolicy, Targets, Tenant,
+    },
 };
 
 /// What is known to be so.
@@ -11,8 +14,12 @@ use bailiwick_core::{
 enum Relation {
     Member { account: String, directory: String, incarnation: String },
     Manages { account: String, directory: String },
+    Bounded { directory: String },
+    Placed { account: String, placement: Placement },
+    Folder { directory: String, id: String, parent: Option<String>, policies: Vec<ControlPolicy> },
+    Documented { policy: String },
     Trusted { directory: String, service: String },
-    Designated { place: Place },
+    Designated { place: Place, folder: Option<String> },
     Enrolled { place: Place },
     Invited { account: String, directory: String, invitation: String },
     Known { identity: String, fact: IdentityFact },
@@ -36,31 +43,46 @@ impl Relations {
     pub fn learn(&mut self, change: &FactChange) {
         // To say once more of a membership what it has takes nothing away.
         if change.removed || !matches!(change.fact, Fact::Delegation { .. } | Fact::Enrolment { .. }) {
-            self.forget(&change.fact);
+            self.forget(&change.fact, change.removed);
         }
         if change.removed {
             return;
         }
         match change.fact.clone() {
-            Fact::Account { account, membership } => {
+            Fact::Account { account, membership, placement } => {
+                self.0.push(Relation::Placed { account: account.to_string(), placement });
                 if let Some((directory, incarnation)) = membership {
                     let (account, directory) = (account.to_string(), directory.to_string());
                     self.0.push(Relation::Member { account, directory, incarnation });
                 }
             }
-            Fact::Directory { directory, management_account } => {
-                let account = management_account.unwrap().to_string();
-                self.0.push(Relation::Manages { account, directory: directory.to_string() });
+            Fact::Directory { directory, management_account, control_policies_enabled } => {
+                let directory = directory.to_string();
+                if control_policies_enabled {
+                    self.0.push(Relation::Bounded { directory: directory.clone() });
+                }
+                if let Some(account) = management_account {
+                    self.0.push(Relation::Manages { account: account.to_string(), directory });
+                }
             }
+            Fact::Folder { directory, folder: id, fact } => {
+                let (directory, fact) = (directory.to_string(), fact.unwrap());
+                let policies = fact.control_policies.into_vec();
+                self.0.push(Relation::Folder { directory, id, parent: fact.parent, policies });
+            }
+            Fact::Policy { policy, .. } => self.0.push(Relation::Documented { policy }),
+            Fact::Credential { .. } => {}
             Fact::Identity { identity, fact } => {
                 self.0.push(Relation::Known { identity: identity.to_string(), fact: fact.unwrap() });
             }
             Fact::TrustedAccess { directory, service } => {
                 self.0.push(Relation::Trusted { directory: directory.to_string(), service: service.to_string() });
             }
-            Fact::Delegation { directory, service, account, incarnation } => {
+            Fact::Delegation { directory, service, account, incarnation, folder } => {
                 let place = place(&directory, &service, &account, incarnation);
-                self.0.push(Relation::Designated { place });
+                // What is said anew of a designation is how far it reaches now.
+                self.0.retain(|r| !matches!(r, Relation::Designated { place: p, .. } if *p == place));
+                self.0.push(Relation::Designated { place, folder });
             }
             Fact::Enrolment { directory, service, account, incarnation } => {
                 let place = place(&directory, &service, &account, incarnation);
@@ -75,16 +97,29 @@ impl Relations {
 
     /// Drops what a fact speaks of: what it says anew replaces what was said before. What is said of a membership stays
     /// when the membership ends, and counts for nothing from then on, as no later membership is the same.
-    fn forget(&mut self, fact: &Fact) {
+    fn forget(&mut self, fact: &Fact, removed: bool) {
         let same = |text: &String, id: &dyn ToString| *text == id.to_string();
         self.0.retain(|relation| !match (relation, fact) {
-            (Relation::Member { account: a, .. }, Fact::Account { account, .. }) => same(a, account),
-            (Relation::Manages { directory: d, .. }, Fact::Directory { directory, .. }) => same(d, directory),
+            (
+                Relation::Member { account: a, .. } | Relation::Placed { account: a, .. },
+                Fact::Account { account, .. },
+            ) => same(a, account),
+            (Relation::Folder { directory: d, id, .. }, Fact::Folder { directory, folder, .. }) => {
+                same(d, directory) && id == folder
+            }
+            (Relation::Documented { policy: p }, Fact::Policy { policy, .. }) => p == policy,
+            (
+                Relation::Manages { directory: d, .. } | Relation::Bounded { directory: d },
+                Fact::Directory { directory, .. },
+            ) => same(d, directory),
             (Relation::Known { identity: i, .. }, Fact::Identity { identity, .. }) => same(i, identity),
             (Relation::Trusted { directory: d, service: s }, Fact::TrustedAccess { directory, service }) => {
                 same(d, directory) && same(s, service)
             }
-            (Relation::Designated { place: p }, Fact::Delegation { directory, service, account, incarnation })
+            (
+                Relation::Designated { place: p, .. },
+                Fact::Delegation { directory, service, account, incarnation, .. },
+            )
             | (Relation::Enrolled { place: p }, Fact::Enrolment { directory, service, account, incarnation }) => {
                 let any = Place { incarnation: p.incarnation.clone(), ..place(directory, service, account, "") };
                 *p == any && (incarnation.is_empty() || p.incarnation == *incarnation)
@@ -95,9 +130,9 @@ impl Relations {
             _ => false,
         });
         // With a directory goes whatever is its own.
-        if let Fact::Directory { directory, management_account: None } = fact {
+        if let (Fact::Directory { directory, .. }, true) = (fact, removed) {
             self.0.retain(|relation| {
-                !matches!(relation, Relation::Trusted { directory: d, .. } | Relation::Invited { directory: d, .. }
+                !matches!(relation, Relation::Trusted { directory: d, .. } | Relation::Invited { directory: d, .. } | Relation::Folder { directory: d, .. }
                     if same(d, directory))
             });
         }
@@ -121,6 +156,10 @@ impl Relations {
         let identity = self.identity(principal).ok_or(Reason::CredentialRevoked)?;
         let name = principal.identity.to_string();
         let account = name.strip_prefix("accounts/").map(|rest| &rest[..16]);
+        // E-DIR-20: nobody acts in an account that waits for its deletion.
+        if account.is_some_and(|account| self.placement(account).suspended) {
+            return Err(Reason::AccountSuspended);
+        }
         match (rule.seat, account) {
             (Seat::Authenticated, _) => return Ok(Tenant::Platform),
             (Seat::PlatformOperator, None) if identity.kind == PrincipalKind::PlatformOperator => {
@@ -138,16 +177,18 @@ impl Relations {
         if !seats.contains(&Some(rule.seat)) {
             return Err(Reason::SeatRequired);
         }
-        if identity.kind != PrincipalKind::Root {
-            let mut actions = std::iter::once(&rule.action).chain(rule.also_requires);
-            if !actions.all(|action| identity.policies.iter().any(|policy| policy_allows(*policy, action))) {
+        for action in std::iter::once(&rule.action).chain(rule.also_requires) {
+            self.bounds_allow(account, action)?;
+            let allows = |policy: &AttachedPolicy| matches!(policy, AttachedPolicy::System(policy) if policy_allows(*policy, action));
+            if identity.kind != PrincipalKind::Root && !identity.policies.iter().any(allows) {
                 return Err(Reason::ActionNotAllowed);
             }
-        } else if rule.operator_required {
+        }
+        if identity.kind == PrincipalKind::Root && rule.operator_required {
             return Err(Reason::OperatorRequired);
         }
         match self.directory_at_issue(account, &subject) {
-            Some(directory) => self.within_directory(&directory, rule, targets)?,
+            Some(directory) => self.within_directory(account, &directory, &subject, rule, targets)?,
             None => within_account(account, targets)?,
         }
         Ok(match subject.owner {
@@ -220,7 +261,14 @@ impl Relations {
         }
     }
 
-    fn within_directory(&self, directory: &str, rule: &Rule, targets: &Targets) -> Result<(), Reason> {
+    fn within_directory(
+        &self,
+        caller: &str,
+        directory: &str,
+        about: &Subject,
+        rule: &Rule,
+        targets: &Targets,
+    ) -> Result<(), Reason> {
         let service = rule.trusted_service.map(|service| service.to_string());
         // R-DEL-12, R-SC-04: the directory must have let the service in.
         if let Some(service) = &service {
@@ -228,6 +276,16 @@ impl Relations {
             if !self.0.iter().any(trusted) {
                 return Err(Reason::TrustedAccessRequired);
             }
+        }
+        // Whoever administers folders alone acts on what is below them alone.
+        let folders = self.folders(caller, directory, rule);
+        let below = |account: &str| folders.as_ref().is_none_or(|folders| self.is_below(account, directory, folders));
+        let scoped = match &about.owner {
+            Owner::Account(owner) => below(owner),
+            Owner::Directory(_) => folders.is_none() || rule.scope_filtered || !targets.accounts.is_empty(),
+        };
+        if !scoped {
+            return Err(Reason::OutsideFolderScope);
         }
         for text in &targets.accounts {
             let subject = Subject::read(text).ok_or(Reason::InvalidField)?;
@@ -240,6 +298,9 @@ impl Relations {
             // R-SC-03, R-SASE-05, R-DEL-03: only members.
             if !self.is_member(account, directory) {
                 return Err(Reason::AccountNotInDirectory);
+            }
+            if !below(account) {
+                return Err(Reason::OutsideFolderScope);
             }
             // R-GW-04, R-GW-10: of these, only those in the scope of the service.
             if let (true, Some(service)) = (rule.enrolled, &service) {
@@ -283,13 +344,108 @@ impl Relations {
     /// R-DEL-04, R-DEL-11: the management account, or an administrator of the service; of any, where any will do.
     fn administers(&self, account: &str, directory: &str, rule: &Rule) -> bool {
         let designated = |relation: &Relation| match (relation, rule.trusted_service) {
-            (Relation::Designated { place }, None) => self.counts(place, directory, &place.service, account),
-            (Relation::Designated { place }, Some(service)) => {
+            (Relation::Designated { place, .. }, None) => self.counts(place, directory, &place.service, account),
+            (Relation::Designated { place, .. }, Some(service)) => {
                 self.counts(place, directory, &service.to_string(), account)
             }
             _ => false,
         };
         self.manages(account, directory) || self.0.iter().any(designated)
+    }
+
+    /// The folders that the account administers; none if it acts for the whole directory: as its management account, by a
+    /// designation without a folder, or by a seat that has nothing to do with services.
+    fn folders(&self, account: &str, directory: &str, rule: &Rule) -> Option<Vec<String>> {
+        if !matches!(rule.seat, Seat::Administrator | Seat::OwnAccountOrAdministrator)
+            || self.manages(account, directory)
+        {
+            return None;
+        }
+        let reach = |r: &Relation| match r {
+            Relation::Designated { place, folder }
+                if rule.trusted_service.is_none_or(|s| place.service == s.to_string())
+                    && self.counts(place, directory, &place.service, account) =>
+            {
+                Some(folder.clone())
+            }
+            _ => None,
+        };
+        // None as soon as one of them is for the whole directory.
+        self.0.iter().filter_map(reach).collect()
+    }
+
+    fn placement(&self, account: &str) -> Placement {
+        let of = |r: &Relation| match r {
+            Relation::Placed { account: a, placement } if a == account => Some(placement.clone()),
+            _ => None,
+        };
+        self.0.iter().find_map(of).unwrap_or_default()
+    }
+
+    /// The folders from the account up; none if they do not end at a root folder.
+    fn way_up(&self, account: &str, directory: &str) -> (Vec<(String, Vec<ControlPolicy>)>, bool) {
+        let mut way: Vec<(String, Vec<ControlPolicy>)> = Vec::new();
+        let mut next = Some(self.placement(account).folder);
+        while let Some(wanted) = next {
+            let found = self.0.iter().find_map(|r| match r {
+                Relation::Folder { directory: d, id, parent, policies } if d == directory && *id == wanted => {
+                    Some((parent.clone(), policies.clone()))
+                }
+                _ => None,
+            });
+            let Some((parent, policies)) = found else {
+                way.push((wanted, Vec::new()));
+                return (way, false);
+            };
+            if way.iter().any(|(id, _)| *id == wanted) {
+                return (way, false);
+            }
+            way.push((wanted, policies));
+            next = parent;
+        }
+        (way, true)
+    }
+
+    fn is_below(&self, account: &str, directory: &str, folders: &[String]) -> bool {
+        self.way_up(account, directory).0.iter().any(|(id, _)| folders.contains(id))
+    }
+
+    /// E-DIR-27: control policies bound members, root users included; every place on the way up must allow.
+    fn bounds_allow(&self, account: &str, action: &str) -> Result<(), Reason> {
+        for directory in self.directories(account) {
+            let bounded = |r: &Relation| matches!(r, Relation::Bounded { directory: d } if *d == directory);
+            if !self.0.iter().any(bounded) || self.manages(account, &directory) {
+                continue;
+            }
+            let (way, whole) = self.way_up(account, &directory);
+            let mut places: Vec<Vec<ControlPolicy>> = way.into_iter().map(|(_, policies)| policies).collect();
+            places.push(self.placement(account).control_policies.into_vec());
+            let says: Vec<Vec<Option<bool>>> = places
+                .iter()
+                .map(|place| place.iter().map(|policy| self.bound_says(policy, action)).collect())
+                .collect();
+            if says.iter().flatten().any(|said| *said == Some(false)) {
+                return Err(Reason::ActionDenied);
+            }
+            if !whole || says.iter().any(|place| !place.contains(&Some(true))) {
+                return Err(Reason::ActionNotAllowed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a control policy allows or denies; one that is not known denies.
+    fn bound_says(&self, policy: &ControlPolicy, action: &str) -> Option<bool> {
+        let ControlPolicy::Custom(name) = policy else { return Some(true) };
+        let known = |r: &Relation| matches!(r, Relation::Documented { policy } if policy == name);
+        if !self.0.iter().any(known) {
+            return Some(false);
+        }
+        if name.ends_with("/organization") {
+            (action.starts_with("directory:") || action.starts_with("delegation:")).then_some(true)
+        } else {
+            Some(!(action.contains(":Get") || action.contains(":List")))
+        }
     }
 
     /// Whether what was said of a membership is said of this account's present one in this directory.

@@ -2,8 +2,10 @@
 
 use bailiwick_core::{
     AccountId, DirectoryId, IdentityName, PrincipalKind, TrustedService,
-    authz::{Fact, FactChange, IdentityFact, SystemPolicy},
+    authz::{ControlPolicy, Document, Fact, FactChange, FolderFact, IdentityFact, Placement, PolicyKind, SystemPolicy},
 };
+use std::collections::HashMap;
+
 use proptest::{collection::vec, prelude::*, sample::select};
 
 /// Few accounts and directories, so that relations meet; one more of each is named, and never exists.
@@ -69,20 +71,127 @@ pub enum What {
     Enrolment,
 }
 
+/// A control policy: one that allows everything, one that allows what is of the directory, one that denies what is read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    Full,
+    Organization,
+    NoReading,
+}
+
+impl Bound {
+    pub fn of(self, number: u8) -> ControlPolicy {
+        let id = match self {
+            Self::Full => return ControlPolicy::FullAccess,
+            Self::Organization => "organization",
+            Self::NoReading => "no-reading",
+        };
+        ControlPolicy::Custom(format!("{}/controlPolicies/{id}", directory(number).name()))
+    }
+
+    fn document(self) -> Document {
+        let statement = match self {
+            Self::Full => r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#,
+            Self::Organization => r#"{"Effect":"Allow","Action":["directory:*","delegation:*"],"Resource":"*"}"#,
+            Self::NoReading => {
+                r#"{"Effect":"Allow","Action":"*","Resource":"*"},
+                   {"Effect":"Deny","Action":["*:Get*","*:List*"],"Resource":"*"}"#
+            }
+        };
+        let text = format!(r#"{{"Version":"1","Statement":[{statement}]}}"#);
+        Document::parse(PolicyKind::Control, &text).unwrap()
+    }
+}
+
+/// Few folders, so that trees and circles of them occur.
+pub const FOLDERS: u8 = 4;
+
+pub fn folder(number: u8) -> String {
+    format!("f{number}")
+}
+
 /// Something that happens.
 #[derive(Clone, Debug)]
 pub enum Event {
-    Join { account: u8, directory: u8, enrolled: Vec<TrustedService>, reversed: bool },
-    Leave { account: u8, tidily: bool, reversed: bool },
-    ToldAgain { account: u8 },
-    Deleted { account: u8 },
-    Told { what: What, account: u8, service: TrustedService, of: Which, removed: bool },
-    Trust { directory: u8, service: TrustedService, removed: bool },
-    Manage { directory: u8, account: u8 },
-    Closed { directory: u8 },
-    Invite { directory: u8, invitation: u8, account: u8, removed: bool },
-    Identity { who: Who, linked: bool, enabled: bool, generation: i64, policies: Vec<SystemPolicy> },
-    Forgotten { who: Who },
+    Join {
+        account: u8,
+        directory: u8,
+        enrolled: Vec<TrustedService>,
+        reversed: bool,
+    },
+    Leave {
+        account: u8,
+        tidily: bool,
+        reversed: bool,
+    },
+    ToldAgain {
+        account: u8,
+    },
+    Deleted {
+        account: u8,
+    },
+    /// Of a designation: for the folder of this number, or the whole directory.
+    Told {
+        what: What,
+        account: u8,
+        service: TrustedService,
+        of: Which,
+        removed: bool,
+        folder: Option<u8>,
+    },
+    /// The account stands elsewhere from now on.
+    Placed {
+        account: u8,
+        folder: u8,
+        bounds: Vec<Bound>,
+        suspended: bool,
+    },
+    /// A folder lies in another from now on; none for the root folder.
+    Folder {
+        directory: u8,
+        folder: u8,
+        parent: Option<u8>,
+        bounds: Vec<Bound>,
+        removed: bool,
+    },
+    /// Control policies bound the members, or do not.
+    Bounded {
+        directory: u8,
+        enabled: bool,
+    },
+    /// The documents of the control policies of this directory become known, or unknown.
+    Documents {
+        directory: u8,
+        removed: bool,
+    },
+    Trust {
+        directory: u8,
+        service: TrustedService,
+        removed: bool,
+    },
+    Manage {
+        directory: u8,
+        account: u8,
+    },
+    Closed {
+        directory: u8,
+    },
+    Invite {
+        directory: u8,
+        invitation: u8,
+        account: u8,
+        removed: bool,
+    },
+    Identity {
+        who: Who,
+        linked: bool,
+        enabled: bool,
+        generation: i64,
+        policies: Vec<SystemPolicy>,
+    },
+    Forgotten {
+        who: Who,
+    },
 }
 
 /// Writes down what happens as `directory` and `delegation` do: it knows the memberships and numbers them. Of the rest
@@ -94,6 +203,8 @@ pub struct Scribe {
     past: Vec<(u8, u8, String)>,
     managers: Vec<(u8, u8)>,
     designated: Vec<(u8, TrustedService)>,
+    placed: HashMap<u8, (u8, Vec<Bound>, bool)>,
+    bounded: Vec<u8>,
 }
 
 fn holds(fact: Fact) -> FactChange {
@@ -104,10 +215,10 @@ fn gone(fact: Fact) -> FactChange {
     FactChange { fact, removed: true }
 }
 
-fn told(what: What, number: u8, service: TrustedService, of: u8, incarnation: String) -> Fact {
+fn told(what: What, number: u8, service: TrustedService, of: u8, incarnation: String, at: Option<u8>) -> Fact {
     let (directory, account) = (directory(of), account(number));
     match what {
-        What::Designation => Fact::Delegation { directory, service, account, incarnation },
+        What::Designation => Fact::Delegation { directory, service, account, incarnation, folder: at.map(folder) },
         What::Enrolment => Fact::Enrolment { directory, service, account, incarnation },
     }
 }
@@ -122,9 +233,11 @@ impl Scribe {
                 let incarnation = format!("m{}", self.numbers);
                 self.present.push((number, of, incarnation.clone()));
                 let membership = Some((directory(of), incarnation.clone()));
-                let mut facts = vec![holds(Fact::Account { account: account(number), membership })];
+                let mut facts = vec![holds(self.account(number, membership))];
                 facts.extend(
-                    enrolled.into_iter().map(|s| holds(told(What::Enrolment, number, s, of, incarnation.clone()))),
+                    enrolled
+                        .into_iter()
+                        .map(|s| holds(told(What::Enrolment, number, s, of, incarnation.clone(), None))),
                 );
                 in_order(facts, reversed)
             }
@@ -132,31 +245,32 @@ impl Scribe {
                 let left = self.end(number);
                 let mut facts = Vec::new();
                 if let Some(of) = left.filter(|_| tidily) {
-                    let removals = |what| TrustedService::ALL.map(|s| gone(told(what, number, s, of, String::new())));
+                    let removals =
+                        |what| TrustedService::ALL.map(|s| gone(told(what, number, s, of, String::new(), None)));
                     facts.extend(removals(What::Designation));
                     facts.extend(removals(What::Enrolment));
                 }
-                facts.push(holds(Fact::Account { account: account(number), membership: None }));
+                facts.push(holds(self.account(number, None)));
                 in_order(facts, reversed)
             }
             Event::ToldAgain { account: number } => {
                 let present = self.present.iter().find(|(a, ..)| *a == number);
                 let membership = present.map(|(_, of, incarnation)| (directory(*of), incarnation.clone()));
-                vec![holds(Fact::Account { account: account(number), membership })]
+                vec![holds(self.account(number, membership))]
             }
             Event::Deleted { account: number } => {
                 self.end(number);
                 let identities = [Who::Root(number), Who::User(number), Who::Role(number)];
                 let mut facts: Vec<_> = identities.map(forgotten).into();
-                facts.push(gone(Fact::Account { account: account(number), membership: None }));
+                facts.push(gone(self.account(number, None)));
                 facts
             }
-            Event::Told { what, account, service, of, removed } => {
+            Event::Told { what, account, service, of, removed, folder } => {
                 if what == What::Designation && !removed {
                     self.designated.push((account, service));
                 }
                 let (directory, incarnation) = self.membership(account, of);
-                vec![FactChange { fact: told(what, account, service, directory, incarnation), removed }]
+                vec![FactChange { fact: told(what, account, service, directory, incarnation, folder), removed }]
             }
             Event::Trust { directory: of, service, removed } => {
                 vec![FactChange { fact: Fact::TrustedAccess { directory: directory(of), service }, removed }]
@@ -164,14 +278,20 @@ impl Scribe {
             Event::Manage { directory: of, account: number } => {
                 self.managers.retain(|(d, _)| *d != of);
                 self.managers.push((of, number));
-                vec![holds(Fact::Directory { directory: directory(of), management_account: Some(account(number)) })]
+                vec![holds(self.directory(of))]
             }
             Event::Closed { directory: of } => {
                 let members = self.members(of);
-                let mut facts = vec![gone(Fact::Directory { directory: directory(of), management_account: None })];
+                let mut facts = vec![gone(Fact::Directory {
+                    directory: directory(of),
+                    management_account: None,
+                    control_policies_enabled: false,
+                })];
+                self.managers.retain(|(d, _)| *d != of);
+                self.bounded.retain(|d| *d != of);
                 facts.extend(members.into_iter().map(|number| {
                     self.end(number);
-                    holds(Fact::Account { account: account(number), membership: None })
+                    holds(self.account(number, None))
                 }));
                 facts
             }
@@ -180,11 +300,61 @@ impl Scribe {
                 let invitation = format!("i{invitation}");
                 vec![FactChange { fact: Fact::Invitation { directory: directory(of), invitation, account }, removed }]
             }
+            Event::Placed { account: number, folder, bounds, suspended } => {
+                self.placed.insert(number, (folder, bounds, suspended));
+                self.write(&Event::ToldAgain { account: number })
+            }
+            Event::Folder { directory: of, folder: number, parent, bounds, removed } => {
+                let control_policies = bounds.into_iter().map(|bound| bound.of(of)).collect();
+                let fact = FolderFact { parent: parent.map(folder), control_policies };
+                let fact = Fact::Folder { directory: directory(of), folder: folder(number), fact: Some(fact) };
+                vec![FactChange { fact, removed }]
+            }
+            Event::Bounded { directory: of, enabled } => {
+                self.bounded.retain(|d| *d != of);
+                if enabled {
+                    self.bounded.push(of);
+                }
+                vec![holds(self.directory(of))]
+            }
+            Event::Documents { directory: of, removed } => [Bound::Organization, Bound::NoReading]
+                .map(|bound| {
+                    let policy = bound.of(of).name().to_owned();
+                    FactChange { fact: Fact::Policy { policy, document: Some(bound.document()) }, removed }
+                })
+                .into(),
             Event::Identity { who, linked, enabled, generation, policies } => {
-                let fact = IdentityFact { kind: who.kind(linked), enabled, generation, policies: policies.into() };
+                let policies = policies.into_iter().map(Into::into).collect();
+                let kind = who.kind(linked);
+                let fact = IdentityFact { kind, enabled, generation, policies, trust_policy: None };
                 vec![holds(Fact::Identity { identity: who.name(), fact: Some(fact) })]
             }
             Event::Forgotten { who } => vec![forgotten(who)],
+        }
+    }
+
+    /// The account as it stands: what was said of its place stays said.
+    fn account(&self, number: u8, membership: Option<(DirectoryId, String)>) -> Fact {
+        let placement = match (membership.as_ref(), self.placed.get(&number)) {
+            (Some((of, _)), Some((at, bounds, suspended))) => {
+                let of = (0..DIRECTORIES).find(|number| directory(*number) == *of).unwrap();
+                let control_policies = bounds.iter().map(|bound| bound.of(of)).collect();
+                Placement { folder: folder(*at), control_policies, suspended: *suspended }
+            }
+            (Some(_), None) => {
+                Placement { folder: folder(0), control_policies: [ControlPolicy::FullAccess].into(), suspended: false }
+            }
+            (None, _) => Placement::default(),
+        };
+        Fact::Account { account: account(number), membership, placement }
+    }
+
+    fn directory(&self, of: u8) -> Fact {
+        let manager = self.managers.iter().find(|(d, _)| *d == of).map(|(_, number)| account(*number));
+        Fact::Directory {
+            directory: directory(of),
+            management_account: manager,
+            control_policies_enabled: self.bounded.contains(&of),
         }
     }
 
@@ -272,8 +442,13 @@ fn join() -> impl Strategy<Value = Event> {
 }
 
 fn told_of(of: impl Strategy<Value = Which>, removed: impl Strategy<Value = bool>) -> impl Strategy<Value = Event> {
-    (select(vec![What::Designation, What::Enrolment]), 0..ACCOUNTS, services(), of, removed)
-        .prop_map(|(what, account, service, of, removed)| Event::Told { what, account, service, of, removed })
+    let folder = prop::option::weighted(0.3, 0..FOLDERS);
+    (select(vec![What::Designation, What::Enrolment]), 0..ACCOUNTS, services(), of, removed, folder).prop_map(
+        |(what, account, service, of, removed, folder)| {
+            let folder = folder.filter(|_| what == What::Designation);
+            Event::Told { what, account, service, of, removed, folder }
+        },
+    )
 }
 
 fn trust(removed: impl Strategy<Value = bool>) -> impl Strategy<Value = Event> {
@@ -287,6 +462,29 @@ fn trust(removed: impl Strategy<Value = bool>) -> impl Strategy<Value = Event> {
 fn invite() -> impl Strategy<Value = Event> {
     (0..DIRECTORIES, 0..2_u8, 0..ACCOUNTS, prop::bool::weighted(0.3))
         .prop_map(|(directory, invitation, account, removed)| Event::Invite { directory, invitation, account, removed })
+}
+
+fn bounds() -> impl Strategy<Value = Vec<Bound>> {
+    prop_oneof![
+        6 => Just(vec![Bound::Full]),
+        3 => vec(select(vec![Bound::Full, Bound::Organization, Bound::NoReading]), 0..3),
+    ]
+}
+
+fn placed() -> impl Strategy<Value = Event> {
+    (0..ACCOUNTS, 0..FOLDERS, bounds(), prop::bool::weighted(0.1))
+        .prop_map(|(account, folder, bounds, suspended)| Event::Placed { account, folder, bounds, suspended })
+}
+
+/// A folder somewhere: mostly one below another, so that there is a tree, and sometimes anywhere.
+fn somewhere() -> impl Strategy<Value = Event> {
+    let parent = prop_oneof![4 => Just(None), 1 => (0..=FOLDERS).prop_map(Some)];
+    (0..DIRECTORIES, 0..FOLDERS, parent, bounds(), prop::bool::weighted(0.1)).prop_map(
+        |(directory, folder, parent, bounds, removed)| {
+            let parent = parent.or(folder.checked_sub(1));
+            Event::Folder { directory, folder, parent, bounds, removed }
+        },
+    )
 }
 
 /// Anything that can happen.
@@ -309,6 +507,11 @@ pub fn event() -> impl Strategy<Value = Event> {
         1 => (0..DIRECTORIES).prop_map(|directory| Event::Closed { directory }),
         2 => invite(),
         3 => identity(who()),
+        4 => placed(),
+        3 => somewhere(),
+        1 => (0..DIRECTORIES, any::<bool>()).prop_map(|(directory, enabled)| Event::Bounded { directory, enabled }),
+        1 => (0..DIRECTORIES, prop::bool::weighted(0.3))
+            .prop_map(|(directory, removed)| Event::Documents { directory, removed }),
         1 => who().prop_map(|who| Event::Forgotten { who }),
     ]
 }
@@ -330,9 +533,26 @@ pub fn world() -> impl Strategy<Value = Vec<Event>> {
             (0..ACCOUNTS, prop::bool::weighted(0.9)).prop_map(managed)
         })
         .collect();
+    let tree = (0..DIRECTORIES).prop_map(|bounded| {
+        let folders = (0..DIRECTORIES).flat_map(|directory| {
+            (0..FOLDERS).map(move |folder| Event::Folder {
+                directory,
+                folder,
+                parent: folder.checked_sub(1),
+                bounds: vec![Bound::Full],
+                removed: false,
+            })
+        });
+        let documents = (0..DIRECTORIES).map(|directory| Event::Documents { directory, removed: false });
+        let bounded = Event::Bounded { directory: bounded, enabled: true };
+        folders.chain(documents).chain([bounded]).collect::<Vec<_>>()
+    });
     let rest =
         (vec(trust(Just(false)), 8..20), vec(told_of(Just(Which::Present), Just(false)), 8..24), vec(invite(), 0..4));
-    (identities, memberships, managers, rest).prop_map(|(identities, memberships, managers, (trust, told, invited))| {
-        [identities, memberships, managers.concat(), trust, told, invited].concat()
-    })
+    let places = vec(placed(), 0..6);
+    (identities, memberships, managers, rest, (tree, places)).prop_map(
+        |(identities, memberships, managers, (trust, told, invited), (tree, places))| {
+            [identities, memberships, managers.concat(), trust, told, invited, tree, places].concat()
+        },
+    )
 }

@@ -18,8 +18,8 @@ use bailiwick_api::{
 use bailiwick_core::{
     Clock, IdentityName, Operator, PrincipalKind, Role, SystemEntropy, Timestamp,
     authz::{
-        Caller, CallerContext, ContextKey, Fact, FactChange, IdentityFact, Principal, Snapshot, SystemPolicy, Targets,
-        decide,
+        Caller, CallerContext, ContextKey, Environment, Fact, FactChange, IdentityFact, Placement, Principal, Snapshot,
+        SystemPolicy, Targets, decide,
     },
 };
 use bailiwick_testkit::ManualClock;
@@ -352,18 +352,24 @@ pub fn context(path: &str, resource: &str, audience: Role, now: Timestamp, key: 
         kind: PrincipalKind::User,
         enabled: true,
         generation: 1,
-        policies: [SystemPolicy::AdministratorAccess].into_iter().collect(),
+        policies: [SystemPolicy::AdministratorAccess.into()].into(),
+        trust_policy: None,
     };
     let facts = [
-        Fact::Directory { directory, management_account: Some(management_account) },
-        Fact::Account { account: management_account, membership: Some((directory, "i".to_owned())) },
+        Fact::Directory { directory, management_account: Some(management_account), control_policies_enabled: false },
+        Fact::Account {
+            account: management_account,
+            membership: Some((directory, "i".to_owned())),
+            placement: Placement::default(),
+        },
         Fact::Identity { identity: alice.clone(), fact: Some(fact) },
     ];
     let mut snapshot = Snapshot::empty();
     snapshot.apply(1, facts.into_iter().map(|fact| FactChange { fact, removed: false }));
-    let caller = Caller::Identity(Principal { identity: alice, generation: 1, access_key_id: "key".to_owned() });
-    let targets = Targets { resource: resource.to_owned(), accounts: Vec::new() };
-    let permit = decide(bailiwick_api::rule(path).unwrap(), &caller, &snapshot, &targets).unwrap();
+    let caller = Caller::Identity(Principal::new(alice, 1, "key"));
+    let targets = Targets { resource: resource.to_owned(), ..Targets::default() };
+    let permit =
+        decide(bailiwick_api::rule(path).unwrap(), &caller, &snapshot, &targets, &Environment::at(now)).unwrap();
     CallerContext::new(&permit.with_operator(operator()), audience, now).sign(key)
 }
 

@@ -34,6 +34,14 @@ pub struct Version {
     pub upstream: Option<LogPosition>,
 }
 
+impl Version {
+    /// The epoch of `directory`'s database that the facts come from. None before any was mirrored, and while `delegation`
+    /// replaces those of one by those of another: nobody's token is of it then.
+    pub fn epoch(&self) -> Option<&str> {
+        self.upstream.as_ref().map(|at| at.epoch.as_str()).filter(|epoch| !epoch.is_empty())
+    }
+}
+
 /// What a message led to.
 #[derive(Clone, Debug)]
 pub enum Outcome {
@@ -209,13 +217,18 @@ impl Follower {
         self.stage = Stage::Following;
         let behind = upstream_age(pong)?;
         let Some(level) = sent.checked_sub(behind) else { return Ok(Outcome::Nothing) };
-        match &pong.upstream {
-            Some(upstream) if is_ahead(upstream, version.upstream.as_ref()) => {
+        // Of changes that came since the ping was sent it knows nothing, so that what it calls another epoch may be the
+        // former one.
+        let known = version.upstream.as_ref();
+        let latest = head.revision == version.position.revision;
+        let newer = |at: &&LogPosition| is_ahead(at, known) && (latest || known.is_none_or(|of| of.epoch == at.epoch));
+        match pong.upstream.as_ref().filter(newer) {
+            Some(upstream) => {
                 let raised = Arc::new(Version { upstream: Some(upstream.clone()), ..Version::clone(version) });
                 self.version = Some(Arc::clone(&raised));
                 Ok(Outcome::Raised(raised, level))
             }
-            _ => Ok(Outcome::Level(level)),
+            None => Ok(Outcome::Level(level)),
         }
     }
 

@@ -80,8 +80,11 @@ fn a_list_counts_when_it_is_complete_in_whatever_order() {
         incarnation: "i1".to_owned(),
         uid: "u".to_owned(),
     });
-    let directory =
-        Kind::Directory(DirectoryFact { directory: DIRECTORY.to_owned(), management_account: account(2).name() });
+    let directory = Kind::Directory(DirectoryFact {
+        directory: DIRECTORY.to_owned(),
+        management_account: account(2).name(),
+        ..DirectoryFact::default()
+    });
     // The enrolment comes long before the membership that it depends on.
     for part in [vec![enrolment], vec![directory], vec![member(1, DIRECTORY)]] {
         assert!(matches!(follower.receive(list(part)).unwrap(), Outcome::Nothing));
@@ -271,4 +274,28 @@ fn an_empty_list_is_a_list() {
     follower.open();
     let Outcome::Publish(version) = follower.receive(list_end(at("e", 0))).unwrap() else { panic!() };
     assert_eq!(version.snapshot.revision(), Snapshot::empty().revision());
+}
+
+/// An answer to a ping may come after a change that it knows nothing of: it must not bring back the former epoch of
+/// directory, by which tokens of before a restore would count again.
+#[test]
+fn an_answer_that_was_overtaken_does_not_bring_back_the_former_epoch() {
+    let of = |epoch: &str, revision| LogPosition { role: "directory".to_owned(), epoch: epoch.to_owned(), revision };
+    let mut follower = listed();
+    let ping = follower.ping(Instant::now()).unwrap().ping;
+    let answer = |ping, head, upstream| {
+        let upstream_age = Some(prost_types::Duration::default());
+        event(Event::Pong(FactPong { ping, head: Some(at("e", head)), upstream: Some(upstream), upstream_age }))
+    };
+    let resynced = WireChange { position: Some(at("e", 6)), upstream: Some(of("new", 3)), changes: vec![] };
+    let Outcome::Publish(version) = follower.receive(event(Event::Change(resynced))).unwrap() else { panic!() };
+    assert_eq!(version.epoch(), Some("new"));
+    assert!(matches!(follower.receive(answer(ping, 5, of("old", 90))).unwrap(), Outcome::Level(_)));
+    let ping = follower.ping(Instant::now()).unwrap().ping;
+    let Outcome::Raised(version, _) = follower.receive(answer(ping, 5, of("new", 4))).unwrap() else { panic!() };
+    assert_eq!(version.upstream, Some(of("new", 4)));
+    // At the very revision, it is the newer word.
+    let ping = follower.ping(Instant::now()).unwrap().ping;
+    let Outcome::Raised(version, _) = follower.receive(answer(ping, 6, of("newest", 1))).unwrap() else { panic!() };
+    assert_eq!(version.epoch(), Some("newest"));
 }

@@ -95,3 +95,31 @@ async fn many_who_wait_ask_no_more_often_than_one() {
     // Every 2 ms for 400 ms, and a few when the turn changes hands.
     assert!((150..=250).contains(&asked), "{asked}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_level_with_a_log_says_nothing_of_the_restored_one() {
+    let facts = Facts::new(Duration::from_secs(2));
+    facts.take(version(5, 5));
+    facts.take(Outcome::Level(Instant::now()));
+    assert!(facts.fresh_for("d", Instant::now()).is_ok());
+    assert_eq!(reason(facts.fresh_for("c", Instant::now())), Some(ErrorReason::CredentialRevoked));
+    let of = |epoch: &str, upstream: &str| {
+        Outcome::Publish(Arc::new(Version {
+            snapshot: Snapshot::empty(),
+            position: position("delegation", epoch, 3),
+            upstream: Some(position("directory", upstream, 2)),
+        }))
+    };
+    facts.take(of("f", "d"));
+    assert_eq!(reason(facts.fresh_for("d", Instant::now())), Some(ErrorReason::FactsNotReady));
+    facts.take(Outcome::Level(Instant::now()));
+    assert!(facts.fresh_for("d", Instant::now()).is_ok());
+    // While directory's facts are replaced, positions of it are waited for, and tokens of it honoured by nobody.
+    facts.take(of("f", ""));
+    let until = Instant::now() + Duration::from_millis(10);
+    let waited = facts.wait_for(&position("directory", "e", 1), until).await;
+    assert_eq!(reason(waited), Some(ErrorReason::RevisionNotReached));
+    for epoch in ["", "d"] {
+        assert_eq!(reason(facts.fresh_for(epoch, Instant::now())), Some(ErrorReason::FactsNotReady));
+    }
+}

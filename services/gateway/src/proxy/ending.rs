@@ -13,7 +13,10 @@ use std::{
 };
 
 use bailiwick_api::errors::v1::ErrorReason;
-use bailiwick_core::authz::{Caller, Permit, Rule, Seat, Targets, decide};
+use bailiwick_core::{
+    Clock,
+    authz::{Caller, Environment, Permit, Rule, Seat, Targets, decide},
+};
 use bailiwick_rpc::{Kind, Problem};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -92,6 +95,12 @@ pub struct Stream {
     pub targets: Targets,
     /// What was allowed.
     pub permit: Permit,
+    /// Where it came from.
+    pub environment: Environment,
+    /// For the time of each decision.
+    pub clock: Arc<dyn Clock>,
+    /// The epoch of directory's database that the token is of, and the facts that allowed it; none for public methods.
+    pub epoch: Option<String>,
     /// When the caller's token expires.
     pub expires: Option<Instant>,
 }
@@ -120,9 +129,15 @@ impl Stream {
     /// Whether a call like this would be allowed now, and told to its service in the same words.
     fn still_allowed(&self, facts: &Facts) -> bool {
         let Some(version) = facts.latest() else { return false };
-        let decided = decide(self.rule, &self.caller, &version.snapshot, &self.targets);
+        // Of the epoch that it was allowed in: the token is of that one.
+        if version.epoch() != self.epoch.as_deref() {
+            return false;
+        }
+        let environment = Environment { now: self.clock.now(), ..self.environment };
+        let decided = decide(self.rule, &self.caller, &version.snapshot, &self.targets, &environment);
         decided.is_ok_and(|permit| {
-            permit.tenant() == self.permit.tenant() && permit.directory() == self.permit.directory()
+            let told = |permit: &Permit| (permit.tenant(), permit.directory(), permit.scope().clone());
+            told(&permit) == told(&self.permit)
         })
     }
 

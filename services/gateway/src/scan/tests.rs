@@ -183,7 +183,7 @@ proptest! {
 
 fn plan(steps: &[(u32, bool)]) -> Plan {
     let steps = steps.iter().map(|&(number, repeated)| Step { number, repeated }).collect();
-    Plan { resource: None, accounts: vec![steps] }
+    Plan { accounts: vec![steps], ..Plan::default() }
 }
 
 #[test]

@@ -87,6 +87,50 @@ impl member_service_server::MemberService for Members {
         .with("trusted_service", "sase")
         .into())
     }
+
+    async fn update_member(&self, _: tonic::Request<UpdateMemberRequest>) -> Result<tonic::Response<Member>, Status> {
+        Err(Status::unimplemented("update_member"))
+    }
+
+    async fn move_member(&self, _: tonic::Request<MoveMemberRequest>) -> Result<tonic::Response<Member>, Status> {
+        Err(Status::unimplemented("move_member"))
+    }
+
+    async fn leave_directory(&self, _: tonic::Request<LeaveDirectoryRequest>) -> Result<tonic::Response<()>, Status> {
+        Err(Status::unimplemented("leave_directory"))
+    }
+
+    async fn request_type_switch_verification(
+        &self,
+        _: tonic::Request<RequestTypeSwitchVerificationRequest>,
+    ) -> Result<tonic::Response<TypeSwitchVerification>, Status> {
+        Err(Status::unimplemented("request_type_switch_verification"))
+    }
+
+    async fn switch_member_type(
+        &self,
+        _: tonic::Request<SwitchMemberTypeRequest>,
+    ) -> Result<tonic::Response<Member>, Status> {
+        Err(Status::unimplemented("switch_member_type"))
+    }
+
+    async fn check_member_deletion(
+        &self,
+        _: tonic::Request<CheckMemberDeletionRequest>,
+    ) -> Result<tonic::Response<MemberDeletionCheck>, Status> {
+        Err(Status::unimplemented("check_member_deletion"))
+    }
+
+    async fn delete_member(&self, _: tonic::Request<DeleteMemberRequest>) -> Result<tonic::Response<Member>, Status> {
+        Err(Status::unimplemented("delete_member"))
+    }
+
+    async fn undelete_member(
+        &self,
+        _: tonic::Request<UndeleteMemberRequest>,
+    ) -> Result<tonic::Response<Member>, Status> {
+        Err(Status::unimplemented("undelete_member"))
+    }
 }
 
 pub struct TokenIssuer;
@@ -109,6 +153,28 @@ impl token_service_server::TokenService for TokenIssuer {
         let (call, _) = bailiwick_rpc::split(request)?;
         let principal = call.permit.identity().map(ToString::to_string).unwrap_or_default();
         Ok(tonic::Response::new(CallerIdentity { principal, ..Default::default() }))
+    }
+
+    async fn assume_role(&self, _: tonic::Request<AssumeRoleRequest>) -> Result<tonic::Response<RoleSession>, Status> {
+        Err(Status::unimplemented("assume_role"))
+    }
+
+    async fn sign_in(&self, _: tonic::Request<SignInRequest>) -> Result<tonic::Response<RoleSession>, Status> {
+        Err(Status::unimplemented("sign_in"))
+    }
+
+    async fn get_sign_in_options(
+        &self,
+        _: tonic::Request<GetSignInOptionsRequest>,
+    ) -> Result<tonic::Response<SignInOptions>, Status> {
+        Err(Status::unimplemented("get_sign_in_options"))
+    }
+
+    async fn revoke_tokens(
+        &self,
+        _: tonic::Request<RevokeTokensRequest>,
+    ) -> Result<tonic::Response<RevokeTokensResponse>, Status> {
+        Err(Status::unimplemented("revoke_tokens"))
     }
 }
 
@@ -164,6 +230,7 @@ struct Log {
     /// The last revision that watchers were told.
     told: i64,
     upstream: i64,
+    upstream_epoch: String,
     facts: Vec<AccessFact>,
     watchers: Vec<FactSender>,
 }
@@ -174,7 +241,7 @@ impl Log {
     }
 
     fn above(&self) -> LogPosition {
-        LogPosition { role: "directory".to_owned(), epoch: "d".to_owned(), revision: self.upstream }
+        LogPosition { role: "directory".to_owned(), epoch: self.upstream_epoch.clone(), revision: self.upstream }
     }
 
     fn list(&self) -> [Event; 2] {
@@ -190,8 +257,16 @@ impl Log {
 
 impl Facts {
     pub fn new(facts: Vec<AccessFact>) -> Self {
-        let log =
-            Log { silent: true, epoch: "e".to_owned(), revision: 1, told: 1, upstream: 1, facts, watchers: Vec::new() };
+        let log = Log {
+            silent: true,
+            epoch: "e".to_owned(),
+            revision: 1,
+            told: 1,
+            upstream: 1,
+            upstream_epoch: "d".to_owned(),
+            facts,
+            watchers: Vec::new(),
+        };
         Self(Arc::new(Mutex::new(log)), Arc::default())
     }
 
@@ -202,6 +277,24 @@ impl Facts {
         for event in log.list() {
             log.tell(&event);
         }
+    }
+
+    /// The epoch of directory that the facts are of.
+    pub fn directory_epoch(&self) -> String {
+        self.0.lock().unwrap().upstream_epoch.clone()
+    }
+
+    /// The next changes are of another epoch of directory.
+    pub fn restore_directory(&self, epoch: &str) {
+        let mut log = self.0.lock().unwrap();
+        (log.upstream, log.upstream_epoch) = (0, epoch.to_owned());
+    }
+
+    /// The log of facts itself was restored: those who watch learn of it by the answer to a ping, and new ones get a list.
+    pub fn restore(&self, epoch: &str, facts: Vec<AccessFact>) {
+        let mut log = self.0.lock().unwrap();
+        (log.epoch, log.revision, log.told, log.facts) = (epoch.to_owned(), 1, 1, facts);
+        log.watchers.clear();
     }
 
     /// Whether pings are answered.

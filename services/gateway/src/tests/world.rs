@@ -124,7 +124,9 @@ impl World {
             iat: now,
             jti: "j".to_owned(),
             generation: 1,
+            epoch: self.facts.directory_epoch(),
             akid: "AK1".to_owned(),
+            ..TokenClaims::default()
         };
         format!("Bearer {}", self.pair.sign(&claims))
     }
@@ -189,6 +191,8 @@ fn echo_rule(path: &'static str, client_streaming: bool, server_streaming: bool)
         also_requires: &[],
         audit: Audit::Read,
         callers: &[],
+        scope_filtered: false,
+        external_id: None,
         client_streaming,
         server_streaming,
     }))
@@ -201,7 +205,7 @@ pub fn identity(name: &str, kind: PrincipalKind, policies: &[&str]) -> Kind {
         enabled: true,
         generation: 1,
         policies: policies.iter().map(|policy| (*policy).to_owned()).collect(),
-        trusted_service: String::new(),
+        ..IdentityFact::default()
     })
 }
 
@@ -221,6 +225,7 @@ pub fn designation() -> Kind {
         trusted_service: "sase".to_owned(),
         account: ADMIN.to_owned(),
         incarnation: "i1".to_owned(),
+        ..DelegationFact::default()
     })
 }
 
@@ -235,7 +240,11 @@ pub fn user(account: &str, user: &str) -> String {
 fn facts() -> Vec<AccessFact> {
     let all = ["AliyunResourceDirectoryFullAccess", "AliyunCSASFullAccess"];
     let kinds = vec![
-        Kind::Directory(DirectoryFact { directory: DIRECTORY.to_owned(), management_account: MANAGEMENT.to_owned() }),
+        Kind::Directory(DirectoryFact {
+            directory: DIRECTORY.to_owned(),
+            management_account: MANAGEMENT.to_owned(),
+            ..DirectoryFact::default()
+        }),
         account(MANAGEMENT, DIRECTORY),
         account(ADMIN, DIRECTORY),
         account(MEMBER, DIRECTORY),

@@ -65,7 +65,9 @@ fn claims() -> TokenClaims {
         iat: 1_000,
         jti: "j".to_owned(),
         generation: 3,
+        epoch: "d".to_owned(),
         akid: "AK1".to_owned(),
+        ..TokenClaims::default()
     }
 }
 
@@ -78,6 +80,7 @@ async fn a_good_token_names_its_caller_until_it_expires() {
         let verified = scene.authenticate(&token).await.unwrap().unwrap();
         assert_eq!(verified.principal.identity.to_string(), "accounts/1000000000000001/users/alice");
         assert_eq!((verified.principal.generation, verified.principal.access_key_id.as_str()), (3, "AK1"));
+        assert_eq!(verified.epoch, "d");
     }
     scene.clock.0.store(1_899, Ordering::SeqCst);
     assert!(scene.authenticate(&token).await.is_ok());
@@ -111,6 +114,7 @@ async fn other_tokens_are_refused() {
         edited(|c| c.aud = "bailiwick.dev".to_owned()),
         edited(|c| c.sub = "accounts/1/users/alice".to_owned()),
         edited(|c| c.exp = 1_000),
+        edited(|c| c.epoch = String::new()),
         format!("{body}."),
         // {"alg":"none"}
         format!("eyJhbGciOiJub25lIn0.{rest}"),

@@ -20,6 +20,8 @@ const fn rule(path: &'static str) -> Rule {
         also_requires: &[],
         audit: Audit::Write,
         callers: &[],
+        scope_filtered: false,
+        external_id: None,
         client_streaming: false,
         server_streaming: false,
     }
@@ -48,6 +50,14 @@ fn permit(tenant: Tenant) -> Permit {
         service: None,
         resource: "directories/rd-0000000000001".to_owned(),
         accounts: vec![account().name()],
+        external_id: "customer-1".to_owned(),
+        scope: Scope::Folders(vec!["fd-1".to_owned(), "fd-2".to_owned()]),
+        authentication: Some(Authentication {
+            generation: 3,
+            mfa: true,
+            expires: Some(NOW),
+            session: Some(Some((IdentityName::root(account()), 5))),
+        }),
         revision: 42,
         operator: Some(Operator {
             principal: "accounts/1000000000000001/users/alice".to_owned(),
@@ -78,7 +88,14 @@ fn a_permit_comes_out_as_it_went_in() {
         let signed = CallerContext::new(&permit(tenant), Role::Directory, NOW).sign(&key());
         assert_eq!(verify(&signed), Ok(permit(tenant)));
     }
-    let nobody = Permit { identity: None, account: None, directory: None, operator: None, ..permit(Tenant::Platform) };
+    let nobody = Permit {
+        identity: None,
+        account: None,
+        directory: None,
+        operator: None,
+        authentication: None,
+        ..permit(Tenant::Platform)
+    };
     let signed = CallerContext::new(&nobody, Role::Directory, NOW).sign(&key());
     assert_eq!(verify(&signed), Ok(nobody));
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     AccountId, DirectoryId, IdentityName, PrincipalKind, Role, TrustedService,
-    authz::{Audit, Caller, Fact, FactChange, FieldPath, IdentityFact, Principal, Rule, Seat, Snapshot, SystemPolicy},
+    authz::{
+        Audit, Caller, ControlPolicy, Fact, FactChange, FieldPath, FolderFact, IdentityFact, Placement, Principal,
+        Rule, Seat, Snapshot, SystemPolicy,
+    },
 };
 
 use SystemPolicy::{
@@ -53,7 +56,19 @@ pub(super) fn gone(fact: Fact) -> FactChange {
 
 pub(super) fn membership(letter: char, of: Option<(char, &str)>) -> Fact {
     let membership = of.map(|(number, incarnation)| (directory(number), incarnation.to_owned()));
-    Fact::Account { account: account(letter), membership }
+    Fact::Account { account: account(letter), membership, placement: placement() }
+}
+
+/// In the folder `home`, which is in the root folder, with the control policy that allows everything.
+pub(super) fn placement() -> Placement {
+    let control_policies = [ControlPolicy::FullAccess].into();
+    Placement { folder: "home".to_owned(), control_policies, suspended: false }
+}
+
+pub(super) fn folder(number: char, id: &str, parent: &str, control_policies: &[ControlPolicy]) -> Fact {
+    let parent = Some(parent).filter(|parent| !parent.is_empty()).map(str::to_owned);
+    let fact = FolderFact { parent, control_policies: control_policies.into() };
+    Fact::Folder { directory: directory(number), folder: id.to_owned(), fact: Some(fact) }
 }
 
 pub(super) fn trusted(number: char, service: TrustedService) -> Fact {
@@ -61,11 +76,16 @@ pub(super) fn trusted(number: char, service: TrustedService) -> Fact {
 }
 
 pub(super) fn delegated(letter: char, service: TrustedService, incarnation: &str) -> Fact {
+    delegated_for(letter, service, incarnation, None)
+}
+
+pub(super) fn delegated_for(letter: char, service: TrustedService, incarnation: &str, folder: Option<&str>) -> Fact {
     Fact::Delegation {
         directory: directory('1'),
         service,
         account: account(letter),
         incarnation: incarnation.to_owned(),
+        folder: folder.map(str::to_owned),
     }
 }
 
@@ -81,7 +101,13 @@ pub(super) fn enrolled(letter: char, service: TrustedService, incarnation: &str)
 fn identity(identity: IdentityName, kind: PrincipalKind, policies: &[SystemPolicy]) -> Fact {
     Fact::Identity {
         identity,
-        fact: Some(IdentityFact { kind, enabled: true, generation: 2, policies: policies.into() }),
+        fact: Some(IdentityFact {
+            kind,
+            enabled: true,
+            generation: 2,
+            policies: policies.iter().map(|policy| (*policy).into()).collect(),
+            trust_policy: None,
+        }),
     }
 }
 
@@ -130,7 +156,12 @@ pub(super) fn world() -> Snapshot {
     facts.extend([('1', 'A'), ('2', 'M')].map(|(number, letter)| Fact::Directory {
         directory: directory(number),
         management_account: Some(account(letter)),
+        control_policies_enabled: false,
     }));
+    for number in ['1', '2'] {
+        let full = [ControlPolicy::FullAccess];
+        facts.extend([folder(number, "root", "", &full), folder(number, "home", "root", &full)]);
+    }
     facts.extend(TrustedService::ALL.map(|service| trusted('1', service)));
     facts.extend([
         delegated('B', TrustedService::SecurityCenter, "first"),
@@ -155,8 +186,7 @@ pub(super) fn world() -> Snapshot {
 /// `root@A`, `role@B`, `admin@C` (see [`USERS`]); `stale@A` has a token from before the generation of `admin@A`;
 /// `operator`, and `impostor`, who has only the name of one; `anonymous`; else the name of a role of the suite.
 pub(super) fn caller(text: &str) -> Caller {
-    let principal =
-        |identity, generation| Caller::Identity(Principal { identity, generation, access_key_id: "AK1".to_owned() });
+    let principal = |identity, generation| Caller::Identity(Principal::new(identity, generation, "AK1"));
     let Some((user, letter)) = text.split_once('@') else {
         return match text {
             "anonymous" => Caller::Anonymous,
@@ -187,6 +217,8 @@ const BLANK: Rule = Rule {
     also_requires: &[],
     audit: Audit::Read,
     callers: &[],
+    scope_filtered: false,
+    external_id: None,
     client_streaming: false,
     server_streaming: false,
 };
@@ -222,6 +254,15 @@ pub(super) fn rule(name: &str) -> Rule {
         },
         "add-scope" => administrator(TrustedService::ThreatAnalysis, "soc:CreateScopeAccount"),
         "add-sase" => administrator(TrustedService::Sase, "sase:CreateSaseMember"),
+        "list-sase" => {
+            Rule { scope_filtered: true, accounts: &[], ..administrator(TrustedService::Sase, "sase:ListSaseMembers") }
+        }
+        "assume-role" => Rule {
+            seat: Seat::TrustedPrincipal,
+            action: "sts:AssumeRole",
+            external_id: Some(FieldPath { text: "external_id", numbers: &[3] }),
+            ..BLANK
+        },
         "delete-sase" => Rule { enrolled: true, ..administrator(TrustedService::Sase, "sase:DeleteSaseMember") },
         "add-bastion" => Rule {
             also_requires: &["directory:GetMember"],

@@ -1,0 +1,221 @@
+//! The policies: what is denied, what bounds, what allows.
+
+use super::{
+    super::{AttachedPolicy, ControlPolicy, Matched, Matches, PolicyMatch},
+    Circumstances, Decision, Facts, MAX_FOLDERS, PolicyType, PrincipalKind, Reason, Refusal, Standing, Who, refusal,
+};
+
+/// An action upon a resource.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    action: &'a str,
+    /// Empty if the call names none.
+    resource: &'a str,
+    circumstances: Circumstances,
+}
+
+/// What a policy says. A policy whose document is not known denies: it could be one that does.
+#[derive(Clone, Copy)]
+enum Said<'d> {
+    Known(Matches<'d>),
+    Unknown,
+}
+
+/// Where on its way up an account is not bounded by anything that allows the action.
+#[derive(Clone, Copy)]
+enum Gap<'f> {
+    Account,
+    Folder(&'f str),
+}
+
+impl<'f, F: Facts> Decision<'f, F> {
+    /// Whether every action that the rule asks for is allowed on everything that the call names.
+    pub(super) fn policies(&mut self, who: &Who<'f, '_>, standing: Standing) -> Result<(), Refusal> {
+        let (rule, targets) = (self.rule, self.targets);
+        let resource = if rule.resource.is_some() { targets.resource.as_str() } else { "" };
+        for action in std::iter::once(rule.action).chain(rule.also_requires.iter().copied()) {
+            let mut by = None;
+            for resource in std::iter::once(resource).chain(targets.accounts.iter().map(String::as_str)) {
+                let asked = Asked { action, resource, circumstances: who.circumstances };
+                let allowed_by = self.allowed(who, standing, asked)?;
+                by = by.or(Some(allowed_by));
+            }
+            self.note_with(
+                || format!("a policy of the identity allows `{action}`"),
+                true,
+                || match by.flatten() {
+                    Some(policy) => format!("policy `{policy}`"),
+                    None => "a root user may do what its account may do".to_owned(),
+                },
+            );
+        }
+        Ok(())
+    }
+
+    /// The policy of the identity that allows what is asked; none for a root user.
+    fn allowed(&mut self, who: &Who<'f, '_>, standing: Standing, asked: Asked<'_>) -> Result<Option<&'f str>, Refusal> {
+        let gap = self.control(standing, asked)?;
+        let session = who.principal.session.as_ref().and_then(|session| Some((session, session.policy.as_ref()?)));
+        let mut in_session = true;
+        if let Some((session, policy)) = session {
+            let matches = policy.matching(asked.action, asked.resource, &asked.circumstances);
+            self.not_denied(PolicyType::Session, &session.name, Said::Known(matches), asked)?;
+            in_session = matches.allow.is_some();
+        }
+        let mut by = None;
+        let facts = self.facts;
+        for attached in &who.fact.policies {
+            let document = match attached {
+                AttachedPolicy::System(policy) => Some(policy.document()),
+                AttachedPolicy::Custom(name) => facts.policy(name),
+            };
+            let said = match document {
+                Some(document) => Said::Known(document.matching(asked.action, asked.resource, &asked.circumstances)),
+                None => Said::Unknown,
+            };
+            self.not_denied(PolicyType::Identity, attached.name(), said, asked)?;
+            if said.allows() {
+                by = by.or(Some(attached.name()));
+            }
+        }
+        if let Some(gap) = gap {
+            return Err(self.not_bounded(standing, gap, asked));
+        }
+        self.purpose(who, asked.action)?;
+        if let (Some((session, _)), false) = (session, in_session) {
+            let message = format!("the policy of the session `{}` does not allow `{}`", session.name, asked.action);
+            return Err(self.not_allowed(PolicyType::Session, asked, message));
+        }
+        if by.is_none() && who.fact.kind != PrincipalKind::Root {
+            let message = format!("no policy of `{}` allows `{}`", who.principal.identity, asked.action);
+            return Err(self.not_allowed(PolicyType::Identity, asked, message));
+        }
+        Ok(by)
+    }
+
+    /// Refuses what a single-purpose credential is not for.
+    pub(super) fn purpose(&mut self, who: &Who<'_, '_>, action: &str) -> Result<(), Refusal> {
+        let Some(purpose) = &who.principal.purpose else { return Ok(()) };
+        if purpose.action == action {
+            return Ok(());
+        }
+        let asked = Asked { action, resource: "", circumstances: who.circumstances };
+        let message = format!("the credential is good for `{}` alone, and not for `{action}`", purpose.action);
+        Err(self.not_allowed(PolicyType::Credential, asked, message))
+    }
+
+    /// The control policies on the way from the account up to the root folder (E-DIR-27): the first place where nothing
+    /// allows what is asked.
+    fn control(&mut self, standing: Standing, asked: Asked<'_>) -> Result<Option<Gap<'f>>, Refusal> {
+        let facts = self.facts;
+        let bounded =
+            |d: &_| facts.control_policies_enabled(*d) && facts.management_account(*d) != Some(standing.account);
+        let Some(directory) = standing.directory.filter(bounded) else { return Ok(None) };
+        let allowed = self.attached(facts.control_policies_of(standing.account), asked)?;
+        let mut gap = (!allowed).then_some(Gap::Account);
+        let mut next = facts.folder_of(standing.account);
+        for _ in 0..MAX_FOLDERS {
+            let Some(id) = next else { return Ok(gap.or(Some(Gap::Account))) };
+            let Some(folder) = facts.folder(directory, id) else { return Ok(gap.or(Some(Gap::Folder(id)))) };
+            if !self.attached(&folder.control_policies, asked)? {
+                gap = gap.or(Some(Gap::Folder(id)));
+            }
+            match &folder.parent {
+                Some(parent) => next = Some(parent),
+                None => return Ok(gap),
+            }
+        }
+        Ok(gap.or(next.map(Gap::Folder)))
+    }
+
+    /// Whether one of the control policies attached to a folder or an account allows what is asked, and none denies it.
+    fn attached(&mut self, policies: &'f [ControlPolicy], asked: Asked<'_>) -> Result<bool, Refusal> {
+        let mut allowed = false;
+        let facts = self.facts;
+        for policy in policies {
+            let ControlPolicy::Custom(name) = policy else {
+                allowed = true;
+                continue;
+            };
+            let said = match facts.policy(name) {
+                Some(document) => Said::Known(document.matching(asked.action, asked.resource, &asked.circumstances)),
+                None => Said::Unknown,
+            };
+            self.not_denied(PolicyType::Control, name, said, asked)?;
+            allowed |= said.allows();
+        }
+        Ok(allowed)
+    }
+
+    fn not_denied(&mut self, kind: PolicyType, policy: &str, said: Said<'_>, asked: Asked<'_>) -> Result<(), Refusal> {
+        if let Some(notes) = &mut self.notes {
+            notes.policies.extend(said.told(kind, policy, asked));
+        }
+        if !said.denies() {
+            return Ok(());
+        }
+        let Asked { action, resource, .. } = asked;
+        self.note_with(
+            || format!("no policy denies `{action}`"),
+            false,
+            || format!("policy `{policy}` on `{resource}`"),
+        );
+        let message = format!("the policy `{policy}` denies `{action}`");
+        Err(refusal(Reason::ActionDenied, message)
+            .with("action", action.to_owned())
+            .with("policy", policy.to_owned())
+            .with("policy_type", kind.as_str().to_owned()))
+    }
+
+    fn not_bounded(&mut self, standing: Standing, gap: Gap<'_>, asked: Asked<'_>) -> Refusal {
+        let node = match (gap, standing.directory) {
+            (Gap::Folder(folder), Some(directory)) => format!("{}/folders/{folder}", directory.name()),
+            (Gap::Account | Gap::Folder(_), _) => standing.account.name(),
+        };
+        let message = format!("no control policy of `{node}` allows `{}`", asked.action);
+        self.not_allowed(PolicyType::Control, asked, message).with("node", node)
+    }
+
+    fn not_allowed(&mut self, kind: PolicyType, asked: Asked<'_>, message: String) -> Refusal {
+        let of = match kind {
+            PolicyType::Control => "the control policies allow",
+            PolicyType::Session => "the policy of the session allows",
+            PolicyType::Identity => "a policy of the identity allows",
+            PolicyType::Credential => "the credential is good for",
+        };
+        self.note_with(|| format!("{of} `{}`", asked.action), false, || message.clone());
+        refusal(Reason::ActionNotAllowed, message)
+            .with("action", asked.action.to_owned())
+            .with("policy_type", kind.as_str().to_owned())
+    }
+}
+
+impl Said<'_> {
+    fn allows(self) -> bool {
+        matches!(self, Self::Known(Matches { allow: Some(_), .. }))
+    }
+
+    fn denies(self) -> bool {
+        matches!(self, Self::Unknown | Self::Known(Matches { deny: Some(_), .. }))
+    }
+
+    /// The statements that were found, for an explanation.
+    fn told(self, kind: PolicyType, policy: &str, asked: Asked<'_>) -> impl Iterator<Item = PolicyMatch> {
+        let found = |allows: bool, by: Option<Matched<'_>>| PolicyMatch {
+            policy: policy.to_owned(),
+            kind,
+            action: asked.action.to_owned(),
+            resource: asked.resource.to_owned(),
+            allows,
+            statement: by.map(|by| by.index),
+            sid: by.and_then(|by| by.sid).unwrap_or_default().to_owned(),
+        };
+        let told = match self {
+            Self::Unknown => [Some(found(false, None)), None],
+            Self::Known(Matches { allow, deny }) => {
+                [allow.map(|by| found(true, Some(by))), deny.map(|by| found(false, Some(by)))]
+            }
+        };
+        told.into_iter().flatten()
+    }
+}
