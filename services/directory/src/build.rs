@@ -13,7 +13,7 @@ use tonic::service::Routes;
 
 use crate::{
     app::{App, SigningKeyError, SigningKeys},
-    config::Config,
+    config::{Config, SILENCE_DAYS_MAX},
     domain::{access_key::ID_LEN_MAX, operator::Configured, user::is_user_id},
     grpc::Grpc,
 };
@@ -49,6 +49,14 @@ pub enum BuildError {
     /// An operator is configured with an id, or an id of its access key, that nothing can have.
     #[error("the operator `{0}` or the id of its access key is malformed")]
     Operator(String),
+    /// A limit is configured beyond its bound.
+    #[error("`limits.{name}` must be at most {max}")]
+    Limit {
+        /// Its name.
+        name: &'static str,
+        /// The bound.
+        max: u32,
+    },
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -61,6 +69,9 @@ pub async fn build(deps: Deps) -> Result<Module, BuildError> {
     let signing = SigningKeys::new(&deps.signing_key, &deps.former_signing_keys)?;
     if let Some(wrong) = operators.iter().find(|operator| !is_sound(operator)) {
         return Err(BuildError::Operator(wrong.id.clone()));
+    }
+    if config.limits.deletion_silence_days > SILENCE_DAYS_MAX {
+        return Err(BuildError::Limit { name: "deletion_silence_days", max: SILENCE_DAYS_MAX });
     }
     let pages = PageTokens::new(sealer);
     let app = Arc::new(App { db: db.clone(), clock, entropy, pages, limits: config.limits, signing });
@@ -136,6 +147,9 @@ mod tests {
             let wrong = build(deps(vec![operator("Ops")], PEM)).await;
             assert!(matches!(wrong, Err(BuildError::Operator(_))));
             assert!(matches!(build(deps(Vec::new(), "no key")).await, Err(BuildError::SigningKey(_))));
+            let mut long = deps(Vec::new(), PEM);
+            long.config.limits.deletion_silence_days = 366;
+            assert!(matches!(build(long).await, Err(BuildError::Limit { name: "deletion_silence_days", max: 365 })));
             shutdown.cancel();
             for (_, task) in module.background {
                 task.await;

@@ -24,10 +24,22 @@ pub struct Limits {
     pub access_keys_max: u32,
     /// How long a token is accepted, in seconds.
     pub token_seconds: u32,
+    /// How long the deletion of a member can be taken back, in days, 365 at most; not at all if zero (E-DIR-20).
+    pub deletion_silence_days: u32,
 }
+
+/// Most days for which a deletion can wait.
+pub(crate) const SILENCE_DAYS_MAX: u32 = 365;
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { members_max: 20, invitations_per_day_max: 20, users_max: 1_000, access_keys_max: 2, token_seconds: 900 }
+        Self {
+            members_max: 20,
+            invitations_per_day_max: 20,
+            users_max: 1_000,
+            access_keys_max: 2,
+            token_seconds: 900,
+            deletion_silence_days: 45,
+        }
     }
 }

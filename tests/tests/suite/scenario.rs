@@ -6,3 +6,4 @@ mod directory;
 mod filter;
 mod identity;
 mod lists;
+mod members;

@@ -1,4 +1,5 @@
-//! Forgetting what is kept for a time only: finished invitations and expired request ids.
+//! What is due: members whose deletion has waited long enough are ended, and what is kept for a time only is forgotten:
+//! finished invitations and expired request ids.
 
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::{App, Error, lock_directory};
 use crate::{domain::invitation::RETENTION, events, store};
 
 /// The method of changes that a sweep makes.
-const METHOD: &str = "sweep";
+pub(super) const METHOD: &str = "sweep";
 const LEASE: &str = "directory-sweep";
 const PERIOD: Duration = Duration::from_mins(5);
 /// Longer than a sweep takes, shorter than a pause that anyone would notice.
@@ -41,9 +42,14 @@ impl App {
         }
     }
 
-    /// Forgets what is due: invitations that were finished 30 days ago (E-DIR-35), request ids of 24 hours ago.
+    /// Does what is due: ends members whose silence period is over (E-DIR-20), forgets invitations that were finished
+    /// 30 days ago (E-DIR-35) and request ids of 24 hours ago.
     pub async fn sweep(&self) -> Result<(), Error> {
         self.db.purge_expired(REQUEST_IDS_MAX).await?;
+        for id in store::member::directories_with_due(self.db.reader(), self.now(), DIRECTORIES_MAX).await? {
+            let work = move |tx: Tx| async move { self.lock_settled(&tx, id, self.now()).await.map(drop) };
+            self.db.write("sweep_members", work).await?;
+        }
         let retained_us = i64::try_from(RETENTION.as_micros()).unwrap_or(i64::MAX);
         let before = Timestamp::from_micros(self.now().as_micros().saturating_sub(retained_us));
         for id in store::invitation::directories_to_purge(self.db.reader(), before, DIRECTORIES_MAX).await? {

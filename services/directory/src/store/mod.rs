@@ -13,6 +13,8 @@ pub mod member;
 mod migration;
 pub mod operator;
 pub mod role;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod user;
 
 pub use migration::migrations;
