@@ -46,14 +46,22 @@ impl App {
     /// 30 days ago (E-DIR-35) and request ids of 24 hours ago.
     pub async fn sweep(&self) -> Result<(), Error> {
         self.db.purge_expired(REQUEST_IDS_MAX).await?;
-        for id in store::member::directories_with_due(self.db.reader(), self.now(), DIRECTORIES_MAX).await? {
-            let work = move |tx: Tx| async move { self.lock_settled(&tx, id, self.now()).await.map(drop) };
-            self.db.write("sweep_members", work).await?;
-        }
+        self.sweep_members().await?;
         let retained_us = i64::try_from(RETENTION.as_micros()).unwrap_or(i64::MAX);
         let before = Timestamp::from_micros(self.now().as_micros().saturating_sub(retained_us));
         for id in store::invitation::directories_to_purge(self.db.reader(), before, DIRECTORIES_MAX).await? {
             self.db.write("sweep", move |tx: Tx| self.purge(tx, id, before)).await?;
+        }
+        Ok(())
+    }
+
+    /// What fails in one directory does not keep others from their turn.
+    async fn sweep_members(&self) -> Result<(), Error> {
+        for id in store::member::directories_with_due(self.db.reader(), self.now(), DIRECTORIES_MAX).await? {
+            let work = move |tx: Tx| async move { self.lock_settled(&tx, id, self.now()).await.map(drop) };
+            if let Err(error) = self.db.write("sweep_members", work).await {
+                tracing::error!(%error, directory.id = %id, "members whose deletion is due could not be ended");
+            }
         }
         Ok(())
     }

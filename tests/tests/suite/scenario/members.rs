@@ -193,7 +193,7 @@ async fn members_are_deleted_only_where_that_is_switched_on_and_by_named_operato
     let name = member(&directory, &cloud.name);
     let both = admin.refused(DELETE, json!({"name": name, "skip_silence_period": true})).await;
     assert_eq!((both.code, &*both.reason), (Code::FailedPrecondition, "MEMBER_TYPE_MISMATCH"));
-    assert_eq!(both.preconditions, ["cloud-account", "member-deletion-disabled"]);
+    assert_eq!(both.preconditions, ["cloud-account", "member-deletion-disabled", "access-key"]);
     let unknown = json!({"name": name, "ignored_findings": ["everything"]});
     assert_eq!(admin.refused(DELETE, unknown).await.fields, ["ignored_findings"]);
     let nothing = admin.refused(UNDELETE, created).await;
