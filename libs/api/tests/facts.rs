@@ -6,12 +6,14 @@ use bailiwick_api::r#type::v1::{
 };
 use bailiwick_core::{
     TrustedService,
-    authz::{self, Fact, FactChange, SystemPolicy},
+    authz::{self, ControlPolicy, Fact, FactChange, Placement, SystemPolicy},
 };
 
 const ACCOUNT: &str = "accounts/1000000000000003";
 const DIRECTORY: &str = "directories/rd-0000000000001";
 const INVITATION: &str = "directories/rd-0000000000001/invitations/i1";
+const FOLDER: &str = "directories/rd-0000000000001/folders/f1";
+const CONTROL_POLICY: &str = "directories/rd-0000000000001/controlPolicies/freeze";
 const USER: &str = "accounts/1000000000000003/users/alice";
 
 fn text(text: &str) -> String {
@@ -19,7 +21,15 @@ fn text(text: &str) -> String {
 }
 
 fn account() -> AccountFact {
-    AccountFact { account: text(ACCOUNT), directory: text(DIRECTORY), incarnation: text("m1"), ..Default::default() }
+    AccountFact {
+        account: text(ACCOUNT),
+        directory: text(DIRECTORY),
+        incarnation: text("m1"),
+        folder: text(FOLDER),
+        control_policies: vec![format!("{DIRECTORY}/controlPolicies/FullAliyunAccess"), text(CONTROL_POLICY)],
+        suspended: true,
+        ..Default::default()
+    }
 }
 
 fn identity() -> IdentityFact {
@@ -29,12 +39,12 @@ fn identity() -> IdentityFact {
         enabled: true,
         generation: 4,
         policies: vec![text("AliyunCSASFullAccess"), text("AdministratorAccess")],
-        trusted_service: String::new(),
+        ..Default::default()
     }
 }
 
 fn directory() -> DirectoryFact {
-    DirectoryFact { directory: text(DIRECTORY), management_account: text(ACCOUNT) }
+    DirectoryFact { directory: text(DIRECTORY), management_account: text(ACCOUNT), control_policies_enabled: true }
 }
 
 fn trusted() -> TrustedAccessFact {
@@ -47,6 +57,7 @@ fn delegation() -> DelegationFact {
         trusted_service: text("bastionhost"),
         account: text(ACCOUNT),
         incarnation: text("m1"),
+        folder: text(FOLDER),
     }
 }
 
@@ -72,14 +83,26 @@ fn facts_are_read_whole() {
         kind: bailiwick_core::PrincipalKind::User,
         enabled: true,
         generation: 4,
-        policies: [SystemPolicy::SaseFullAccess, SystemPolicy::AdministratorAccess].into(),
+        policies: [SystemPolicy::SaseFullAccess.into(), SystemPolicy::AdministratorAccess.into()].into(),
+        trust_policy: None,
     };
     let incarnation = text("m1");
+    let placement = Placement {
+        folder: text("f1"),
+        control_policies: [ControlPolicy::FullAccess, ControlPolicy::Custom(text(CONTROL_POLICY))].into(),
+        suspended: true,
+    };
     let standalone = AccountFact { account: text(ACCOUNT), ..Default::default() };
     for (kind, fact) in [
-        (Kind::Account(account()), Fact::Account { account: id, membership: Some((of, incarnation.clone())) }),
-        (Kind::Account(standalone), Fact::Account { account: id, membership: None }),
-        (Kind::Directory(directory()), Fact::Directory { directory: of, management_account: Some(id) }),
+        (
+            Kind::Account(account()),
+            Fact::Account { account: id, membership: Some((of, incarnation.clone())), placement },
+        ),
+        (Kind::Account(standalone), Fact::Account { account: id, membership: None, placement: Placement::default() }),
+        (
+            Kind::Directory(directory()),
+            Fact::Directory { directory: of, management_account: Some(id), control_policies_enabled: true },
+        ),
         (Kind::Identity(identity()), Fact::Identity { identity: USER.parse().unwrap(), fact: Some(known) }),
         (Kind::TrustedAccess(trusted()), Fact::TrustedAccess { directory: of, service: TrustedService::Sase }),
         (
@@ -89,6 +112,7 @@ fn facts_are_read_whole() {
                 service: TrustedService::Bastionhost,
                 account: id,
                 incarnation: incarnation.clone(),
+                folder: Some(text("f1")),
             },
         ),
         (
@@ -110,11 +134,11 @@ fn of_what_is_removed_only_what_identifies_it_is_needed() {
     for (kind, fact) in [
         (
             Kind::Account(AccountFact { account: text(ACCOUNT), ..Default::default() }),
-            Fact::Account { account: id, membership: None },
+            Fact::Account { account: id, membership: None, placement: Placement::default() },
         ),
         (
             Kind::Directory(DirectoryFact { management_account: nothing(), ..directory() }),
-            Fact::Directory { directory: of, management_account: None },
+            Fact::Directory { directory: of, management_account: None, control_policies_enabled: false },
         ),
         (
             Kind::Identity(IdentityFact { identity: text(USER), ..Default::default() }),
@@ -128,6 +152,7 @@ fn of_what_is_removed_only_what_identifies_it_is_needed() {
                 service: TrustedService::Bastionhost,
                 account: id,
                 incarnation: nothing(),
+                folder: None,
             },
         ),
         (

@@ -26,7 +26,11 @@ fn json(path: &str, request: &[u8]) -> Value {
 }
 
 fn named(resource: &str, accounts: &[&str]) -> Targets {
-    Targets { resource: resource.to_owned(), accounts: accounts.iter().map(|account| (*account).to_owned()).collect() }
+    Targets {
+        resource: resource.to_owned(),
+        accounts: accounts.iter().map(|account| (*account).to_owned()).collect(),
+        ..Targets::default()
+    }
 }
 
 fn create(account: &str) -> CreateSaseMemberRequest {

@@ -149,6 +149,9 @@ mod tests {
             let wrong = build(deps(vec![operator("Ops")], PEM)).await;
             assert!(matches!(wrong, Err(BuildError::Operator(_))));
             assert!(matches!(build(deps(Vec::new(), "no key")).await, Err(BuildError::SigningKey(_))));
+            let mut long = deps(Vec::new(), PEM);
+            long.config.limits.deletion_silence_days = 366;
+            assert!(matches!(build(long).await, Err(BuildError::Config(_))));
             shutdown.cancel();
             for (_, task) in module.background {
                 task.await;

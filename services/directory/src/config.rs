@@ -36,6 +36,8 @@ pub struct Limits {
     pub verification_pause_seconds: u32,
     /// Verification codes that a directory, or an account outside one, sends within 24 hours: 1 to 10,000 (E-DIR-23).
     pub verifications_per_day_max: u32,
+    /// How long the deletion of a member can be taken back, in days, 365 at most; not at all if zero (E-DIR-20).
+    pub deletion_silence_days: u32,
 }
 
 impl Default for Limits {
@@ -49,6 +51,7 @@ impl Default for Limits {
             verification_seconds: 600,
             verification_pause_seconds: 60,
             verifications_per_day_max: 100,
+            deletion_silence_days: 45,
         }
     }
 }
@@ -71,10 +74,11 @@ impl Config {
 
 impl Limits {
     fn problems(&self) -> Vec<String> {
-        let bounds: [(&str, u32, RangeInclusive<u32>); 3] = [
+        let bounds: [(&str, u32, RangeInclusive<u32>); 4] = [
             ("verification_seconds", self.verification_seconds, 60..=3_600),
             ("verification_pause_seconds", self.verification_pause_seconds, 1..=3_600),
             ("verifications_per_day_max", self.verifications_per_day_max, 1..=10_000),
+            ("deletion_silence_days", self.deletion_silence_days, 0..=365),
         ];
         let outside = bounds.into_iter().filter(|(_, value, bounds)| !bounds.contains(value));
         outside

@@ -26,8 +26,14 @@ pub(crate) fn account(account: &Account, membership: Option<&Membership>) -> Acc
         r#type: account_type(account.kind).into(),
         join_method: membership.map_or(pb::JoinMethod::Unspecified, |m| join_method(m.join_method)).into(),
         display_name: membership.map_or(&account.display_name, |m| &m.display_name).clone(),
+        suspended: membership.is_some_and(Membership::is_suspended),
         ..pb::AccountFact::default()
     }))
+}
+
+/// An account that is no more.
+pub(crate) fn account_gone(account: &Account) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Account(pb::AccountFact { account: account.id.name(), ..pb::AccountFact::default() }))
 }
 
 /// A directory.

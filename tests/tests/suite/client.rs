@@ -36,6 +36,8 @@ pub struct Failure {
     pub metadata: BTreeMap<String, String>,
     /// The fields that BadRequest names.
     pub fields: Vec<String>,
+    /// The subjects that PreconditionFailure names.
+    pub preconditions: Vec<String>,
 }
 
 impl Client {
@@ -163,12 +165,15 @@ impl Failure {
         let details = status.get_error_details();
         let info = details.error_info();
         let fields = details.bad_request().map(|b| b.field_violations.iter().map(|v| v.field.clone()).collect());
+        let preconditions =
+            details.precondition_failure().map(|p| p.violations.iter().map(|v| v.subject.clone()).collect());
         Self {
             code: status.code(),
             reason: info.map(|i| i.reason.clone()).unwrap_or_default(),
             message: status.message().to_owned(),
             metadata: info.map(|i| i.metadata.clone().into_iter().collect()).unwrap_or_default(),
             fields: fields.unwrap_or_default(),
+            preconditions: preconditions.unwrap_or_default(),
         }
     }
 }

@@ -7,3 +7,4 @@ mod directory;
 mod filter;
 mod identity;
 mod lists;
+mod members;

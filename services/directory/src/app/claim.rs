@@ -11,7 +11,7 @@ use sea_orm::ConnectionTrait;
 use super::{App, Done, Error, Page, PageRequest, lock_directory, platform};
 use crate::{
     domain::{
-        claim::{Claim, Kind, Strength, prove_members, still_present},
+        claim::{Claim, Kind, Strength, prove_members, prove_usable, still_present},
         member::Membership,
         role::Role,
     },
@@ -58,8 +58,8 @@ impl App {
         let asked = &asked;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            lock_directory(conn, asked.directory).await?;
             let now = self.now();
+            self.lock_settled(&tx, asked.directory, now).await?;
             let found = store::member::find(conn, asked.directory, &asked.accounts).await?;
             let members = prove_members(&asked.accounts, found)?;
             let claims = self.claims_missing(conn, asked, &members, now).await?;
@@ -118,8 +118,8 @@ impl App {
         let PlaceClaims { directory, accounts, service, kind, strength, .. } = asked;
         let standing = store::claim::find(conn, *directory, accounts, *service, *kind).await?;
         let standing: BTreeSet<AccountId> = standing.into_iter().map(|claim| claim.account).collect();
-        let missing = members.iter().filter(|member| !standing.contains(&member.account));
-        Ok(missing.map(|m| Claim::new(self.random_id(), m, *service, *kind, *strength, now)).collect())
+        let missing = prove_usable(members.iter().filter(|member| !standing.contains(&member.account)))?;
+        Ok(missing.into_iter().map(|m| Claim::new(self.random_id(), m, *service, *kind, *strength, now)).collect())
     }
 }
 

@@ -32,8 +32,8 @@ impl App {
         let new = &new;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let directory = lock_directory(conn, id).await?;
             let now = self.now();
+            let directory = self.lock_settled(&tx, id, now).await?;
             let sender = management_account(conn, &directory).await?;
             let target = store::account::get(conn, new.account).await?;
             let in_directory = store::member::of_account(conn, new.account).await?.is_some();
@@ -94,10 +94,10 @@ impl App {
         let directory_id = own_directory(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let directory = lock_directory(conn, directory_id).await?;
+            let now = self.now();
+            let directory = self.lock_settled(&tx, directory_id, now).await?;
             let invitation = received(conn, call, directory_id, id).await?;
             let locked = lock_account(conn, invitation.account).await?;
-            let now = self.now();
             let sender = management_account(conn, &directory).await?;
             let occupancy = self.occupancy(conn, directory_id, now).await?;
             let in_directory = locked.membership.is_some();

@@ -1,13 +1,17 @@
 //! Members.
 
+mod deletion;
+mod departure;
+mod identities;
+
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Tenant, filter::Listing};
 use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
 use super::{
-    App, Done, Error, Made, Mutation, Page, PageRequest, account, lock_account, lock_directory, management_account,
-    own_directory,
+    App, Done, Error, Locked, Made, Mutation, Page, PageRequest, account, lock_account, lock_directory,
+    management_account, own_directory,
 };
 use crate::{
     domain::{
@@ -31,8 +35,8 @@ impl App {
         let new = &new;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let directory = lock_directory(conn, id).await?;
             let now = self.now();
+            let directory = self.lock_settled(&tx, id, now).await?;
             let management = management_account(conn, &directory).await?;
             let place = Place {
                 name_used: store::member::has_name(conn, id, &new.display_name).await?,
@@ -59,6 +63,7 @@ impl App {
         let id = own_directory(&call.permit, named)?;
         let read = move |snapshot: Snapshot| async move { store::member::get(snapshot.conn(), id, of).await };
         let found = self.db.snapshot("member_get", read).await?.value;
+        let found = found.filter(|member| !member.membership.is_over(self.now()));
         found.ok_or_else(|| domain::Error::NotFound(call.permit.resource().to_owned()).into())
     }
 
@@ -72,49 +77,12 @@ impl App {
     ) -> Result<Page<Member>, Error> {
         let id = own_directory(&call.permit, named)?;
         let window = self.window(call, asked, &listing.fingerprint()).await?;
-        let (after, limit) = (window.after()?, window.limit());
+        let (after, limit, now) = (window.after()?, window.limit(), self.now());
         let read = move |snapshot: Snapshot| async move {
-            store::member::page(snapshot.conn(), id, listing, after.as_ref(), limit).await
+            store::member::page(snapshot.conn(), id, listing, after.as_ref(), now, limit).await
         };
         let items = self.db.snapshot("member_list", read).await?.value;
         self.page(call, &window, items, |member| store::member::place(member, listing).to_string())
-    }
-
-    /// Removes a member: its membership ends, and with it the roles of services in it and their claims on it (E-DIR-15,
-    /// E-DIR-16, E-DIR-17).
-    pub async fn member_remove(
-        &self,
-        call: &Call,
-        change: &Mutation,
-        named: DirectoryId,
-        of: AccountId,
-        etag: &str,
-    ) -> Result<Done<()>, Error> {
-        let id = own_directory(&call.permit, named)?;
-        let work = move |tx: Tx| async move {
-            let conn = tx.conn();
-            if lock_directory(conn, id).await?.management_account == of {
-                return Err(domain::Error::ManagementAccountNotEligible(of).into());
-            }
-            let found = store::member::get(conn, id, of).await?;
-            let member = found.ok_or_else(|| domain::Error::NotFound(call.permit.resource().to_owned()))?;
-            let locked = lock_account(conn, of).await?;
-            member.remove(&store::claim::on_member(conn, id, of).await?, etag)?;
-            let roles = store::role::of_account(conn, of).await?;
-            store::claim::delete_all(conn, id, of).await?;
-            store::role::delete_all(conn, of).await?;
-            store::member::delete(conn, id, of).await?;
-            let gone = roles.iter().map(events::role_gone);
-            let made = Made {
-                resource: member.membership.name(),
-                tenant: Tenant::Directory(id),
-                accounts: vec![of],
-                facts: std::iter::once(events::account(&locked.account, None)).chain(gone).collect(),
-            };
-            self.record(&tx, call, change, self.now(), made);
-            Ok(())
-        };
-        self.mutate("member_remove", change, work).await
     }
 
     pub(super) async fn occupancy(

@@ -1,4 +1,5 @@
-//! Forgetting what is kept for a time only: finished invitations, expired request ids, verification codes.
+//! What is due: members whose deletion has waited long enough are ended, and what is kept for a time only is forgotten:
+//! finished invitations, expired request ids, verification codes.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// The method of changes that a sweep makes.
-const METHOD: &str = "sweep";
+pub(super) const METHOD: &str = "sweep";
 const LEASE: &str = "directory-sweep";
 const PERIOD: Duration = Duration::from_mins(5);
 /// Longer than a sweep takes, shorter than a pause that anyone would notice.
@@ -45,8 +46,8 @@ impl App {
         }
     }
 
-    /// Forgets what is due: invitations that were finished 30 days ago (E-DIR-35), request ids and verification codes of
-    /// 24 hours ago, messages that nobody needs any more.
+    /// Does what is due: ends members whose silence period is over (E-DIR-20), forgets invitations that were finished
+    /// 30 days ago (E-DIR-35), request ids and verification codes of 24 hours ago, messages that nobody needs any more.
     pub async fn sweep(&self) -> Result<(), Error> {
         self.db.purge_expired(REQUEST_IDS_MAX).await?;
         self.outbox_sweep().await?;
@@ -54,9 +55,21 @@ impl App {
         let forget =
             move |tx: Tx| async move { store::verification::delete_before(tx.conn(), before, VERIFICATIONS_MAX).await };
         self.db.write::<_, DbError, _, _>("verification_sweep", forget).await?;
+        self.sweep_members().await?;
         let before = ago(self.now(), RETENTION);
         for id in store::invitation::directories_to_purge(self.db.reader(), before, DIRECTORIES_MAX).await? {
             self.db.write("sweep", move |tx: Tx| self.purge(tx, id, before)).await?;
+        }
+        Ok(())
+    }
+
+    /// What fails in one directory does not keep others from their turn.
+    async fn sweep_members(&self) -> Result<(), Error> {
+        for id in store::member::directories_with_due(self.db.reader(), self.now(), DIRECTORIES_MAX).await? {
+            let work = move |tx: Tx| async move { self.lock_settled(&tx, id, self.now()).await.map(drop) };
+            if let Err(error) = self.db.write("sweep_members", work).await {
+                tracing::error!(%error, directory.id = %id, "members whose deletion is due could not be ended");
+            }
         }
         Ok(())
     }

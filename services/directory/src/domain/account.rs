@@ -51,6 +51,8 @@ pub struct Account {
     pub update_time: Timestamp,
     /// Grows with each change.
     pub version: i64,
+    /// When it was deleted: only its id is kept, never to be used again (E-DIR-20).
+    pub delete_time: Option<Timestamp>,
 }
 
 /// An account with what is shown beside it.
@@ -120,6 +122,7 @@ impl Account {
             create_time: now,
             update_time: now,
             version: 1,
+            delete_time: None,
         }
     }
 
@@ -158,6 +161,15 @@ impl Account {
     /// If none was verified (R-DIR-02, R-DIR-16).
     pub fn verified(&self) -> Result<&EnterpriseIdentity, Error> {
         self.enterprise.as_ref().ok_or(Error::EnterpriseIdentityRequired(self.id))
+    }
+
+    /// Ends the account for good. The provider's account can be registered again, under another id.
+    pub fn delete(mut self, now: Timestamp) -> Self {
+        self.external_id = String::new();
+        self.delete_time = Some(now);
+        self.update_time = now;
+        self.version += 1;
+        self
     }
 
     /// A generation that no identity of the account ever had.

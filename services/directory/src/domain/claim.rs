@@ -114,6 +114,15 @@ pub fn prove_members(accounts: &[AccountId], found: Vec<Membership>) -> Result<V
     Ok(members)
 }
 
+/// The memberships on which a new claim is to stand: none does on a member that waits for its deletion (E-DEL-05).
+pub fn prove_usable<'a>(members: impl Iterator<Item = &'a Membership>) -> Result<Vec<&'a Membership>, Error> {
+    let usable = |member: &'a Membership| match member.is_suspended() {
+        true => Err(Error::MemberPendingDeletion(member.account)),
+        false => Ok(member),
+    };
+    members.map(usable).collect()
+}
+
 /// Of memberships, the accounts of those that have not ended: not of those that joined again since.
 pub fn still_present(memberships: &[(AccountId, String)], found: Vec<Membership>) -> Vec<AccountId> {
     let found: BTreeMap<AccountId, String> = found.into_iter().map(|m| (m.account, m.incarnation)).collect();

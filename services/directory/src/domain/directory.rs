@@ -24,6 +24,8 @@ pub struct Directory {
     pub create_time: Timestamp,
     /// Grows with each change.
     pub version: i64,
+    /// Whether members can be deleted (E-DIR-19).
+    pub member_deletion_enabled: bool,
 }
 
 impl Directory {
@@ -40,7 +42,8 @@ impl Directory {
             return Err(Error::AccountAlreadyInDirectory(account.id));
         }
         account.verified()?;
-        let directory = Self { id, management_account: account.id, create_time: now, version: 1 };
+        let directory =
+            Self { id, management_account: account.id, create_time: now, version: 1, member_deletion_enabled: false };
         let membership = Membership {
             directory: id,
             account: account.id,
@@ -50,6 +53,7 @@ impl Directory {
             folder: ROOT_FOLDER.to_owned(),
             join_time: now,
             version: 1,
+            purge_time: None,
         };
         Ok((directory, membership))
     }

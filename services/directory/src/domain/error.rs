@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bailiwick_core::{AccountId, TrustedService};
 
-use super::{account::AccountType, invitation::State};
+use super::{account::AccountType, invitation::State, member::Finding};
 
 /// A claim that keeps a member in its directory (E-DIR-16, E-DIR-17).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +68,21 @@ pub enum Error {
     /// Services use the member (E-DIR-16, E-DIR-17); at least one.
     #[error("trusted services use the member: remove their designations first")]
     MemberInUse(Vec<Blocker>),
+    /// The member waits for its deletion (E-DIR-20, E-DEL-05).
+    #[error("`accounts/{0}` waits for its deletion")]
+    MemberPendingDeletion(AccountId),
+    /// There is no deletion to be taken back.
+    #[error("`accounts/{0}` does not wait for its deletion")]
+    MemberNotPendingDeletion(AccountId),
+    /// Something stands against the deletion of the member that was not ignored (E-DIR-15, E-DIR-16, E-DIR-19,
+    /// E-DIR-20).
+    #[error("`accounts/{account}` cannot be deleted: {}", told(.findings))]
+    MemberDeletionRefused {
+        /// The account.
+        account: AccountId,
+        /// What stands against it: at least one, the gravest first.
+        findings: Vec<Finding>,
+    },
     /// The root user is disabled (R-DIR-30).
     #[error("the root user of `accounts/{0}` is disabled")]
     RootUserDisabled(AccountId),
@@ -132,4 +147,8 @@ fn tries(left: &u32) -> String {
         1 => "1 try is left".to_owned(),
         left => format!("{left} tries are left"),
     }
+}
+
+fn told(findings: &[Finding]) -> String {
+    findings.iter().map(Finding::describe).collect::<Vec<_>>().join("; ")
 }

@@ -1,5 +1,10 @@
 //! Members: accounts in a directory.
 
+mod deletion;
+mod departure;
+
+pub use deletion::{Finding, FindingKind, MemberDeletion, MemberDeletionCheck, Obstacles};
+
 use bailiwick_core::{
     AccountId, DirectoryId, Timestamp,
     filter::{Field, Kind, Schema, Value},
@@ -7,10 +12,8 @@ use bailiwick_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Blocker, Error,
+    Error,
     account::{Account, AccountType, NewAccount},
-    check_etag,
-    claim::{Claim, Strength},
     directory::{Directory, ROOT_FOLDER},
     etag,
     user::User,
@@ -57,6 +60,8 @@ pub struct Membership {
     pub join_time: Timestamp,
     /// Grows with each change.
     pub version: i64,
+    /// While its deletion waits: when it ends for good (E-DIR-20).
+    pub purge_time: Option<Timestamp>,
 }
 
 /// A member as it is shown: membership and type of the account.
@@ -120,7 +125,27 @@ impl Membership {
         now: Timestamp,
     ) -> Self {
         let folder = ROOT_FOLDER.to_owned();
-        Self { directory, account, incarnation, join_method, display_name, folder, join_time: now, version: 1 }
+        Self {
+            directory,
+            account,
+            incarnation,
+            join_method,
+            display_name,
+            folder,
+            join_time: now,
+            version: 1,
+            purge_time: None,
+        }
+    }
+
+    /// Whether it waits for its deletion: nobody acts in the account.
+    pub const fn is_suspended(&self) -> bool {
+        self.purge_time.is_some()
+    }
+
+    /// Whether its deletion is due: it is no member any more, even where its row is not yet gone.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.purge_time.is_some_and(|purge_time| purge_time <= now)
     }
 
     /// The resource name.
@@ -143,20 +168,6 @@ impl Member {
             "join_time" => Some(Value::Time(self.membership.join_time)),
             _ => None,
         }
-    }
-
-    /// Decides a removal: of cloud accounts only (E-DIR-15), and not while a claim blocks (E-DIR-16, E-DIR-17).
-    pub fn remove(&self, claims: &[Claim], asked_etag: &str) -> Result<(), Error> {
-        check_etag(asked_etag, &self.membership.etag(), || self.membership.name())?;
-        if self.kind != AccountType::Cloud {
-            return Err(Error::MemberTypeMismatch(self.kind));
-        }
-        let blockers: Vec<Blocker> = claims
-            .iter()
-            .filter(|claim| claim.strength == Strength::Blocking)
-            .map(|claim| Blocker { service: claim.service, kind: claim.kind })
-            .collect();
-        if blockers.is_empty() { Ok(()) } else { Err(Error::MemberInUse(blockers)) }
     }
 }
 
@@ -217,60 +228,11 @@ pub fn joining_names(account: &Account) -> [String; 2] {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use bailiwick_core::TrustedService;
     use proptest::prelude::*;
 
-    use super::{
-        super::{
-            Text,
-            claim::{Claim, Kind},
-        },
-        *,
-    };
+    use super::{super::Text, *};
 
     const NOW: Timestamp = Timestamp::from_micros(5);
-
-    fn member(kind: AccountType) -> Member {
-        let membership = Membership::invited(
-            "rd-0000000000001".parse().unwrap(),
-            1_000_000_000_000_002.try_into().unwrap(),
-            "payments".to_owned(),
-            "one".to_owned(),
-            NOW,
-        );
-        Member { membership, kind }
-    }
-
-    fn claim(member: &Member, kind: Kind, strength: Strength) -> Claim {
-        Claim::new("c".to_owned(), &member.membership, TrustedService::Sase, kind, strength, NOW)
-    }
-
-    // covers: E-DIR-15, E-DIR-16, E-DIR-17
-    #[test]
-    fn only_unused_cloud_accounts_are_removed() {
-        let resource = member(AccountType::Resource);
-        assert_eq!(resource.remove(&[], ""), Err(Error::MemberTypeMismatch(AccountType::Resource)));
-        let cloud = member(AccountType::Cloud);
-        assert_eq!(cloud.remove(&[], ""), Ok(()));
-        let informative = claim(&cloud, Kind::Enrolment, Strength::Informative);
-        assert_eq!(cloud.remove(std::slice::from_ref(&informative), ""), Ok(()));
-        let blocking = claim(&cloud, Kind::Designation, Strength::Blocking);
-        assert_eq!(
-            cloud.remove(&[informative, blocking], ""),
-            Err(Error::MemberInUse(vec![Blocker { service: TrustedService::Sase, kind: Kind::Designation }]))
-        );
-    }
-
-    // covers: E-GW-07
-    #[test]
-    fn a_later_membership_has_another_etag() {
-        let mut later = member(AccountType::Cloud);
-        let before = later.membership.etag();
-        later.membership.join_time = NOW.after(Duration::from_micros(1));
-        assert_eq!(later.remove(&[], &before), Err(Error::EtagMismatch(later.membership.name())));
-    }
 
     proptest! {
         // covers: E-DIR-03

@@ -11,7 +11,7 @@ use crate::{
         claim::Claim,
         directory::{Directory, ROOT_FOLDER},
         invitation::{Invitation, State},
-        member::Member,
+        member::{Finding, Member, MemberDeletionCheck},
         policy,
         role::Role,
         user::User,
@@ -57,6 +57,7 @@ pub(super) fn directory(directory: Directory) -> pb::Directory {
         root_folder: format!("{}/folders/{ROOT_FOLDER}", directory.id.name()),
         create_time: Some(timestamp(directory.create_time)),
         etag: directory.etag(),
+        member_deletion_enabled: directory.member_deletion_enabled,
         ..pb::Directory::default()
     }
 }
@@ -73,7 +74,27 @@ pub(super) fn member(member: Member) -> pb::Member {
         join_time: Some(timestamp(membership.join_time)),
         display_name: membership.display_name,
         incarnation: membership.incarnation,
+        state: if membership.purge_time.is_some() {
+            pb::MemberState::PendingDeletion.into()
+        } else {
+            pb::MemberState::Active.into()
+        },
+        purge_time: membership.purge_time.map(timestamp),
         ..pb::Member::default()
+    }
+}
+
+pub(super) fn member_deletion_check(check: &MemberDeletionCheck) -> pb::MemberDeletionCheck {
+    let finding = |finding: &Finding| pb::MemberDeletionFinding {
+        id: finding.to_string(),
+        ignorable: finding.kind.is_ignorable(),
+        trusted_service: finding.service.map(|service| service.id().to_owned()).unwrap_or_default(),
+        description: finding.describe(),
+    };
+    pb::MemberDeletionCheck {
+        name: check.member.membership.name(),
+        allowed: check.is_allowed(),
+        findings: check.findings.iter().map(finding).collect(),
     }
 }
 

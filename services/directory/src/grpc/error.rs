@@ -8,7 +8,15 @@ use bailiwick_db::DbError;
 use bailiwick_rpc::{ApiError, Kind, PreconditionViolation, QuotaViolation, refusal, status};
 use tonic::Status;
 
-use crate::{app::Error, domain};
+use crate::{
+    app::Error,
+    domain::{
+        self,
+        account::AccountType,
+        claim,
+        member::{Finding, FindingKind},
+    },
+};
 
 const RETRY_CONFLICT: Duration = Duration::from_millis(100);
 const RETRY_UNAVAILABLE: Duration = Duration::from_secs(1);
@@ -69,6 +77,10 @@ impl ApiError for Error {
     }
 
     fn precondition_violations(&self) -> Vec<PreconditionViolation> {
+        if let Self::Domain(domain::Error::MemberDeletionRefused { findings, .. }) = self {
+            let violation = |f: &Finding| PreconditionViolation::new("FINDING", f.to_string(), f.describe());
+            return findings.iter().map(violation).collect();
+        }
         let Self::Domain(domain::Error::MemberInUse(blockers)) = self else { return Vec::new() };
         let violation = |blocker: &domain::Blocker| {
             let description = format!("{} holds a blocking claim of kind {}", blocker.service, blocker.kind);
@@ -114,6 +126,9 @@ fn domain_kind(error: &domain::Error) -> Kind {
         | E::InvitationStatusMismatch(_)
         | E::MemberTypeMismatch(_)
         | E::MemberInUse(_)
+        | E::MemberPendingDeletion(_)
+        | E::MemberNotPendingDeletion(_)
+        | E::MemberDeletionRefused { .. }
         | E::RootUserDisabled(_)
         | E::RootUserImmutable
         | E::ManagementAccountNotEligible(_)
@@ -149,6 +164,9 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::InvitationStatusMismatch(_) => Reason::InvitationStatusMismatch,
         E::MemberTypeMismatch(_) => Reason::MemberTypeMismatch,
         E::MemberInUse(_) => Reason::MemberInUse,
+        E::MemberPendingDeletion(_) => Reason::MemberPendingDeletion,
+        E::MemberNotPendingDeletion(_) => Reason::MemberNotPendingDeletion,
+        E::MemberDeletionRefused { findings, .. } => deletion_reason(findings),
         E::RootUserDisabled(_) => Reason::RootUserDisabled,
         E::RootUserImmutable => Reason::RootUserImmutable,
         E::UserExists(_) => Reason::UserExists,
@@ -174,6 +192,8 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         | E::LegalEntityMismatch(id)
         | E::AccountAlreadyInDirectory(id)
         | E::InvitationPending(id)
+        | E::MemberPendingDeletion(id)
+        | E::MemberNotPendingDeletion(id)
         | E::RootUserDisabled(id)
         | E::ManagementAccountNotEligible(id)
         | E::AccountNotInDirectory(id) => account(id),
@@ -192,9 +212,35 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         E::MemberInUse(blockers) => blockers.first().map_or_else(Vec::new, |blocker| {
             vec![("trusted_service", blocker.service.to_string()), ("claim", blocker.kind.to_string())]
         }),
+        E::MemberDeletionRefused { account: id, findings } => match findings.first() {
+            Some(Finding { kind: FindingKind::PendingDeletion, .. }) | None => account(id),
+            Some(gravest) => deletion_metadata(*gravest),
+        },
         E::UserExists(user) => vec![("user", user.clone())],
         E::UnknownPolicy(policy) => vec![("policy", policy.clone())],
         E::UnknownTrustedService(service) => vec![("trusted_service", service.clone())],
         E::RootUserImmutable | E::CredentialInvalid | E::VerificationTooSoon { .. } => Vec::new(),
     }
+}
+
+/// The reason of the gravest finding; all of them are preconditions that were violated.
+fn deletion_reason(findings: &[Finding]) -> Reason {
+    match findings.first().map(|finding| finding.kind) {
+        Some(FindingKind::PendingDeletion) => Reason::MemberPendingDeletion,
+        Some(FindingKind::CloudAccount) => Reason::MemberTypeMismatch,
+        Some(FindingKind::DeletionDisabled) => Reason::MemberDeletionDisabled,
+        Some(FindingKind::Designation | FindingKind::Claim) => Reason::MemberInUse,
+        Some(FindingKind::Enrolment | FindingKind::AccessKey) | None => Reason::MemberDeletionFindings,
+    }
+}
+
+fn deletion_metadata(gravest: Finding) -> Vec<(&'static str, String)> {
+    let about = match gravest.kind {
+        FindingKind::CloudAccount => ("type", AccountType::Cloud.as_str().to_owned()),
+        FindingKind::Designation => ("claim", claim::Kind::Designation.to_string()),
+        FindingKind::Claim => ("claim", claim::Kind::Enrolment.to_string()),
+        _ => ("finding", gravest.to_string()),
+    };
+    let service = gravest.service.map(|service| ("trusted_service", service.to_string()));
+    service.into_iter().chain([about]).collect()
 }

@@ -1,6 +1,6 @@
 //! Members.
 
-use std::mem::take;
+use std::{mem::take, time::Duration};
 
 use bailiwick_core::{AccountId, DirectoryId};
 use bailiwick_rpc::{Call, InvalidFields, split};
@@ -16,8 +16,15 @@ use super::{
 };
 use crate::{
     app::Mutation,
-    domain::{account::NewAccount, member::SCHEMA},
+    domain::{
+        account::NewAccount,
+        member::{MemberDeletion, SCHEMA},
+    },
 };
+
+/// Most findings in one request.
+const FINDINGS_MAX: usize = 100;
+const DAY: Duration = Duration::from_hours(24);
 
 #[async_trait]
 impl MemberService for Grpc {
@@ -57,6 +64,7 @@ impl MemberService for Grpc {
         let mut fields = InvalidFields::new();
         let request_id = take(&mut request.request_id);
         let change = mutation(&mut fields, &call, &request_id, &request);
+        let change = Mutation { validate_only: request.validate_only, ..change };
         let named = name(&mut fields, &request.name);
         let (directory, account) = finish(fields, named)?;
         let done = self.0.member_remove(&call, &change, directory, account, &request.etag).await?;
@@ -71,8 +79,16 @@ impl MemberService for Grpc {
         Err(Status::unimplemented("MoveMember is being built"))
     }
 
-    async fn leave_directory(&self, _: Request<pb::LeaveDirectoryRequest>) -> Result<Response<()>, Status> {
-        Err(Status::unimplemented("LeaveDirectory is being built"))
+    async fn leave_directory(&self, request: Request<pb::LeaveDirectoryRequest>) -> Result<Response<()>, Status> {
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let change = Mutation { validate_only: request.validate_only, ..change };
+        let named = name(&mut fields, &request.name);
+        let (directory, account) = finish(fields, named)?;
+        let done = self.0.member_leave(&call, &change, directory, account).await?;
+        Ok(answer(done, |()| ()))
     }
 
     async fn request_type_switch_verification(
@@ -91,17 +107,35 @@ impl MemberService for Grpc {
 
     async fn check_member_deletion(
         &self,
-        _: Request<pb::CheckMemberDeletionRequest>,
+        request: Request<pb::CheckMemberDeletionRequest>,
     ) -> Result<Response<pb::MemberDeletionCheck>, Status> {
-        Err(Status::unimplemented("CheckMemberDeletion is being built"))
+        let (call, request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let named = name(&mut fields, &request.name);
+        let (directory, account) = finish(fields, named)?;
+        let check = self.0.member_check_deletion(&call, directory, account).await?;
+        Ok(Response::new(convert::member_deletion_check(&check)))
     }
 
-    async fn delete_member(&self, _: Request<pb::DeleteMemberRequest>) -> Result<Response<pb::Member>, Status> {
-        Err(Status::unimplemented("DeleteMember is being built"))
+    async fn delete_member(&self, request: Request<pb::DeleteMemberRequest>) -> Result<Response<pb::Member>, Status> {
+        let (call, request) = split(request)?;
+        let (change, (directory, account), asked) = self.parse_delete(&call, request)?;
+        let done = self.0.member_delete(&call, &change, directory, account, &asked).await?;
+        Ok(answer(done, convert::member))
     }
 
-    async fn undelete_member(&self, _: Request<pb::UndeleteMemberRequest>) -> Result<Response<pb::Member>, Status> {
-        Err(Status::unimplemented("UndeleteMember is being built"))
+    async fn undelete_member(
+        &self,
+        request: Request<pb::UndeleteMemberRequest>,
+    ) -> Result<Response<pb::Member>, Status> {
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let named = name(&mut fields, &request.name);
+        let (directory, account) = finish(fields, named)?;
+        let done = self.0.member_undelete(&call, &change, directory, account, &request.etag).await?;
+        Ok(answer(done, convert::member))
     }
 }
 
@@ -125,4 +159,25 @@ fn parse_create(
     });
     let (directory, new) = finish(fields, directory.zip(new))?;
     Ok((change, directory, new))
+}
+
+impl Grpc {
+    fn parse_delete(
+        &self,
+        call: &Call,
+        mut request: pb::DeleteMemberRequest,
+    ) -> Result<(Mutation, (DirectoryId, AccountId), MemberDeletion), Status> {
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, call, &request_id, &request);
+        let change = Mutation { validate_only: request.validate_only, ..change };
+        let named = name(&mut fields, &request.name);
+        let few = request.ignored_findings.len() <= FINDINGS_MAX;
+        fields.check("ignored_findings", few, format!("must be at most {FINDINGS_MAX}"));
+        let findings = request.ignored_findings.iter().take(FINDINGS_MAX);
+        let ignored = findings.filter_map(|id| fields.parse("ignored_findings", id)).collect();
+        let days = if request.skip_silence_period { 0 } else { self.0.limits.deletion_silence_days };
+        let named = finish(fields, named)?;
+        Ok((change, named, MemberDeletion { ignored, silence: DAY * days, etag: request.etag }))
+    }
 }

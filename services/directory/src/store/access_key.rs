@@ -9,7 +9,7 @@ use sea_orm::{
 use super::{
     Result, account, count,
     entity::{access_keys, users},
-    key, malformed, time,
+    key, malformed, member, time,
 };
 use crate::domain::access_key::AccessKey;
 
@@ -27,7 +27,8 @@ pub struct Credential {
 }
 
 /// For whoever presents a key: what it proves. One statement, so that a key that is disabled meanwhile does not get the
-/// generation that came with its end.
+/// generation that came with its end. Whether the account waits for its deletion is asked after it: what was read before
+/// the deletion has a generation that ended with it.
 pub async fn credential(conn: &impl ConnectionTrait, id: &str) -> Result<Option<Credential>> {
     let found: Option<(access_keys::Model, Option<users::Model>)> = access_keys::Entity::find()
         .filter(access_keys::Column::AccessKey.eq(id))
@@ -37,10 +38,12 @@ pub async fn credential(conn: &impl ConnectionTrait, id: &str) -> Result<Option<
         .await?;
     let Some((row, user)) = found else { return Ok(None) };
     let user = user.ok_or_else(|| malformed("user of access key", id))?;
+    let of = account(row.account)?;
+    let suspended = member::is_suspended(conn, of).await?;
     Ok(Some(Credential {
-        identity: IdentityName::User(account(row.account)?, row.user),
+        identity: IdentityName::User(of, row.user),
         secret_hash: hash(&row.secret_hash, id)?,
-        enabled: row.enabled && user.enabled,
+        enabled: row.enabled && user.enabled && !suspended,
         generation: user.generation,
     }))
 }
@@ -107,6 +110,18 @@ pub async fn delete(conn: &impl ConnectionTrait, of: AccountId, user: &str, id: 
 pub async fn delete_all(conn: &impl ConnectionTrait, of: AccountId, user: &str) -> Result<()> {
     access_keys::Entity::delete_many().filter(owned(of, user)).exec(conn).await?;
     Ok(())
+}
+
+/// Deletes the keys of all users of an account.
+pub async fn delete_of_account(conn: &impl ConnectionTrait, of: AccountId) -> Result<()> {
+    access_keys::Entity::delete_many().filter(access_keys::Column::Account.eq(key(of))).exec(conn).await?;
+    Ok(())
+}
+
+/// Whether a user of an account has a key that is enabled.
+pub async fn any_enabled(conn: &impl ConnectionTrait, of: AccountId) -> Result<bool> {
+    let in_use = access_keys::Entity::find().filter(access_keys::Column::Account.eq(key(of)));
+    Ok(in_use.filter(access_keys::Column::Enabled.eq(true)).count(conn).await? > 0)
 }
 
 /// The 32 bytes of a stored hash.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_core::AccountId;
+use bailiwick_core::{AccountId, Timestamp};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
+    Select, sea_query::Expr,
 };
 
 use super::{Result, code, coded, entity::accounts, key, keys, malformed, time};
@@ -13,14 +13,14 @@ use crate::domain::account::{Account, AccountType, EnterpriseIdentity};
 
 const KINDS: [(AccountType, &str); 2] = [(AccountType::Resource, "resource"), (AccountType::Cloud, "cloud")];
 
-/// Reads an account and keeps others from changing it until the transaction ends.
+/// Reads an account that was not deleted, and keeps others from changing it until the transaction ends.
 pub async fn lock(conn: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account>> {
-    accounts::Entity::find_by_id(key(id)).lock_exclusive().one(conn).await?.map(from_row).transpose()
+    standing().filter(accounts::Column::Account.eq(key(id))).lock_exclusive().one(conn).await?.map(from_row).transpose()
 }
 
-/// Reads an account.
+/// Reads an account that was not deleted.
 pub async fn get(conn: &impl ConnectionTrait, id: AccountId) -> Result<Option<Account>> {
-    accounts::Entity::find_by_id(key(id)).one(conn).await?.map(from_row).transpose()
+    standing().filter(accounts::Column::Account.eq(key(id))).one(conn).await?.map(from_row).transpose()
 }
 
 /// The types of some accounts.
@@ -35,10 +35,10 @@ pub async fn types(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Result<BTr
     rows.into_iter().map(|(id, kind)| Ok((super::account(id)?, coded("type", &KINDS, &kind)?))).collect()
 }
 
-/// For the platform: the accounts after `after`, by id.
+/// For the platform: the accounts after `after` that were not deleted, by id.
 pub async fn page(conn: &impl ConnectionTrait, after: Option<AccountId>, limit: u64) -> Result<Vec<Account>> {
     let after = after.map_or(0, key);
-    let query = accounts::Entity::find().filter(accounts::Column::Account.gt(after));
+    let query = standing().filter(accounts::Column::Account.gt(after));
     let rows = query.order_by_asc(accounts::Column::Account).limit(limit).all(conn).await?;
     rows.into_iter().map(from_row).collect()
 }
@@ -68,6 +68,17 @@ pub async fn save(conn: &impl ConnectionTrait, account: &Account) -> Result<()> 
     Ok(())
 }
 
+/// Ends an account, which is locked. Its row stays, so that its id is never given again.
+pub async fn delete(conn: &impl ConnectionTrait, account: &Account) -> Result<()> {
+    let ended = accounts::ActiveModel {
+        external_id: Set(None),
+        delete_us: Set(account.delete_time.map(Timestamp::as_micros)),
+        ..changing(account)
+    };
+    accounts::Entity::update_many().set(ended).filter(accounts::Column::Account.eq(key(account.id))).exec(conn).await?;
+    Ok(())
+}
+
 /// Takes the next generation of each of some accounts, which are members of one directory that is locked: no other
 /// transaction locks several of them.
 pub async fn take_generations(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Result<BTreeMap<AccountId, i64>> {
@@ -85,6 +96,10 @@ pub async fn take_generations(conn: &impl ConnectionTrait, ids: &[AccountId]) ->
         .all(conn)
         .await?;
     rows.into_iter().map(|(id, generation)| Ok((super::account(id)?, generation))).collect()
+}
+
+fn standing() -> Select<accounts::Entity> {
+    accounts::Entity::find().filter(accounts::Column::DeleteUs.is_null())
 }
 
 fn changing(account: &Account) -> accounts::ActiveModel {
@@ -120,5 +135,6 @@ fn from_row(row: accounts::Model) -> Result<Account> {
         create_time: time(row.create_us),
         update_time: time(row.update_us),
         version: row.version,
+        delete_time: row.delete_us.map(time),
     })
 }

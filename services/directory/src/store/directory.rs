@@ -23,6 +23,7 @@ pub async fn insert(conn: &impl ConnectionTrait, directory: &Directory) -> Resul
         management_account: Set(key(directory.management_account)),
         create_us: Set(directory.create_time.as_micros()),
         version: Set(directory.version),
+        member_deletion_enabled: Set(directory.member_deletion_enabled),
     };
     directories::Entity::insert(row).exec_without_returning(conn).await?;
     Ok(())
@@ -34,5 +35,6 @@ fn from_row(row: directories::Model) -> Result<Directory> {
         management_account: super::account(row.management_account)?,
         create_time: time(row.create_us),
         version: row.version,
+        member_deletion_enabled: row.member_deletion_enabled,
     })
 }

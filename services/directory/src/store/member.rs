@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_core::{AccountId, DirectoryId, filter::Listing};
+use bailiwick_core::{AccountId, DirectoryId, Timestamp, filter::Listing};
 use bailiwick_db::{Columns, Place, Source};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    QueryTrait, Select, sea_query::Expr,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
 
 use super::{
@@ -52,16 +52,19 @@ pub async fn get(conn: &impl ConnectionTrait, directory: DirectoryId, id: Accoun
     Ok(found.into_iter().next())
 }
 
-/// The members of a directory that are asked for, after `after`; not its management account.
+/// The members of a directory that are asked for, after `after`; not its management account, and not those whose
+/// deletion is due.
 pub async fn page(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
     listing: &Listing,
     after: Option<&Place>,
+    now: Timestamp,
     limit: u64,
 ) -> Result<Vec<Member>> {
     let columns = Columns { schema: &SCHEMA, id: || column(members::Column::Account), source };
-    let mut query = columns.select(listed(directory), listing, after, conn.get_database_backend())?;
+    let mut query =
+        columns.select(listed(directory).filter(not_due(now)), listing, after, conn.get_database_backend())?;
     let same_account = column(members::Column::Account).eq(Expr::col((accounts::Entity, accounts::Column::Account)));
     QueryTrait::query(&mut query).inner_join(accounts::Entity, same_account);
     let rows = query.limit(limit).all(conn).await?;
@@ -111,9 +114,55 @@ pub async fn insert(conn: &impl ConnectionTrait, membership: &Membership) -> Res
         folder: Set(membership.folder.clone()),
         join_us: Set(membership.join_time.as_micros()),
         version: Set(membership.version),
+        purge_us: Set(membership.purge_time.map(Timestamp::as_micros)),
     };
     members::Entity::insert(row).exec_without_returning(conn).await?;
     Ok(())
+}
+
+/// Writes when the membership of an account ends; none if it does not.
+pub async fn set_purge_time(conn: &impl ConnectionTrait, membership: &Membership) -> Result<()> {
+    let changing = members::ActiveModel {
+        purge_us: Set(membership.purge_time.map(Timestamp::as_micros)),
+        version: Set(membership.version),
+        ..Default::default()
+    };
+    members::Entity::update_many()
+        .set(changing)
+        .filter(members::Column::Account.eq(key(membership.account)))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether an account waits for its deletion.
+pub async fn is_suspended(conn: &impl ConnectionTrait, id: AccountId) -> Result<bool> {
+    let waiting = members::Entity::find_by_id(key(id)).filter(members::Column::PurgeUs.is_not_null());
+    Ok(waiting.count(conn).await? > 0)
+}
+
+/// The memberships of a directory whose deletion is due.
+pub async fn due(conn: &impl ConnectionTrait, directory: DirectoryId, now: Timestamp) -> Result<Vec<Membership>> {
+    let rows = of(directory)
+        .filter(members::Column::PurgeUs.lte(now.as_micros()))
+        .order_by_asc(members::Column::Account)
+        .all(conn)
+        .await?;
+    rows.into_iter().map(from_row).collect()
+}
+
+/// For the sweeper: directories with members whose deletion is due.
+pub async fn directories_with_due(conn: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<Vec<DirectoryId>> {
+    let rows: Vec<String> = members::Entity::find()
+        .select_only()
+        .column(members::Column::Directory)
+        .distinct()
+        .filter(members::Column::PurgeUs.lte(now.as_micros()))
+        .limit(limit)
+        .into_tuple()
+        .all(conn)
+        .await?;
+    rows.iter().map(|id| super::directory(id)).collect()
 }
 
 /// Ends a membership.
@@ -128,6 +177,10 @@ pub async fn delete(conn: &impl ConnectionTrait, directory: DirectoryId, id: Acc
 
 fn of(directory: DirectoryId) -> Select<members::Entity> {
     members::Entity::find().filter(members::Column::Directory.eq(directory.to_string()))
+}
+
+fn not_due(now: Timestamp) -> Condition {
+    Condition::any().add(members::Column::PurgeUs.is_null()).add(members::Column::PurgeUs.gt(now.as_micros()))
 }
 
 fn listed(directory: DirectoryId) -> Select<members::Entity> {
@@ -156,5 +209,6 @@ fn from_row(row: members::Model) -> Result<Membership> {
         folder: row.folder,
         join_time: time(row.join_us),
         version: row.version,
+        purge_time: row.purge_us.map(time),
     })
 }

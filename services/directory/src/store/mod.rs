@@ -14,6 +14,8 @@ mod migration;
 pub mod operator;
 pub mod outbox;
 pub mod role;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod user;
 pub mod verification;
 

@@ -97,6 +97,23 @@ pub async fn delete(conn: &impl ConnectionTrait, of: AccountId, id: &str) -> Res
     Ok(())
 }
 
+/// Gives all users of an account a generation.
+pub async fn set_generation(conn: &impl ConnectionTrait, of: AccountId, generation: i64) -> Result<()> {
+    users::Entity::update_many()
+        .set(users::ActiveModel { generation: Set(generation), ..Default::default() })
+        .filter(users::Column::Account.eq(key(of)))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
+/// Deletes all users of an account with their policies. Their access keys must be gone.
+pub async fn delete_all(conn: &impl ConnectionTrait, of: AccountId) -> Result<()> {
+    user_policies::Entity::delete_many().filter(user_policies::Column::Account.eq(key(of))).exec(conn).await?;
+    users::Entity::delete_many().filter(users::Column::Account.eq(key(of))).exec(conn).await?;
+    Ok(())
+}
+
 async fn delete_policies(conn: &impl ConnectionTrait, of: AccountId, id: &str) -> Result<()> {
     user_policies::Entity::delete_many()
         .filter(user_policies::Column::Account.eq(key(of)))

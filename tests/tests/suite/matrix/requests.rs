@@ -32,6 +32,12 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("directory.v1.MemberService", "GetMember" | "RemoveMember") => {
             json!({"name": format!("{d}/members/{}", names.created)})
         }
+        ("directory.v1.MemberService", "CheckMemberDeletion" | "DeleteMember" | "UndeleteMember") => {
+            json!({"name": format!("{d}/members/{}", names.created)})
+        }
+        ("directory.v1.MemberService", "LeaveDirectory") => {
+            json!({"name": format!("{d}/members/{}", names.account(Who::Member)), "validate_only": true})
+        }
         ("directory.v1.InvitationService", "CreateInvitation" | "ListInvitations") => json!({"parent": d}),
         ("directory.v1.InvitationService", "ListReceivedInvitations") => {
             json!({"parent": names.account(Who::Invitee).name()})

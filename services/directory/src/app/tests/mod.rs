@@ -3,11 +3,14 @@
 
 mod accounts;
 mod claims;
+mod deletion;
+mod departures;
 mod handlers;
 mod identities;
 mod invitations;
 mod members;
 mod mutations;
+mod races;
 mod tokens;
 mod verifications;
 

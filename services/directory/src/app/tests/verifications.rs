@@ -406,7 +406,7 @@ async fn a_failed_delivery_is_tried_again_until_the_code_expires() {
         assert_eq!(app.deliver_due().await.unwrap(), 0);
         app.sweep().await.unwrap();
         let left = move |tx: Tx| async move {
-            store::outbox::delete_expired(tx.conn(), bailiwick_core::Timestamp::from_micros(i64::MAX), 10).await
+            store::outbox::delete_expired(tx.conn(), Timestamp::from_micros(i64::MAX), 10).await
         };
         let left = app.db.write::<_, bailiwick_db::DbError, _, _>("left", left).await.unwrap().value;
         assert_eq!(left, 0, "the sweep dropped it");

@@ -20,6 +20,7 @@ pub struct Model {
     pub create_us: i64,
     pub update_us: i64,
     pub version: i64,
+    pub delete_us: Option<i64>,
 }
 
 /// None are used.

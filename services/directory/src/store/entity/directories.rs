@@ -11,6 +11,7 @@ pub struct Model {
     pub management_account: i64,
     pub create_us: i64,
     pub version: i64,
+    pub member_deletion_enabled: bool,
 }
 
 /// None are used.

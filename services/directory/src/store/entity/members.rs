@@ -15,6 +15,7 @@ pub struct Model {
     pub folder: String,
     pub join_us: i64,
     pub version: i64,
+    pub purge_us: Option<i64>,
 }
 
 /// None are used.

@@ -2,10 +2,15 @@
 
 mod m0001_directory;
 mod m0002_verifications;
+mod m0006_deletion;
 
 use sea_orm_migration::MigrationTrait;
 
 /// The migrations in order, for [`bailiwick_db::DbDeps`].
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m0001_directory::Migration), Box::new(m0002_verifications::Migration)]
+    vec![
+        Box::new(m0001_directory::Migration),
+        Box::new(m0002_verifications::Migration),
+        Box::new(m0006_deletion::Migration),
+    ]
 }
