@@ -42,7 +42,7 @@ async fn every_call_is_made_by_an_identity_within_its_policies() {
     let ram = user(&account, "ram", &["AliyunRAMFullAccess"]).await;
     ram.call("directory.v1.UserService/CreateUser", create).await.unwrap();
     let unknown =
-        json!({"user": format!("{}/users/eve", account.name), "policy": format!("{}/policies/Nope", account.name)});
+        json!({"target": format!("{}/users/eve", account.name), "policy": format!("{}/policies/Nope", account.name)});
     let refused = ram.refused("directory.v1.PolicyService/AttachPolicy", unknown).await;
     assert_eq!((refused.code, &*refused.reason), (Code::InvalidArgument, "UNKNOWN_POLICY"));
     let root = json!({"name": format!("{}/users/root", account.name)});
