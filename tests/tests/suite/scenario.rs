@@ -6,3 +6,5 @@ mod directory;
 mod filter;
 mod identity;
 mod lists;
+mod policies;
+mod roles;

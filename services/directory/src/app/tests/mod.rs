@@ -6,6 +6,7 @@ mod claims;
 mod groups;
 mod handlers;
 mod identities;
+mod identity_handlers;
 mod invitations;
 mod members;
 mod mutations;
