@@ -57,9 +57,9 @@ async fn what_a_group_has_its_users_have() {
         add(&world, id, "clerks", "alice").await.unwrap();
         assert!(world.policies_of(&alice).await.is_empty());
         world.put(clerks, "auditors", Put::Attach).await.unwrap();
-        assert_eq!(world.policies_of(&alice).await, [custom.clone()], "{}", world.engine);
+        assert_eq!(world.policies_of(&alice).await, [&*custom], "{}", world.engine);
         add(&world, id, "clerks", "bob").await.unwrap();
-        assert_eq!(world.policies_of(&bob).await, [custom.clone()], "{}", world.engine);
+        assert_eq!(world.policies_of(&bob).await, [&*custom], "{}", world.engine);
         // Own policies and those of several groups are one set.
         create(&world, id, "others").await.unwrap();
         world.put(target(id, TargetKind::Group, "others"), "auditors", Put::Attach).await.unwrap();

@@ -112,7 +112,7 @@ async fn a_policy_is_deleted_once_nobody_has_it() {
         let name = world.policy(id, "auditors").await.id.name(id);
         let alice_target = target(id, TargetKind::User, "alice");
         world.put(alice_target, "auditors", Put::Attach).await.unwrap();
-        assert_eq!(world.policies_of(&alice.name()).await, [name.clone()], "{}", world.engine);
+        assert_eq!(world.policies_of(&alice.name()).await, [&*name], "{}", world.engine);
         assert_eq!(get(&world, id, "auditors").await.unwrap().attachments, 1);
         let refusal = Refusal::PolicyInUse { policy: name.clone(), attachments: 1 };
         assert_eq!(refused(delete(&world, id, "auditors", "").await), refusal);
