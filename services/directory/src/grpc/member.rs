@@ -13,12 +13,13 @@ use super::{
     answer, convert,
     parse::{finish, in_directory, listing, mutation, page},
     pb,
+    role::ROLE_ID,
 };
 use crate::{
     app::Mutation,
     domain::{
-        account::NewAccount,
-        member::{MemberDeletion, SCHEMA},
+        member::{MemberDeletion, NewMember, SCHEMA},
+        role::{ACCESS_ROLE, is_role_id},
     },
 };
 
@@ -147,7 +148,7 @@ fn name(fields: &mut InvalidFields, name: &str) -> Option<(DirectoryId, AccountI
 fn parse_create(
     call: &Call,
     mut request: pb::CreateMemberRequest,
-) -> Result<(Mutation, DirectoryId, NewAccount), Status> {
+) -> Result<(Mutation, DirectoryId, NewMember), Status> {
     let mut fields = InvalidFields::new();
     let request_id = take(&mut request.request_id);
     let change = mutation(&mut fields, call, &request_id, &request);
@@ -157,8 +158,10 @@ fn parse_create(
         let names = ["member.display_name", "provider", "external_id"];
         new_account(&mut fields, names, &member.display_name, &request.provider, &request.external_id)
     });
-    let (directory, new) = finish(fields, directory.zip(new))?;
-    Ok((change, directory, new))
+    let access_role = if request.access_role.is_empty() { ACCESS_ROLE.to_owned() } else { request.access_role };
+    fields.check("access_role", is_role_id(&access_role), ROLE_ID);
+    let (directory, account) = finish(fields, directory.zip(new))?;
+    Ok((change, directory, NewMember { account, access_role }))
 }
 
 impl Grpc {

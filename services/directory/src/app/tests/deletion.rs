@@ -7,6 +7,7 @@ use super::{super::PlaceClaims, races::check_invariants, *};
 use crate::{
     domain::{
         Error as Refusal,
+        attachment::{Put, Target, TargetKind},
         claim::{Kind, Strength},
         member::MemberDeletion,
         user::NewUser,
@@ -61,9 +62,8 @@ impl World {
             let call = self.root(by, "UserService/CreateUser", &by.name()).await;
             let new = NewUser { id: "admin".to_owned(), display_name: String::new() };
             self.app.user_create(&call, &change(), by, new).await.unwrap();
-            let call = self.root(by, "PolicyService/AttachPolicy", &user.to_string()).await;
-            let named = (by, "admin");
-            self.app.policy_put(&call, &change(), named, "AdministratorAccess", true).await.unwrap();
+            let admin = Target { account: by, kind: TargetKind::User, id: "admin" };
+            self.put(admin, "AdministratorAccess", Put::Attach).await.unwrap();
         }
         self.call(&user, &format!("MemberService/{method}"), &format!("{}/members/{who}", of.name())).await
     }
