@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 pub const TOKEN_ISSUER: &str = "bailiwick.dev/directory";
 /// The `aud` of every token.
 pub const TOKEN_AUDIENCE: &str = "bailiwick.dev/gateway";
+/// Longest token, in bytes: it is sent with each call, whose metadata has at most 8 KiB.
+pub const TOKEN_LEN_MAX: usize = 6 << 10;
 
 /// The claims of a token: a JWT, signed with EdDSA, its header `kid` the id of the signing key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,4 +29,20 @@ pub struct TokenClaims {
     pub generation: i64,
     /// Id of the access key that it was had with.
     pub akid: String,
+    /// Of a session of a role: its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ses: Option<String>,
+    /// Of a session of a role: the policy document that narrows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pol: Option<String>,
+    /// Of a session of a role: the identity that began it, the first one if sessions began sessions; or the identity
+    /// provider, `accounts/{account}/identityProviders/{identity_provider}`, that vouched for the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub src: Option<String>,
+    /// Of a session of a role: the generation of that identity at which it began; 0 for an identity provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sgen: Option<i64>,
+    /// Whether the person was authenticated by more than one factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mfa: bool,
 }

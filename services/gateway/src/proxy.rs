@@ -399,7 +399,15 @@ impl Proxy {
 }
 
 fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call) -> Permit {
-    let Caller::Identity(principal) = caller else { return permit };
+    let Caller::Identity(principal) = caller else {
+        // Of a call by nobody, where it came from is all there is to record.
+        return permit.with_operator(Operator {
+            source_ip: call.from.to_canonical().to_string(),
+            call_id: call.id.clone(),
+            ..Operator::service(Role::Gateway)
+        });
+    };
+    let session = principal.session.as_ref();
     let Some(fact) = version.snapshot.identity(&principal.identity) else { return permit };
     permit.with_operator(Operator {
         principal: principal.identity.to_string(),
@@ -409,8 +417,8 @@ fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call
         source_ip: call.from.to_canonical().to_string(),
         call_id: call.id.clone(),
         via: Vec::new(),
-        session_name: String::new(),
-        source_identity: String::new(),
+        session_name: session.map(|session| session.name.clone()).unwrap_or_default(),
+        source_identity: session.map(|session| session.source.identity.clone()).unwrap_or_default(),
     })
 }
 

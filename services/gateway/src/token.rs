@@ -8,11 +8,14 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bailiwick_api::{
-    TOKEN_AUDIENCE, TOKEN_ISSUER, TokenClaims,
+    TOKEN_AUDIENCE, TOKEN_ISSUER, TOKEN_LEN_MAX, TokenClaims,
     directory::v1::{ListSigningKeysRequest, SigningKey, signing_key_service_client::SigningKeyServiceClient},
     errors::v1::ErrorReason,
 };
-use bailiwick_core::{Clock, authz::Principal};
+use bailiwick_core::{
+    Clock,
+    authz::{Document, PolicyKind, Principal, Session, Source},
+};
 use bailiwick_rpc::{Kind, Problem};
 use futures::future::BoxFuture;
 use http::{HeaderMap, header::AUTHORIZATION};
@@ -25,8 +28,6 @@ use tonic::{Status, transport::Channel};
 #[cfg(test)]
 mod tests;
 
-/// Longest token, in bytes.
-const MAX_TOKEN: usize = 4 << 10;
 /// Most verified tokens that are remembered.
 const REMEMBERED: usize = 1 << 16;
 /// Most keys.
@@ -133,7 +134,7 @@ impl Tokens {
             return Err(invalid());
         }
         let (scheme, token) = value.as_bytes().split_at_checked("Bearer ".len()).ok_or_else(invalid)?;
-        if !scheme.eq_ignore_ascii_case(b"Bearer ") || token.is_empty() || token.len() > MAX_TOKEN {
+        if !scheme.eq_ignore_ascii_case(b"Bearer ") || token.is_empty() || token.len() > TOKEN_LEN_MAX {
             return Err(invalid());
         }
         let now = self.clock.now().as_seconds();
@@ -161,7 +162,14 @@ impl Tokens {
             return Err(invalid());
         }
         Ok(Verified {
-            principal: Principal { identity, generation: claims.generation, access_key_id: claims.akid },
+            principal: Principal {
+                identity,
+                generation: claims.generation,
+                access_key_id: claims.akid.clone(),
+                mfa: claims.mfa,
+                session: session(&claims)?,
+                purpose: None,
+            },
             expires: claims.exp,
             keys: keys.version,
         })
@@ -205,6 +213,15 @@ impl Tokens {
             self.keys.store(Arc::new(Keys { version: present.version + 1, by_id }));
         }
     }
+}
+
+/// The session that a token is of.
+fn session(claims: &TokenClaims) -> Result<Option<Session>, Problem> {
+    let Some(name) = claims.ses.clone() else { return Ok(None) };
+    let policy = claims.pol.as_deref().map(|text| Document::parse(PolicyKind::Session, text)).transpose();
+    let policy = policy.map_err(|_| invalid())?;
+    let (identity, generation) = claims.src.clone().zip(claims.sgen).ok_or_else(invalid)?;
+    Ok(Some(Session { name, policy, source: Source { identity, generation } }))
 }
 
 /// Why is not said: it would help nobody but a forger.

@@ -45,7 +45,7 @@ pub fn caller(column: Column, rule: &Rule, names: &Names) -> Caller {
         Column::Operator => IdentityName::Operator("platform".to_owned()),
         Column::Account(relation, user) => IdentityName::User(names.account(relation.who(rule)), user.to_owned()),
     };
-    Caller::Identity(Principal { identity, generation: 1, access_key_id: String::new() })
+    Caller::Identity(Principal::of_key(identity, 1, String::new()))
 }
 
 /// The facts of the world.

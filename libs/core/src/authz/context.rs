@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use crate::{AccountId, DirectoryId, IdentityName, Operator, Role, Timestamp};
 
-use super::{Permit, Rule, Tenant};
+use super::{Permit, Principal, Rule, Session, Source, Tenant};
 
 const TAG_LEN: usize = 32;
 /// How long a context is good for: it is made for one call, and clocks may differ by some seconds.
@@ -25,7 +25,7 @@ pub struct CallerContext {
     audience: Role,
     expires: Timestamp,
     tenant: Option<TenantForm>,
-    identity: Option<IdentityName>,
+    principal: Option<PrincipalForm>,
     account: Option<AccountId>,
     directory: Option<DirectoryId>,
     resource: String,
@@ -38,6 +38,23 @@ pub struct CallerContext {
 enum TenantForm {
     Account(AccountId),
     Directory(DirectoryId),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct PrincipalForm {
+    identity: IdentityName,
+    generation: i64,
+    access_key_id: String,
+    mfa: bool,
+    session: Option<SessionForm>,
+    purpose: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct SessionForm {
+    name: String,
+    source: String,
+    source_generation: i64,
 }
 
 /// Why a context was not taken for the gateway's word. Callers see only that it was not.
@@ -83,7 +100,7 @@ impl CallerContext {
                 Tenant::Directory(directory) => Some(TenantForm::Directory(directory)),
                 Tenant::Platform => None,
             },
-            identity: permit.identity.clone(),
+            principal: permit.principal.clone().map(PrincipalForm::from),
             account: permit.account,
             directory: permit.directory,
             resource: permit.resource.clone(),
@@ -135,7 +152,7 @@ impl CallerContext {
                 Some(TenantForm::Directory(directory)) => Tenant::Directory(directory),
                 None => Tenant::Platform,
             },
-            identity: self.identity,
+            principal: self.principal.map(Principal::from),
             account: self.account,
             directory: self.directory,
             service: None,
@@ -144,6 +161,30 @@ impl CallerContext {
             revision: self.revision,
             operator: self.operator,
         }
+    }
+}
+
+impl From<Principal> for PrincipalForm {
+    fn from(principal: Principal) -> Self {
+        let Principal { identity, generation, access_key_id, mfa, session, purpose } = principal;
+        let session = session.map(|Session { name, source, .. }| SessionForm {
+            name,
+            source: source.identity,
+            source_generation: source.generation,
+        });
+        Self { identity, generation, access_key_id, mfa, session, purpose }
+    }
+}
+
+impl From<PrincipalForm> for Principal {
+    fn from(form: PrincipalForm) -> Self {
+        let PrincipalForm { identity, generation, access_key_id, mfa, session, purpose } = form;
+        let session = session.map(|SessionForm { name, source, source_generation }| Session {
+            name,
+            policy: None,
+            source: Source { identity: source, generation: source_generation },
+        });
+        Self { identity, generation, access_key_id, mfa, session, purpose }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{AccountId, DirectoryId, NameError, Owner, PrincipalKind, ResourceName, TrustedService};
 
 use super::{
-    Caller, Facts, IdentityFact, Permit, Principal, Reason, Refusal, Rule, Seat, Tenant, policy::SystemPolicy,
+    Caller, Facts, IdentityFact, Permit, Principal, Reason, Refusal, Rule, Seat, Session, Tenant, policy::SystemPolicy,
 };
 
 /// What a request names: the values of the fields that its rule points at.
@@ -138,6 +138,11 @@ impl<'f, F: Facts> Decision<'f, F> {
             Seat::OwnAccount => own,
             Seat::OwnAccountOrAdministrator => {
                 own || shared.is_some_and(|directory| self.administers(directory, standing.account))
+            }
+            // STAND-IN of this branch: the trust policy is not asked. The authorization helper's part replaces it.
+            Seat::TrustedPrincipal => {
+                let role = self.targets.resource.parse().ok().and_then(|role| self.facts.identity(&role));
+                role.is_some_and(|role| role.kind == PrincipalKind::Role && role.enabled)
             }
             _ => false,
         };
@@ -326,7 +331,10 @@ impl<'f, F: Facts> Decision<'f, F> {
         Permit {
             path: self.rule.path,
             tenant,
-            identity: who.map(|(principal, _)| principal.identity.clone()),
+            principal: who.map(|(principal, _)| Principal {
+                session: principal.session.as_ref().map(|session| Session { policy: None, ..session.clone() }),
+                ..principal.clone()
+            }),
             account: standing.map(|s| s.account),
             directory: standing.and_then(|s| s.directory),
             service: None,

@@ -19,7 +19,7 @@ mod snapshot;
 #[cfg(test)]
 mod decide_tests;
 
-pub use caller::{Caller, Principal};
+pub use caller::{Caller, Principal, Session, Source};
 pub use context::{CallerContext, ContextError, ContextKey};
 pub use decide::{Step, Targets, decide, explain};
 pub use facts::{AccountFact, Fact, FactChange, Facts, IdentityFact};

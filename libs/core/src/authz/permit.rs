@@ -2,7 +2,7 @@
 
 use crate::{AccountId, DirectoryId, IdentityName, Operator, Role};
 
-use super::Refusal;
+use super::{Principal, Refusal};
 
 /// Whose data a permitted call is about: the bound of every query that it makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Tenant {
 pub struct Permit {
     pub(super) path: &'static str,
     pub(super) tenant: Tenant,
-    pub(super) identity: Option<IdentityName>,
+    pub(super) principal: Option<Principal>,
     pub(super) account: Option<AccountId>,
     pub(super) directory: Option<DirectoryId>,
     pub(super) service: Option<Role>,
@@ -43,7 +43,12 @@ impl Permit {
 
     /// The identity that calls; none for public methods and for roles of the suite.
     pub fn identity(&self) -> Option<&IdentityName> {
-        self.identity.as_ref()
+        self.principal.as_ref().map(|principal| &principal.identity)
+    }
+
+    /// The identity that calls, as its token states it, without the policy of its session.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
     }
 
     /// The account of the identity.

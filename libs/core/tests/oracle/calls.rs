@@ -39,8 +39,7 @@ impl Draft {
             2 => Who::User(number),
             _ => Who::Role(number),
         };
-        call.caller =
-            Caller::Identity(Principal { identity: identity.name(), generation: 3, access_key_id: String::new() });
+        call.caller = Caller::Identity(Principal::of_key(identity.name(), 3, String::new()));
         let home = directory(*of).name();
         let name = |place: usize, in_directory: bool| {
             let target = account(pick(&members, place).unwrap_or(ACCOUNTS));
@@ -136,7 +135,7 @@ fn caller() -> impl Strategy<Value = Caller> {
         1 => Just(Caller::Anonymous),
         1 => select(&Role::ALL[..]).prop_map(Caller::Service),
         24 => (who(), prop_oneof![1 => 0..3_i64, 5 => Just(3)]).prop_map(|(who, generation)| {
-            Caller::Identity(Principal { identity: who.name(), generation, access_key_id: "AK1".to_owned() })
+            Caller::Identity(Principal::of_key(who.name(), generation, "AK1".to_owned()))
         }),
     ]
 }

@@ -120,7 +120,7 @@ proptest! {
         }
         let root = Who::Root(number).name();
         let generation = i64::MAX;
-        let caller = Caller::Identity(Principal { identity: root, generation, access_key_id: String::new() });
+        let caller = Caller::Identity(Principal::of_key(root, generation, String::new()));
         let manages = stage.snapshot.management_account(directory(home)) == Some(account(number));
         for draft in calls {
             let call = Call { caller: caller.clone(), ..draft.aimed(&stage.scribe) };

@@ -199,7 +199,7 @@ impl Suite {
             session_name: String::new(),
             source_identity: String::new(),
         };
-        let caller = Caller::Identity(Principal { identity, generation: 0, access_key_id: "key".into() });
+        let caller = Caller::Identity(Principal::of_key(identity, 0, "key".into()));
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
         let permit = decide(rule, &caller, &*facts, &inspected.targets)?;
         Ok((permit.with_operator(operator), inspected.json))

@@ -361,7 +361,7 @@ pub fn context(path: &str, resource: &str, audience: Role, now: Timestamp, key: 
     ];
     let mut snapshot = Snapshot::empty();
     snapshot.apply(1, facts.into_iter().map(|fact| FactChange { fact, removed: false }));
-    let caller = Caller::Identity(Principal { identity: alice, generation: 1, access_key_id: "key".to_owned() });
+    let caller = Caller::Identity(Principal::of_key(alice, 1, "key".to_owned()));
     let targets = Targets { resource: resource.to_owned(), accounts: Vec::new() };
     let permit = decide(bailiwick_api::rule(path).unwrap(), &caller, &snapshot, &targets).unwrap();
     CallerContext::new(&permit.with_operator(operator()), audience, now).sign(key)

@@ -151,7 +151,7 @@ impl World {
         }
         let mut snapshot = Snapshot::empty();
         snapshot.apply(1, facts.into_iter().map(|fact| CoreChange { fact, removed: false }));
-        let principal = Principal { identity: identity.clone(), generation: 0, access_key_id: String::new() };
+        let principal = Principal::of_key(identity.clone(), 0, String::new());
         let permit = decide(rule, &Caller::Identity(principal), &snapshot, &targets).unwrap();
         let operator = Operator {
             principal: identity.to_string(),

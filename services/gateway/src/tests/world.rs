@@ -125,6 +125,11 @@ impl World {
             jti: "j".to_owned(),
             generation: 1,
             akid: "AK1".to_owned(),
+            ses: None,
+            pol: None,
+            src: None,
+            sgen: None,
+            mfa: false,
         };
         format!("Bearer {}", self.pair.sign(&claims))
     }

@@ -66,6 +66,11 @@ fn claims() -> TokenClaims {
         jti: "j".to_owned(),
         generation: 3,
         akid: "AK1".to_owned(),
+        ses: None,
+        pol: None,
+        src: None,
+        sgen: None,
+        mfa: false,
     }
 }
 
@@ -116,7 +121,7 @@ async fn other_tokens_are_refused() {
         format!("eyJhbGciOiJub25lIn0.{rest}"),
         "x".to_owned(),
         String::new(),
-        "a".repeat(MAX_TOKEN + 1),
+        "a".repeat(TOKEN_LEN_MAX + 1),
     ];
     for token in bad {
         assert_eq!(scene.authenticate(&token).await, Err(ErrorReason::CredentialInvalid), "{token}");

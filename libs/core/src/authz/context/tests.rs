@@ -44,7 +44,18 @@ fn permit(tenant: Tenant) -> Permit {
     Permit {
         path: RULE.path,
         tenant,
-        identity: Some(IdentityName::User(account(), "alice".to_owned())),
+        principal: Some(Principal {
+            identity: IdentityName::User(account(), "alice".to_owned()),
+            generation: 4,
+            access_key_id: "AK1".to_owned(),
+            mfa: true,
+            session: Some(Session {
+                name: "s".to_owned(),
+                policy: None,
+                source: Source { identity: "accounts/1000000000000002/users/bob".to_owned(), generation: 6 },
+            }),
+            purpose: Some("directory:GetMember".to_owned()),
+        }),
         account: Some(account()),
         directory: Some("rd-0000000000001".parse().unwrap()),
         service: None,
@@ -80,7 +91,7 @@ fn a_permit_comes_out_as_it_went_in() {
         let signed = CallerContext::new(&permit(tenant), Role::Directory, NOW).sign(&key());
         assert_eq!(verify(&signed), Ok(permit(tenant)));
     }
-    let nobody = Permit { identity: None, account: None, directory: None, operator: None, ..permit(Tenant::Platform) };
+    let nobody = Permit { principal: None, account: None, directory: None, operator: None, ..permit(Tenant::Platform) };
     let signed = CallerContext::new(&nobody, Role::Directory, NOW).sign(&key());
     assert_eq!(verify(&signed), Ok(nobody));
 }

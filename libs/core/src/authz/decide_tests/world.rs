@@ -155,8 +155,7 @@ pub(super) fn world() -> Snapshot {
 /// `root@A`, `role@B`, `admin@C` (see [`USERS`]); `stale@A` has a token from before the generation of `admin@A`;
 /// `operator`, and `impostor`, who has only the name of one; `anonymous`; else the name of a role of the suite.
 pub(super) fn caller(text: &str) -> Caller {
-    let principal =
-        |identity, generation| Caller::Identity(Principal { identity, generation, access_key_id: "AK1".to_owned() });
+    let principal = |identity, generation| Caller::Identity(Principal::of_key(identity, generation, "AK1".to_owned()));
     let Some((user, letter)) = text.split_once('@') else {
         return match text {
             "anonymous" => Caller::Anonymous,
