@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
-    app::{App, SigningKeyError, SigningKeys},
+    app::{App, SigningKeyError, SigningKeys, Uses},
     config::Config,
     domain::{access_key::ID_LEN_MAX, operator::Configured, user::is_user_id},
     grpc::Grpc,
@@ -63,7 +63,8 @@ pub async fn build(deps: Deps) -> Result<Module, BuildError> {
         return Err(BuildError::Operator(wrong.id.clone()));
     }
     let pages = PageTokens::new(sealer);
-    let app = Arc::new(App { db: db.clone(), clock, entropy, pages, limits: config.limits, signing });
+    let app =
+        Arc::new(App { db: db.clone(), clock, entropy, pages, limits: config.limits, signing, uses: Uses::default() });
     app.operators_ensure(&operators).await?;
 
     let mut routes = Routes::builder();
@@ -72,13 +73,15 @@ pub async fn build(deps: Deps) -> Result<Module, BuildError> {
     routes.add_service(ChangeLogServiceServer::new(log));
 
     let (alive, ready) = watch::channel(true);
-    let (sweeper, watcher) = (app.clone(), app);
-    let stop = shutdown.clone();
+    let (sweeper, expirer, writer, watcher) = (app.clone(), app.clone(), app.clone(), app);
+    let (stop, stop_expiry, stop_uses) = (shutdown.clone(), shutdown.clone(), shutdown.clone());
     Ok(Module {
         role: Role::Directory,
         routes: routes.routes(),
         background: vec![
             ("directory sweeper", Box::pin(async move { sweeper.sweep_until(stop).await })),
+            ("directory expiry", Box::pin(async move { expirer.expire_until(stop_expiry).await })),
+            ("directory last use", Box::pin(async move { writer.write_uses_until(stop_uses).await })),
             ("directory database watch", Box::pin(async move { watcher.watch_database(alive, shutdown).await })),
         ],
         ready,

@@ -118,7 +118,7 @@ pub async fn user(account: &Account, id: &str, policies: &[&str]) -> Client {
     account.root.call("directory.v1.UserService/CreateUser", user).await.unwrap();
     let name = format!("{}/users/{id}", account.name);
     for policy in policies {
-        let attach = json!({"user": name, "policy": format!("{}/policies/{policy}", account.name)});
+        let attach = json!({"target": name, "policy": format!("{}/policies/{policy}", account.name)});
         account.root.call("directory.v1.PolicyService/AttachPolicy", attach).await.unwrap();
     }
     let key =

@@ -1,8 +1,11 @@
 //! What the product documents promise, through the gateway: by the right caller, and by wrong ones.
 
 mod contract;
+mod credentials;
 mod delegation;
 mod directory;
 mod filter;
 mod identity;
 mod lists;
+mod reviews;
+mod sessions;

@@ -5,17 +5,24 @@
 //! changes who belongs to a directory locks both; what changes only an account's own identities locks that account.
 
 mod access_key;
+mod access_review;
 mod account;
 mod claim;
+mod credential;
 mod directory;
 mod error;
+mod expiry;
 mod invitation;
+mod last_use;
 mod list;
 mod member;
 mod mutation;
 mod operator;
 mod policy;
+mod revoke;
 mod role;
+mod rotate;
+mod session;
 mod signing;
 mod sweep;
 mod token;
@@ -26,9 +33,13 @@ pub(crate) mod tests;
 
 pub use access_key::{KeyName, NewAccessKey};
 pub use claim::{PlaceClaims, ReleaseClaims};
+pub use credential::NewCredentialSecret;
 pub use error::Error;
+pub use last_use::Uses;
 pub use list::{Page, PageRequest};
 pub use mutation::{Done, Mutation};
+pub use rotate::Rotated;
+pub use session::{AssumeRole, NewSession};
 pub use signing::{PublicKey, SigningKeyError, SigningKeys};
 
 use std::sync::Arc;
@@ -66,6 +77,8 @@ pub struct App {
     pub limits: Limits,
     /// What tokens are signed with.
     pub signing: SigningKeys,
+    /// Uses of keys that are not written yet.
+    pub uses: Uses,
 }
 
 /// An account that is locked, and where it belongs.

@@ -7,13 +7,16 @@
 pub mod access_key;
 pub mod account;
 pub mod claim;
+pub mod credential;
 pub mod directory;
 mod error;
 pub mod invitation;
 pub mod member;
 pub mod operator;
 pub mod policy;
+pub mod review;
 pub mod role;
+pub mod session;
 mod text;
 pub mod user;
 

@@ -5,7 +5,7 @@ use std::{error::Error as _, fmt::Write, time::Duration};
 use bailiwick_api::errors::v1::ErrorReason as Reason;
 use bailiwick_core::AccountId;
 use bailiwick_db::DbError;
-use bailiwick_rpc::{ApiError, Kind, PreconditionViolation, QuotaViolation, refusal, status};
+use bailiwick_rpc::{ApiError, FieldViolation, Kind, PreconditionViolation, QuotaViolation, refusal, status};
 use tonic::Status;
 
 use crate::{app::Error, domain};
@@ -68,6 +68,16 @@ impl ApiError for Error {
         }
     }
 
+    fn field_violations(&self) -> Vec<FieldViolation> {
+        let field = match self {
+            Self::Domain(domain::Error::ExpireTimeOutOfRange) => "credential.expire_time",
+            Self::Domain(domain::Error::SessionPolicyTooLong) => "session_policy",
+            Self::Domain(domain::Error::SessionTooLong { .. }) => "duration_seconds",
+            _ => return Vec::new(),
+        };
+        vec![FieldViolation::new(field, self.to_string())]
+    }
+
     fn precondition_violations(&self) -> Vec<PreconditionViolation> {
         let Self::Domain(domain::Error::MemberInUse(blockers)) = self else { return Vec::new() };
         let violation = |blocker: &domain::Blocker| {
@@ -84,6 +94,7 @@ impl ApiError for Error {
             Self::Domain(E::InvitationRateExceeded { limit }) => ("invitations within 24 hours", limit),
             Self::Domain(E::UserQuotaExceeded { limit }) => ("users of the account", limit),
             Self::Domain(E::AccessKeyQuotaExceeded { limit }) => ("access keys of the user", limit),
+            Self::Domain(E::CredentialQuotaExceeded { limit }) => ("single-purpose credentials of the user", limit),
             _ => return Vec::new(),
         };
         vec![QuotaViolation::new(subject, format!("at most {limit}"))]
@@ -111,6 +122,7 @@ fn domain_kind(error: &domain::Error) -> Kind {
         | E::MemberInUse(_)
         | E::RootUserDisabled(_)
         | E::RootUserImmutable
+        | E::AccessKeyDisabled(_)
         | E::ManagementAccountNotEligible(_) => Kind::FailedPrecondition,
         E::DisplayNameUsed(_) | E::ExternalAccountUsed { .. } | E::InvitationPending(_) | E::UserExists(_) => {
             Kind::AlreadyExists
@@ -118,7 +130,9 @@ fn domain_kind(error: &domain::Error) -> Kind {
         E::MemberQuotaExceeded { .. }
         | E::InvitationRateExceeded { .. }
         | E::UserQuotaExceeded { .. }
-        | E::AccessKeyQuotaExceeded { .. } => Kind::ResourceExhausted,
+        | E::AccessKeyQuotaExceeded { .. }
+        | E::CredentialQuotaExceeded { .. } => Kind::ResourceExhausted,
+        E::ExpireTimeOutOfRange | E::SessionTooLong { .. } | E::SessionPolicyTooLong => Kind::InvalidArgument,
         E::UnknownPolicy(_) | E::UnknownTrustedService(_) => Kind::InvalidArgument,
         E::AccountNotInDirectory(_) => Kind::PermissionDenied,
         E::CredentialInvalid => Kind::Unauthenticated,
@@ -150,6 +164,10 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::UnknownTrustedService(_) => Reason::UnknownTrustedService,
         E::ManagementAccountNotEligible(_) => Reason::ManagementAccountNotEligible,
         E::AccountNotInDirectory(_) => Reason::AccountNotInDirectory,
+        E::AccessKeyDisabled(_) => Reason::AccessKeyDisabled,
+        E::CredentialQuotaExceeded { .. } => Reason::CredentialQuotaExceeded,
+        E::ExpireTimeOutOfRange | E::SessionPolicyTooLong => Reason::InvalidField,
+        E::SessionTooLong { .. } => Reason::SessionTooLong,
         E::CredentialInvalid => Reason::CredentialInvalid,
     }
 }
@@ -173,7 +191,10 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         E::MemberQuotaExceeded { limit }
         | E::InvitationRateExceeded { limit }
         | E::UserQuotaExceeded { limit }
-        | E::AccessKeyQuotaExceeded { limit } => vec![("limit", limit.to_string())],
+        | E::AccessKeyQuotaExceeded { limit }
+        | E::CredentialQuotaExceeded { limit } => vec![("limit", limit.to_string())],
+        E::AccessKeyDisabled(key) => vec![("access_key", key.clone())],
+        E::SessionTooLong { limit } => vec![("max_seconds", limit.to_string())],
         E::InvitationStatusMismatch(state) => vec![("state", state.as_str().to_owned())],
         E::MemberTypeMismatch(kind) => vec![("type", kind.as_str().to_owned())],
         E::MemberInUse(blockers) => blockers.first().map_or_else(Vec::new, |blocker| {
@@ -182,6 +203,6 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         E::UserExists(user) => vec![("user", user.clone())],
         E::UnknownPolicy(policy) => vec![("policy", policy.clone())],
         E::UnknownTrustedService(service) => vec![("trusted_service", service.clone())],
-        E::RootUserImmutable | E::CredentialInvalid => Vec::new(),
+        E::RootUserImmutable | E::ExpireTimeOutOfRange | E::SessionPolicyTooLong | E::CredentialInvalid => Vec::new(),
     }
 }

@@ -6,13 +6,16 @@
 pub mod access_key;
 pub mod account;
 pub mod claim;
+pub mod credential;
 pub mod directory;
 mod entity;
 pub mod invitation;
 pub mod member;
 mod migration;
 pub mod operator;
+pub mod review;
 pub mod role;
+pub mod session_role;
 pub mod user;
 
 pub use migration::migrations;

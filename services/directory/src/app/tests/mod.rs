@@ -3,11 +3,14 @@
 
 mod accounts;
 mod claims;
+mod credentials;
 mod handlers;
 mod identities;
 mod invitations;
 mod members;
 mod mutations;
+mod reviews;
+mod sessions;
 mod tokens;
 
 use std::sync::Arc;
@@ -110,7 +113,7 @@ impl World {
         db.migrate().await.unwrap();
         let signing = SigningKeys::new(PEM, &[]).unwrap();
         let pages = PageTokens::new(sealer);
-        let app = App { db, clock: clock.clone(), entropy, pages, limits, signing };
+        let app = App { db, clock: clock.clone(), entropy, pages, limits, signing, uses: crate::app::Uses::default() };
         app.operators_ensure(&[operator(1)]).await.unwrap();
         Self { app: Arc::new(app), clock, engine: database.engine, _database: database }
     }
@@ -135,7 +138,10 @@ impl World {
     pub(crate) async fn facts(&self) -> Snapshot {
         let mut facts = Snapshot::empty();
         for (revision, change) in (1..).zip(self.changes().await) {
-            facts.apply(revision, change.facts.iter().map(|fact| fact.to_core().unwrap()));
+            facts.apply(
+                revision,
+                change.facts.iter().filter(|fact| !is_credential(fact)).map(|fact| fact.to_core().unwrap()),
+            );
         }
         facts
     }
@@ -148,20 +154,26 @@ impl World {
     pub(crate) async fn call(&self, by: &IdentityName, method: &str, resource: &str) -> Call {
         let facts = self.facts().await;
         let fact = facts.identity(by).unwrap_or_else(|| panic!("`{by}` is no identity"));
-        let principal =
-            Principal { identity: by.clone(), generation: fact.generation, access_key_id: "AKtest".to_owned() };
+        let principal = Principal::of_key(by.clone(), fact.generation, "AKtest".to_owned());
+        self.call_as(principal, method, resource).await
+    }
+
+    /// A call with a token that says this.
+    pub(crate) async fn call_as(&self, by: Principal, method: &str, resource: &str) -> Call {
+        let facts = self.facts().await;
+        let session = by.session.as_ref();
         let operator = Operator {
-            principal: by.to_string(),
-            kind: fact.kind,
-            account: by.account(),
-            access_key_id: "AKtest".to_owned(),
+            principal: by.identity.to_string(),
+            kind: facts.identity(&by.identity).unwrap().kind,
+            account: by.identity.account(),
+            access_key_id: by.access_key_id.clone(),
             source_ip: "192.0.2.1".to_owned(),
             call_id: "call".to_owned(),
             via: vec![Role::Gateway],
-            session_name: String::new(),
-            source_identity: String::new(),
+            session_name: session.map(|session| session.name.clone()).unwrap_or_default(),
+            source_identity: session.map(|session| session.source.identity.clone()).unwrap_or_default(),
         };
-        call(&Caller::Identity(principal), operator, &facts, method, resource)
+        call(&Caller::Identity(by), operator, &facts, method, resource)
     }
 
     /// A call by the delegation service.
@@ -248,6 +260,12 @@ impl World {
         let call = self.root(by, "MemberService/ListMembers", &of.name()).await;
         self.app.member_list(&call, of, &first(1_000), &Default::default()).await.unwrap().items
     }
+}
+
+/// STAND-IN of this branch: facts of credentials cannot be read yet.
+fn is_credential(change: &bailiwick_api::r#type::v1::AccessFactChange) -> bool {
+    use bailiwick_api::r#type::v1::access_fact::Kind;
+    matches!(change.fact.as_ref().and_then(|fact| fact.kind.as_ref()), Some(Kind::Credential(_)))
 }
 
 fn call(caller: &Caller, operator: Operator, facts: &Snapshot, method: &str, resource: &str) -> Call {

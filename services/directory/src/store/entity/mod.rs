@@ -3,10 +3,12 @@
 pub(super) mod access_keys;
 pub(super) mod accounts;
 pub(super) mod claims;
+pub(super) mod credentials;
 pub(super) mod directories;
 pub(super) mod invitations;
 pub(super) mod members;
 pub(super) mod operators;
+pub(super) mod roles;
 pub(super) mod service_linked_roles;
 pub(super) mod user_policies;
 pub(super) mod users;

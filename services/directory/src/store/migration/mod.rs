@@ -1,10 +1,12 @@
 //! The schema of this service, after the tables that every service has. A migration that was released does not change.
 
 mod m0001_directory;
+mod m0005_sessions;
+mod m0099_stand_in;
 
 use sea_orm_migration::MigrationTrait;
 
 /// The migrations in order, for [`bailiwick_db::DbDeps`].
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m0001_directory::Migration)]
+    vec![Box::new(m0001_directory::Migration), Box::new(m0005_sessions::Migration), Box::new(m0099_stand_in::Migration)]
 }
