@@ -220,7 +220,7 @@ impl Proxy {
         if rule.seat == Seat::Internal || rule.seat == Seat::Public {
             // Neither looks at credential, facts or request: an expired token does not keep anyone from a new one.
             let permit = decide(rule, &Caller::Anonymous, &Snapshot::empty(), &Targets::default());
-            let permit = permit.map_err(|r| refusal(&r))?;
+            let permit = permit.map_err(|r| refusal(&r))?.with_operator(nobody(call));
             let targets = Targets::default();
             let first = self.begin(call, route, body, first::Sender::Stranger).await?;
             return Ok(Admitted { caller: Caller::Anonymous, expires: None, targets, permit, version: None, first });
@@ -399,14 +399,7 @@ impl Proxy {
 }
 
 fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call) -> Permit {
-    let Caller::Identity(principal) = caller else {
-        // Of a call by nobody, where it came from is all there is to record.
-        return permit.with_operator(Operator {
-            source_ip: call.from.to_canonical().to_string(),
-            call_id: call.id.clone(),
-            ..Operator::service(Role::Gateway)
-        });
-    };
+    let Caller::Identity(principal) = caller else { return permit };
     let session = principal.session.as_ref();
     let Some(fact) = version.snapshot.identity(&principal.identity) else { return permit };
     permit.with_operator(Operator {
@@ -420,6 +413,16 @@ fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call
         session_name: session.map(|session| session.name.clone()).unwrap_or_default(),
         source_identity: session.map(|session| session.source.identity.clone()).unwrap_or_default(),
     })
+}
+
+/// The operator of a call by nobody in particular: where it came from is all that is known, and what `directory` keeps of
+/// a sign-in.
+fn nobody(call: &Call) -> Operator {
+    Operator {
+        source_ip: call.from.to_canonical().to_string(),
+        call_id: call.id.clone(),
+        ..Operator::service(Role::Gateway)
+    }
 }
 
 /// The positions in the consistency tokens of `headers`; none if one is malformed, or there are too many.

@@ -331,9 +331,10 @@ impl<'f, F: Facts> Decision<'f, F> {
         Permit {
             path: self.rule.path,
             tenant,
-            principal: who.map(|(principal, _)| Principal {
-                session: principal.session.as_ref().map(|session| Session { policy: None, ..session.clone() }),
-                ..principal.clone()
+            principal: who.map(|(principal, _)| {
+                let session = principal.session.as_ref();
+                let session = session.map(|session| Session { policy: None, ..session.clone() });
+                Box::new(Principal { session, ..principal.clone() })
             }),
             account: standing.map(|s| s.account),
             directory: standing.and_then(|s| s.directory),

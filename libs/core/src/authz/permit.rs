@@ -20,7 +20,7 @@ pub enum Tenant {
 pub struct Permit {
     pub(super) path: &'static str,
     pub(super) tenant: Tenant,
-    pub(super) principal: Option<Principal>,
+    pub(super) principal: Option<Box<Principal>>,
     pub(super) account: Option<AccountId>,
     pub(super) directory: Option<DirectoryId>,
     pub(super) service: Option<Role>,
@@ -48,7 +48,7 @@ impl Permit {
 
     /// The identity that calls, as its token states it, without the policy of its session.
     pub fn principal(&self) -> Option<&Principal> {
-        self.principal.as_ref()
+        self.principal.as_deref()
     }
 
     /// The account of the identity.

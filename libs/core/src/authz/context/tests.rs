@@ -44,7 +44,7 @@ fn permit(tenant: Tenant) -> Permit {
     Permit {
         path: RULE.path,
         tenant,
-        principal: Some(Principal {
+        principal: Some(Box::new(Principal {
             identity: IdentityName::User(account(), "alice".to_owned()),
             generation: 4,
             access_key_id: "AK1".to_owned(),
@@ -55,7 +55,7 @@ fn permit(tenant: Tenant) -> Permit {
                 source: Source { identity: "accounts/1000000000000002/users/bob".to_owned(), generation: 6 },
             }),
             purpose: Some("directory:GetMember".to_owned()),
-        }),
+        })),
         account: Some(account()),
         directory: Some("rd-0000000000001".parse().unwrap()),
         service: None,
