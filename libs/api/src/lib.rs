@@ -22,7 +22,7 @@ pub use contract::bailiwick::{
 pub use fact::FactError;
 pub use inspect::{InspectError, Inspected, inspect};
 pub use rules::{DESCRIPTORS, FOREIGN, rule, rules};
-pub use token::{TOKEN_AUDIENCE, TOKEN_ISSUER, TokenClaims};
+pub use token::{TOKEN_AUDIENCE, TOKEN_ISSUER, TOKEN_LEN_MAX, TokenClaims};
 
 /// The domain of every `google.rpc.ErrorInfo`.
 pub const ERROR_DOMAIN: &str = "bailiwick.dev";

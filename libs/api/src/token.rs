@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 pub const TOKEN_ISSUER: &str = "bailiwick.dev/directory";
 /// The `aud` of every token.
 pub const TOKEN_AUDIENCE: &str = "bailiwick.dev/gateway";
+/// Longest token, in bytes: it is sent with each call, whose metadata has at most 8 KiB.
+pub const TOKEN_LEN_MAX: usize = 6_656;
 
 /// The claims of a token: a JWT, signed with EdDSA, its header `kid` the id of the signing key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

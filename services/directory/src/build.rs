@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
-    app::{App, SigningKeyError, SigningKeys},
+    app::{App, SigningKeyError, SigningKeys, Uses},
     config::Config,
     delivery::{Deliveries, DeliverySetupError},
     domain::{access_key::ID_LEN_MAX, operator::Configured, user::is_user_id},
@@ -74,8 +74,8 @@ pub async fn build(deps: Deps) -> Result<Module, BuildError> {
     }
     let deliveries = Deliveries::open(&config.delivery, &clock)?;
     let pages = PageTokens::new(sealer.clone());
-    let limits = config.limits;
-    let app = Arc::new(App { db: db.clone(), clock, entropy, pages, sealer, deliveries, limits, signing });
+    let (limits, uses) = (config.limits, Arc::new(Uses::default()));
+    let app = Arc::new(App { db: db.clone(), clock, entropy, pages, sealer, deliveries, limits, signing, uses });
     app.operators_ensure(&operators).await?;
 
     let mut routes = Routes::builder();
@@ -84,14 +84,16 @@ pub async fn build(deps: Deps) -> Result<Module, BuildError> {
     routes.add_service(ChangeLogServiceServer::new(log));
 
     let (alive, ready) = watch::channel(true);
-    let (sweeper, deliverer, watcher) = (app.clone(), app.clone(), app);
-    let (stop, end) = (shutdown.clone(), shutdown.clone());
+    let (sweeper, deliverer, expirer, writer, watcher) = (app.clone(), app.clone(), app.clone(), app.clone(), app);
+    let (stop, end, stop_expiry, stop_uses) = (shutdown.clone(), shutdown.clone(), shutdown.clone(), shutdown.clone());
     Ok(Module {
         role: Role::Directory,
         routes: routes.routes(),
         background: vec![
             ("directory sweeper", Box::pin(async move { sweeper.sweep_until(stop).await })),
             ("directory deliverer", Box::pin(async move { deliverer.deliver_until(end).await })),
+            ("directory expiry", Box::pin(async move { expirer.expire_until(stop_expiry).await })),
+            ("directory last use", Box::pin(async move { writer.write_uses_until(stop_uses).await })),
             ("directory database watch", Box::pin(async move { watcher.watch_database(alive, shutdown).await })),
         ],
         ready,

@@ -1,12 +1,14 @@
 //! Facts for the change log: what others need to know of a change. The one place besides `grpc` that knows proto types.
 
 use bailiwick_api::r#type::v1 as pb;
+use bailiwick_core::Timestamp;
 use pb::{AccessFactChange, access_fact::Kind};
 
 use bailiwick_core::AccountId;
 
 use crate::domain::{
     account::{Account, AccountType},
+    credential::Credential,
     directory::Directory,
     invitation::Invitation,
     linked_role::LinkedRole,
@@ -102,6 +104,22 @@ pub(crate) fn operator(operator: &Operator) -> AccessFactChange {
     }))
 }
 
+/// A single-purpose credential.
+pub(crate) fn credential(credential: &Credential) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Credential(pb::CredentialFact {
+        credential: credential.name(),
+        secret_sha256: credential.secret_hash.to_vec(),
+        action: credential.action.clone(),
+        expire_time: Some(timestamp(credential.expire_time)),
+    }))
+}
+
+/// A single-purpose credential that is no more.
+pub(crate) fn credential_gone(credential: &Credential) -> AccessFactChange {
+    let name = credential.name();
+    AccessFactChange::gone(Kind::Credential(pb::CredentialFact { credential: name, ..Default::default() }))
+}
+
 /// An invitation.
 pub(crate) fn invitation(invitation: &Invitation) -> AccessFactChange {
     AccessFactChange::holds(Kind::Invitation(invitation_fact(invitation)))
@@ -130,6 +148,12 @@ pub(crate) fn join_method(method: JoinMethod) -> pb::JoinMethod {
         JoinMethod::Invited => pb::JoinMethod::Invited,
         JoinMethod::EnabledDirectory => pb::JoinMethod::EnabledDirectory,
     }
+}
+
+/// A moment, as the contract has it.
+pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    let nanos = time.as_micros().rem_euclid(1_000_000) * 1_000;
+    prost_types::Timestamp { seconds: time.as_seconds(), nanos: i32::try_from(nanos).unwrap_or_default() }
 }
 
 fn user_fact(user: &User) -> pb::IdentityFact {

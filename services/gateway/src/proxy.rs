@@ -233,7 +233,7 @@ impl Proxy {
         if rule.seat == Seat::Internal || rule.seat == Seat::Public {
             // Neither looks at credential, facts or request: an expired token does not keep anyone from a new one.
             let permit = self.anonymous(call);
-            let permit = permit.map_err(|r| refusal(&r))?;
+            let permit = permit.map_err(|r| refusal(&r))?.with_operator(nobody(call));
             let targets = Targets::default();
             let first = self.begin(call, route, body, first::Sender::Stranger).await?;
             return Ok(Admitted { caller: Caller::Anonymous, expires: None, targets, permit, version: None, first });
@@ -471,6 +471,16 @@ fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call
         session_name: session.map(|session| session.name.clone()).unwrap_or_default(),
         source_identity: source.map(ToString::to_string).unwrap_or_default(),
     })
+}
+
+/// The operator of a call by nobody in particular: where it came from is all that is known, and what `directory` keeps of
+/// a sign-in.
+fn nobody(call: &Call) -> Operator {
+    Operator {
+        source_ip: call.from.address.to_canonical().to_string(),
+        call_id: call.id.clone(),
+        ..Operator::service(Role::Gateway)
+    }
 }
 
 /// The positions in the consistency tokens of `headers`; none if one is malformed, or there are too many.

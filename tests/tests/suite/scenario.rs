@@ -2,6 +2,7 @@
 
 mod audit;
 mod contract;
+mod credentials;
 mod delegation;
 mod directory;
 mod filter;
@@ -9,4 +10,6 @@ mod identity;
 mod lists;
 mod members;
 mod policies;
+mod reviews;
 mod roles;
+mod sessions;

@@ -140,7 +140,7 @@ impl App {
     }
 
     /// 256 bits, as text.
-    fn random_secret(&self) -> Zeroizing<String> {
+    pub(super) fn random_secret(&self) -> Zeroizing<String> {
         let mut bytes = Zeroizing::new([0; 32]);
         self.entropy.fill(bytes.as_mut());
         Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice()))
@@ -163,11 +163,11 @@ pub(super) fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret.as_bytes()).into()
 }
 
-fn made(locked: &Locked, resource: String, facts: Vec<events::Fact>) -> Made {
+pub(super) fn made(locked: &Locked, resource: String, facts: Vec<events::Fact>) -> Made {
     Made { resource, tenant: locked.tenant(), accounts: vec![locked.account.id], facts }
 }
 
-async fn find(conn: &impl ConnectionTrait, named: KeyName<'_>) -> Result<AccessKey, Error> {
+pub(super) async fn find(conn: &impl ConnectionTrait, named: KeyName<'_>) -> Result<AccessKey, Error> {
     let KeyName { account, user, key } = named;
     let found = store::access_key::get(conn, account, user, key).await?;
     let missing = || domain::Error::NotFound(format!("{}/users/{user}/accessKeys/{key}", account.name()));
@@ -175,7 +175,11 @@ async fn find(conn: &impl ConnectionTrait, named: KeyName<'_>) -> Result<AccessK
 }
 
 /// Makes the tokens of a user dead, and returns the fact that says so.
-async fn revoke(conn: &impl ConnectionTrait, locked: &mut Locked, user: &str) -> Result<events::Fact, Error> {
+pub(super) async fn revoke(
+    conn: &impl ConnectionTrait,
+    locked: &mut Locked,
+    user: &str,
+) -> Result<events::Fact, Error> {
     let mut user = user::find(conn, locked.account.id, user).await?;
     user.revoke_tokens(&mut locked.account);
     store::account::save(conn, &locked.account).await?;

@@ -5,23 +5,30 @@
 //! changes who belongs to a directory locks both; what changes only an account's own identities locks that account.
 
 mod access_key;
+mod access_review;
 mod account;
 mod attachment;
 mod claim;
+mod credential;
 mod directory;
 mod end_account;
 mod end_membership;
 mod error;
+mod expiry;
 mod group;
 mod group_member;
 mod invitation;
+mod last_use;
 mod list;
 mod member;
 mod mutation;
 mod operator;
 mod outbox;
 mod policy;
+mod revoke;
 mod role;
+mod rotate;
+mod session;
 mod signing;
 mod sweep;
 mod token;
@@ -33,11 +40,15 @@ pub(crate) mod tests;
 
 pub use access_key::{KeyName, NewAccessKey};
 pub use claim::{PlaceClaims, ReleaseClaims};
+pub use credential::NewCredentialSecret;
 pub use error::Error;
 pub use group_member::MemberName;
+pub use last_use::Uses;
 pub use list::{Page, PageRequest};
 pub use mutation::{Done, Mutation};
 pub use policy::{NewVersion, VersionName};
+pub use rotate::Rotated;
+pub use session::{AssumeRole, NewSession};
 pub use signing::{PublicKey, SigningKeyError, SigningKeys};
 
 use std::sync::Arc;
@@ -81,6 +92,8 @@ pub struct App {
     pub limits: Limits,
     /// What tokens are signed with.
     pub signing: SigningKeys,
+    /// Uses of keys that are not written yet.
+    pub uses: Arc<Uses>,
 }
 
 /// An account that is locked, and where it belongs.

@@ -5,11 +5,11 @@ use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, lock_account, own_account};
+use super::{App, Done, Error, Made, Mutation, Page, PageRequest, credential, lock_account, own_account};
 use crate::{
     domain::{
         self,
-        user::{NewUser, User},
+        user::{NewUser, User, UserUpdate},
     },
     events, store,
 };
@@ -64,7 +64,37 @@ impl App {
         self.page(call, &window, items, |user| user.id.clone())
     }
 
-    /// Deletes a RAM user with its access keys. Its tokens are dead at once, and stay so if its id is used again.
+    /// Changes a RAM user. Disabling it makes its tokens and the sessions that it began dead at once.
+    pub async fn user_update(
+        &self,
+        call: &Call,
+        change: &Mutation,
+        (named, user): (AccountId, &str),
+        new: &UserUpdate,
+        etag: &str,
+    ) -> Result<Done<User>, Error> {
+        let id = own_account(&call.permit, named)?;
+        let work = move |tx: Tx| async move {
+            let conn = tx.conn();
+            let mut locked = lock_account(conn, id).await?;
+            let now = self.now();
+            let found = find(conn, id, user).await?;
+            let Some(changed) = found.update(&mut locked.account, new, etag, now)? else { return Ok(found) };
+            store::account::save(conn, &locked.account).await?;
+            store::user::save(conn, &changed).await?;
+            let made = Made {
+                resource: changed.name(),
+                tenant: locked.tenant(),
+                accounts: vec![id],
+                facts: vec![events::user(&changed)],
+            };
+            self.record(&tx, call, change, now, made);
+            Ok(changed)
+        };
+        self.mutate("user_update", change, work).await
+    }
+
+    /// Deletes a RAM user with its access keys and credentials. Its tokens are dead at once, and stay so if its id is used again.
     pub async fn user_delete(
         &self,
         call: &Call,
@@ -80,13 +110,10 @@ impl App {
             let found = find(conn, id, user).await?;
             found.delete(etag)?;
             store::access_key::delete_all(conn, id, user).await?;
+            let mut facts = credential::delete_all(conn, id, user).await?;
+            facts.push(events::user_gone(&found));
             store::user::delete(conn, id, user).await?;
-            let made = Made {
-                resource: found.name(),
-                tenant: locked.tenant(),
-                accounts: vec![id],
-                facts: vec![events::user_gone(&found)],
-            };
+            let made = Made { resource: found.name(), tenant: locked.tenant(), accounts: vec![id], facts };
             self.record(&tx, call, change, self.now(), made);
             Ok(())
         };

@@ -1,5 +1,7 @@
 //! Access keys: the lasting credentials of users.
 
+use std::time::Duration;
+
 use bailiwick_core::{AccountId, Entropy, IdentityName, Timestamp, random_token};
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +13,11 @@ const ID_DIGITS: usize = 20;
 pub const ID_LEN_MAX: usize = 64;
 /// Longest secret that is compared, in bytes.
 pub const SECRET_LEN_MAX: usize = 128;
+
+/// Longest time for which a rotated key stays good: 7 days.
+pub const GRACE_MAX: Duration = Duration::from_hours(7 * 24);
+/// How long it does if nobody says: a day.
+pub const GRACE_DEFAULT: Duration = Duration::from_hours(24);
 
 /// An access key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,8 +32,23 @@ pub struct AccessKey {
     pub enabled: bool,
     /// When it was created.
     pub create_time: Timestamp,
+    /// When a token was last had with it; none if never.
+    #[serde(default)]
+    pub last_use: Option<LastUse>,
+    /// When it will be disabled because it was rotated; none if it will not.
+    #[serde(default)]
+    pub disable_time: Option<Timestamp>,
     /// Grows with each change.
     pub version: i64,
+}
+
+/// When and where something was last used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastUse {
+    /// When, to the minute.
+    pub time: Timestamp,
+    /// The address; empty if it is not known.
+    pub source_ip: String,
 }
 
 /// What a key is to be.
@@ -52,15 +74,46 @@ impl AccessKey {
         if keys >= limit {
             return Err(Error::AccessKeyQuotaExceeded { limit });
         }
-        Ok(Self { account: user.account, user: user.id.clone(), id, enabled: true, create_time: now, version: 1 })
+        Ok(Self {
+            account: user.account,
+            user: user.id.clone(),
+            id,
+            enabled: true,
+            create_time: now,
+            last_use: None,
+            disable_time: None,
+            version: 1,
+        })
     }
 
-    /// Enables or disables it; none if it is so already.
+    /// Enables or disables it; none if it is so already. Enabling also calls off the end that a rotation set.
     pub fn put(&self, to: Use, asked_etag: &str) -> Result<Option<Self>, Error> {
         self.check(asked_etag)?;
         let enabled = to == Use::Enabled;
-        let changed = Self { enabled, version: self.version + 1, ..self.clone() };
-        Ok((self.enabled != enabled).then_some(changed))
+        let changed = Self { enabled, disable_time: None, version: self.version + 1, ..self.clone() };
+        Ok((self.enabled != enabled || (enabled && self.disable_time.is_some())).then_some(changed))
+    }
+
+    /// The key once its successor is made: disabled after `grace`, at once if that is zero.
+    pub fn rotate(&self, grace: Duration, asked_etag: &str, now: Timestamp) -> Result<Self, Error> {
+        self.check(asked_etag)?;
+        if !self.is_usable(now) {
+            return Err(Error::AccessKeyDisabled(self.name()));
+        }
+        let at_once = grace.is_zero();
+        let disable_time = (!at_once).then(|| now.after(grace));
+        Ok(Self { enabled: !at_once, disable_time, version: self.version + 1, ..self.clone() })
+    }
+
+    /// The key after the end that a rotation set; none if it has none, or that is still to come.
+    pub fn expire(&self, now: Timestamp) -> Option<Self> {
+        let due = self.enabled && self.disable_time.is_some_and(|at| at <= now);
+        due.then(|| Self { enabled: false, disable_time: None, version: self.version + 1, ..self.clone() })
+    }
+
+    /// Whether tokens can be had with it: also refused after its end if nobody disabled it yet.
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.enabled && self.disable_time.is_none_or(|at| now < at)
     }
 
     /// Refuses a change asked for with another etag.
@@ -117,5 +170,26 @@ mod tests {
         assert!(!disabled.enabled);
         assert_eq!(disabled.put(Use::Disabled, ""), Ok(None));
         assert_eq!(disabled.put(Use::Enabled, &key.etag()), Err(Error::EtagMismatch(key.name())));
+    }
+
+    #[test]
+    fn a_rotated_key_ends_when_its_grace_does() {
+        let key = AccessKey::create(&root(true), "AK1".to_owned(), 0, 2, NOW).unwrap();
+        let at = |micros| Timestamp::from_micros(micros);
+        let rotated = key.rotate(Duration::from_micros(10), &key.etag(), NOW).unwrap();
+        assert_eq!(rotated.disable_time, Some(at(19)));
+        assert_ne!(rotated.etag(), key.etag());
+        assert!(rotated.is_usable(at(18)) && !rotated.is_usable(at(19)));
+        assert_eq!((rotated.expire(at(18)), key.expire(at(19))), (None, None));
+        let ended = rotated.expire(at(19)).unwrap();
+        assert_eq!((ended.enabled, ended.disable_time, ended.expire(at(20))), (false, None, None));
+        let kept = rotated.put(Use::Enabled, "").unwrap().unwrap();
+        assert!(kept.is_usable(at(99)) && kept.expire(at(99)).is_none());
+        let at_once = key.rotate(Duration::ZERO, "", NOW).unwrap();
+        assert_eq!((at_once.enabled, at_once.disable_time), (false, None));
+        let disabled = Err(Error::AccessKeyDisabled(key.name()));
+        assert_eq!(at_once.rotate(GRACE_MAX, "", NOW), disabled);
+        assert_eq!(rotated.rotate(GRACE_MAX, "", at(19)), disabled);
+        assert_eq!(key.rotate(GRACE_MAX, "stale", NOW), Err(Error::EtagMismatch(key.name())));
     }
 }

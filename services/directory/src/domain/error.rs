@@ -116,6 +116,27 @@ pub enum Error {
     /// The account is no member, or does not exist (R-DEL-03).
     #[error("`accounts/{0}` does not belong to the directory")]
     AccountNotInDirectory(AccountId),
+    /// The key cannot be rotated.
+    #[error("`{0}` is disabled: create another key instead of rotating it")]
+    AccessKeyDisabled(String),
+    /// Too many single-purpose credentials.
+    #[error("the user has {limit} single-purpose credentials, which is the limit")]
+    CredentialQuotaExceeded {
+        /// Most credentials of one user.
+        limit: u32,
+    },
+    /// The end of a credential is past or too far.
+    #[error("`credential.expire_time` must be after the present moment, and at most 3,650 days ahead")]
+    ExpireTimeOutOfRange,
+    /// The session would last longer than it may (E-GW-02).
+    #[error("the session may last {limit} seconds at most")]
+    SessionTooLong {
+        /// Longest session, in seconds.
+        limit: u32,
+    },
+    /// The session policy makes a token that is too long to be sent.
+    #[error("`session_policy` is too long for a token: make it shorter")]
+    SessionPolicyTooLong,
     /// Access key and secret do not match, or may not be used: all the same to who tries.
     #[error("the access key or its secret is wrong")]
     CredentialInvalid,

@@ -26,6 +26,12 @@ pub struct User {
     pub group_policies: Vec<PolicyId>,
     /// When it was created.
     pub create_time: Timestamp,
+    /// When it last changed.
+    #[serde(default)]
+    pub update_time: Timestamp,
+    /// When it last got a token, to the minute; none if never.
+    #[serde(default)]
+    pub last_sign_in_time: Option<Timestamp>,
     /// Grows with each change.
     pub version: i64,
 }
@@ -37,6 +43,15 @@ pub struct NewUser {
     pub id: String,
     /// Display name; may be empty.
     pub display_name: String,
+}
+
+/// What is to change of a user. The texts are checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UserUpdate {
+    /// Another display name.
+    pub display_name: Option<String>,
+    /// Whether it is to be able to act.
+    pub enabled: Option<bool>,
 }
 
 /// Whether a text may be the id of a new user: 1 to 63 lower-case letters, digits, `-`, `.`, `_`, the first a letter,
@@ -61,6 +76,8 @@ impl User {
             policies: Vec::new(),
             group_policies: Vec::new(),
             create_time: account.create_time,
+            update_time: account.create_time,
+            last_sign_in_time: None,
             version: 1,
         }
     }
@@ -89,6 +106,8 @@ impl User {
             policies: Vec::new(),
             group_policies: Vec::new(),
             create_time: now,
+            update_time: now,
+            last_sign_in_time: None,
             version: 1,
         })
     }
@@ -97,6 +116,30 @@ impl User {
     pub fn delete(&self, asked_etag: &str) -> Result<(), Error> {
         check_etag(asked_etag, &self.etag(), || self.name())?;
         if self.is_root() { Err(Error::RootUserImmutable) } else { Ok(()) }
+    }
+
+    /// Changes it; none if it is so already. Disabling makes its tokens dead, also for when it is enabled again.
+    pub fn update(
+        &self,
+        account: &mut Account,
+        new: &UserUpdate,
+        asked_etag: &str,
+        now: Timestamp,
+    ) -> Result<Option<Self>, Error> {
+        check_etag(asked_etag, &self.etag(), || self.name())?;
+        if self.is_root() {
+            return Err(Error::RootUserImmutable);
+        }
+        let mut updated = self.clone();
+        updated.display_name = new.display_name.clone().unwrap_or(updated.display_name);
+        updated.enabled = new.enabled.unwrap_or(updated.enabled);
+        if updated == *self {
+            return Ok(None);
+        }
+        if self.enabled && !updated.enabled {
+            updated.revoke_tokens(account);
+        }
+        Ok(Some(Self { update_time: now, version: self.version + 1, ..updated }))
     }
 
     /// The user with other policies of its own.
@@ -185,6 +228,30 @@ mod tests {
         let root = User::root(&account(), true);
         assert_eq!(root.delete(""), Err(Error::RootUserImmutable));
         assert_eq!(root.with_policies(Vec::new()), Err(Error::RootUserImmutable));
+    }
+
+    // covers: E-GW-07
+    #[test]
+    fn only_disabling_makes_tokens_dead() {
+        let later = Timestamp::from_micros(10);
+        let mut account = account();
+        let alice = alice(&mut account);
+        let named = UserUpdate { display_name: Some("Alice".to_owned()), enabled: None };
+        let put = |enabled| UserUpdate { display_name: None, enabled: Some(enabled) };
+        assert_eq!(alice.update(&mut account, &UserUpdate::default(), "", later), Ok(None));
+        assert_eq!(alice.update(&mut account, &put(true), "", later), Ok(None));
+        let stale = alice.update(&mut account, &named, "stale", later);
+        assert_eq!(stale, Err(Error::EtagMismatch(alice.name())));
+        let called = alice.update(&mut account, &named, &alice.etag(), later).unwrap().unwrap();
+        assert_eq!((called.display_name.as_str(), called.generation), ("Alice", alice.generation));
+        assert!(called.update_time == later && called.etag() != alice.etag());
+        let disabled = called.update(&mut account, &put(false), "", later).unwrap().unwrap();
+        assert!(!disabled.enabled && disabled.generation > called.generation);
+        assert_eq!(disabled.generation, account.last_generation);
+        let enabled = disabled.update(&mut account, &put(true), "", later).unwrap().unwrap();
+        assert!(enabled.enabled && enabled.generation == disabled.generation);
+        let root = User::root(&account, true);
+        assert_eq!(root.update(&mut account, &put(false), "", later), Err(Error::RootUserImmutable));
     }
 
     #[test]

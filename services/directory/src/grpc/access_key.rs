@@ -1,6 +1,6 @@
 //! Access keys.
 
-use std::mem::take;
+use std::{mem::take, time::Duration};
 
 use bailiwick_rpc::{Call, InvalidFields, split};
 use pb::access_key_service_server::AccessKeyService;
@@ -9,12 +9,12 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     Grpc, answer, convert,
-    parse::{self, finish, in_account, mutation, page},
+    parse::{self, duration, finish, in_account, mutation, page},
     pb,
 };
 use crate::{
     app::{KeyName, Mutation},
-    domain::access_key::Use,
+    domain::access_key::{GRACE_DEFAULT, GRACE_MAX, Use},
 };
 
 #[async_trait]
@@ -79,9 +79,16 @@ impl AccessKeyService for Grpc {
 
     async fn rotate_access_key(
         &self,
-        _: Request<pb::RotateAccessKeyRequest>,
+        request: Request<pb::RotateAccessKeyRequest>,
     ) -> Result<Response<pb::RotateAccessKeyResponse>, Status> {
-        Err(Status::unimplemented("RotateAccessKey is being built"))
+        let (call, mut request) = split(request)?;
+        let request_id = take(&mut request.request_id);
+        let mut fields = InvalidFields::new();
+        let grace = duration(&mut fields, "grace", request.grace, GRACE_DEFAULT, Duration::ZERO..=GRACE_MAX);
+        let grace = finish(fields, grace)?;
+        let (change, named) = parse_change(&call, &request_id, &request, &request.name)?;
+        let done = self.0.access_key_rotate(&call, &change, named, grace, &request.etag).await?;
+        Ok(answer(done, convert::rotated))
     }
 }
 

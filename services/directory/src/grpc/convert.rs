@@ -4,12 +4,13 @@ use bailiwick_api::{directory::v1 as pb, r#type::v1::PrincipalKind};
 use bailiwick_core::{AccountId, Timestamp, TrustedService};
 
 use crate::{
-    app::NewAccessKey,
+    app::{NewAccessKey, NewCredentialSecret, NewSession, Rotated},
     domain::{
         access_key::AccessKey,
         account::{AccountView, EnterpriseIdentity},
         attachment::Attachment,
         claim::Claim,
+        credential::Credential,
         directory::{Directory, ROOT_FOLDER},
         group::{Group, GroupMember},
         invitation::{Invitation, State},
@@ -22,10 +23,7 @@ use crate::{
     events::{account_type, folder, join_method},
 };
 
-pub(super) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
-    let nanos = time.as_micros().rem_euclid(1_000_000) * 1_000;
-    prost_types::Timestamp { seconds: time.as_seconds(), nanos: i32::try_from(nanos).unwrap_or_default() }
-}
+pub(super) use crate::events::timestamp;
 
 pub(super) fn account(view: AccountView) -> pb::Account {
     let AccountView { account, directory, root_user_enabled } = view;
@@ -133,7 +131,8 @@ pub(super) fn user(user: User) -> pb::User {
         create_time: Some(timestamp(user.create_time)),
         etag: user.etag(),
         display_name: user.display_name,
-        ..pb::User::default()
+        last_sign_in_time: user.last_sign_in_time.map(timestamp),
+        update_time: Some(timestamp(user.update_time)),
     }
 }
 
@@ -212,13 +211,46 @@ pub(super) fn access_key(key: AccessKey) -> pb::AccessKey {
         secret: String::new(),
         enabled: key.enabled,
         create_time: Some(timestamp(key.create_time)),
+        last_use_time: key.last_use.as_ref().map(|last| timestamp(last.time)),
+        last_use_source_ip: key.last_use.map(|last| last.source_ip).unwrap_or_default(),
+        disable_time: key.disable_time.map(timestamp),
         access_key_id: key.id,
-        ..pb::AccessKey::default()
     }
 }
 
 pub(super) fn new_access_key(new: NewAccessKey) -> pb::AccessKey {
     pb::AccessKey { secret: new.secret.to_string(), ..access_key(new.key) }
+}
+
+pub(super) fn rotated(rotated: Rotated) -> pb::RotateAccessKeyResponse {
+    pb::RotateAccessKeyResponse {
+        successor: Some(new_access_key(rotated.successor)),
+        predecessor: Some(access_key(rotated.predecessor)),
+    }
+}
+
+pub(super) fn credential(credential: Credential) -> pb::Credential {
+    pb::Credential {
+        name: credential.name(),
+        etag: credential.etag(),
+        bearer: String::new(),
+        create_time: Some(timestamp(credential.create_time)),
+        expire_time: Some(timestamp(credential.expire_time)),
+        action: credential.action,
+    }
+}
+
+pub(super) fn new_credential(new: NewCredentialSecret) -> pb::Credential {
+    pb::Credential { bearer: new.bearer.to_string(), ..credential(new.credential) }
+}
+
+pub(super) fn session(session: NewSession) -> pb::RoleSession {
+    pb::RoleSession {
+        access_token: session.token.text.to_string(),
+        principal: session.principal,
+        session_name: session.session_name,
+        expire_time: Some(timestamp(session.token.expire_time)),
+    }
 }
 
 pub(super) fn root_access_key(new: NewAccessKey) -> pb::RootAccessKey {

@@ -5,7 +5,7 @@ use std::{error::Error as _, fmt::Write, time::Duration};
 use bailiwick_api::errors::v1::ErrorReason as Reason;
 use bailiwick_core::AccountId;
 use bailiwick_db::DbError;
-use bailiwick_rpc::{ApiError, Kind, PreconditionViolation, QuotaViolation, refusal, status};
+use bailiwick_rpc::{ApiError, FieldViolation, Kind, PreconditionViolation, QuotaViolation, refusal, status};
 use tonic::Status;
 
 use crate::{
@@ -76,6 +76,16 @@ impl ApiError for Error {
         }
     }
 
+    fn field_violations(&self) -> Vec<FieldViolation> {
+        let field = match self {
+            Self::Domain(domain::Error::ExpireTimeOutOfRange) => "credential.expire_time",
+            Self::Domain(domain::Error::SessionPolicyTooLong) => "session_policy",
+            Self::Domain(domain::Error::SessionTooLong { .. }) => "duration_seconds",
+            _ => return Vec::new(),
+        };
+        vec![FieldViolation::new(field, self.to_string())]
+    }
+
     fn precondition_violations(&self) -> Vec<PreconditionViolation> {
         if let Self::Domain(domain::Error::MemberDeletionRefused { findings, .. }) = self {
             let violation = |f: &Finding| PreconditionViolation::new("FINDING", f.to_string(), f.describe());
@@ -96,6 +106,7 @@ impl ApiError for Error {
             Self::Domain(E::InvitationRateExceeded { limit }) => ("invitations within 24 hours", limit),
             Self::Domain(E::UserQuotaExceeded { limit }) => ("users of the account", limit),
             Self::Domain(E::AccessKeyQuotaExceeded { limit }) => ("access keys of the user", limit),
+            Self::Domain(E::CredentialQuotaExceeded { limit }) => ("single-purpose credentials of the user", limit),
             Self::Domain(E::VerificationQuotaExceeded { limit, .. }) => ("verification codes within 24 hours", limit),
             Self::Domain(E::QuotaExceeded { quota, limit }) => {
                 return vec![QuotaViolation::new(quota.to_string(), format!("at most {limit}"))];
@@ -134,6 +145,7 @@ fn domain_kind(error: &domain::Error) -> Kind {
         | E::MemberDeletionRefused { .. }
         | E::RootUserDisabled(_)
         | E::RootUserImmutable
+        | E::AccessKeyDisabled(_)
         | E::ManagementAccountNotEligible(_)
         | E::VerificationCodeInvalid { .. } => Kind::FailedPrecondition,
         E::DisplayNameUsed(_) | E::ExternalAccountUsed { .. } | E::InvitationPending(_) | E::UserExists(_) => {
@@ -143,8 +155,10 @@ fn domain_kind(error: &domain::Error) -> Kind {
         | E::InvitationRateExceeded { .. }
         | E::UserQuotaExceeded { .. }
         | E::AccessKeyQuotaExceeded { .. }
+        | E::CredentialQuotaExceeded { .. }
         | E::VerificationTooSoon { .. }
         | E::VerificationQuotaExceeded { .. } => Kind::ResourceExhausted,
+        E::ExpireTimeOutOfRange | E::SessionTooLong { .. } | E::SessionPolicyTooLong => Kind::InvalidArgument,
         E::UnknownPolicy(_) | E::UnknownTrustedService(_) => Kind::InvalidArgument,
         E::AccountNotInDirectory(_) => Kind::PermissionDenied,
         E::CredentialInvalid => Kind::Unauthenticated,
@@ -185,6 +199,10 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::UnknownTrustedService(_) => Reason::UnknownTrustedService,
         E::ManagementAccountNotEligible(_) => Reason::ManagementAccountNotEligible,
         E::AccountNotInDirectory(_) => Reason::AccountNotInDirectory,
+        E::AccessKeyDisabled(_) => Reason::AccessKeyDisabled,
+        E::CredentialQuotaExceeded { .. } => Reason::CredentialQuotaExceeded,
+        E::ExpireTimeOutOfRange | E::SessionPolicyTooLong => Reason::InvalidField,
+        E::SessionTooLong { .. } => Reason::SessionTooLong,
         E::CredentialInvalid => Reason::CredentialInvalid,
         E::VerificationCodeInvalid { .. } => Reason::VerificationCodeInvalid,
         E::VerificationTooSoon { .. } => Reason::VerificationTooSoon,
@@ -220,8 +238,11 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         | E::InvitationRateExceeded { limit }
         | E::UserQuotaExceeded { limit }
         | E::AccessKeyQuotaExceeded { limit }
+        | E::CredentialQuotaExceeded { limit }
         | E::VerificationQuotaExceeded { limit, .. } => vec![("limit", limit.to_string())],
         E::VerificationCodeInvalid { attempts_left } => vec![("attempts_left", attempts_left.to_string())],
+        E::AccessKeyDisabled(key) => vec![("access_key", key.clone())],
+        E::SessionTooLong { limit } => vec![("max_seconds", limit.to_string())],
         E::InvitationStatusMismatch(state) => vec![("state", state.as_str().to_owned())],
         E::MemberTypeMismatch(kind) => vec![("type", kind.as_str().to_owned())],
         E::MemberInUse(blockers) => blockers.first().map_or_else(Vec::new, |blocker| {
@@ -234,7 +255,11 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         E::UserExists(user) => vec![("user", user.clone())],
         E::UnknownPolicy(policy) => vec![("policy", policy.clone())],
         E::UnknownTrustedService(service) => vec![("trusted_service", service.clone())],
-        E::RootUserImmutable | E::CredentialInvalid | E::VerificationTooSoon { .. } => Vec::new(),
+        E::RootUserImmutable
+        | E::ExpireTimeOutOfRange
+        | E::SessionPolicyTooLong
+        | E::CredentialInvalid
+        | E::VerificationTooSoon { .. } => Vec::new(),
         E::QuotaExceeded { quota, limit } => vec![("quota", quota.to_string()), ("limit", limit.to_string())],
         E::ResourceExists(resource) => vec![("resource", resource.clone())],
         E::PolicyInUse { policy, attachments } => {

@@ -1,7 +1,9 @@
 //! What requests have in common.
 
+use std::{ops::RangeInclusive, time::Duration};
+
 use bailiwick_core::{
-    AccountId, DirectoryId, Owner,
+    AccountId, DirectoryId, Owner, Timestamp,
     authz::{Document, PolicyKind},
     filter::{Listing, Schema},
 };
@@ -54,6 +56,31 @@ pub(super) fn listing(fields: &mut InvalidFields, schema: &Schema, filter: &str,
     let filter = fields.take("filter", schema.filter(filter));
     let order = fields.take("order_by", schema.order(order_by));
     Some(Listing { filter: filter?, order: order? })
+}
+
+/// A span of time within bounds; `default` if none was sent.
+pub(super) fn duration(
+    fields: &mut InvalidFields,
+    field: &str,
+    asked: Option<prost_types::Duration>,
+    default: Duration,
+    bounds: RangeInclusive<Duration>,
+) -> Option<Duration> {
+    let Some(asked) = asked else { return Some(default) };
+    let duration = Duration::try_from(asked).ok().filter(|duration| bounds.contains(duration));
+    let form = || format!("must be {} s to {} s", bounds.start().as_secs(), bounds.end().as_secs());
+    if duration.is_none() {
+        fields.violation(field, form());
+    }
+    duration
+}
+
+/// A moment, to the microsecond.
+pub(super) fn moment(fields: &mut InvalidFields, field: &str, asked: &prost_types::Timestamp) -> Option<Timestamp> {
+    let nanos = (0..1_000_000_000).contains(&asked.nanos).then_some(i64::from(asked.nanos));
+    let us = nanos.and_then(|nanos| asked.seconds.checked_mul(1_000_000)?.checked_add(nanos / 1_000));
+    fields.check(field, us.is_some(), "must be a moment");
+    us.map(Timestamp::from_micros)
 }
 
 /// A text that people choose.

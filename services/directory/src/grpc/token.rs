@@ -1,23 +1,38 @@
 //! Tokens.
 
+use std::mem::take;
+
 use bailiwick_api::r#type::v1::PrincipalKind;
+use bailiwick_core::{
+    AccountId, IdentityName,
+    authz::{Document, PolicyKind},
+};
 use bailiwick_rpc::{InvalidFields, split};
 use pb::token_service_server::TokenService;
 use tonic::{Request, Response, Status, async_trait};
 
-use super::{Grpc, convert, parse::finish, pb};
+use super::{
+    Grpc, answer, convert,
+    parse::{finish, in_account, mutation},
+    pb,
+};
+use crate::{
+    app::AssumeRole,
+    domain::session::{asked_seconds, is_external_id, is_session_name},
+};
 
 #[async_trait]
 impl TokenService for Grpc {
     async fn create_token(&self, request: Request<pb::CreateTokenRequest>) -> Result<Response<pb::Token>, Status> {
-        let (_, request) = split(request)?;
+        let (call, request) = split(request)?;
         let mut fields = InvalidFields::new();
         fields.check("access_key_id", !request.access_key_id.is_empty(), "must be set");
         fields.check("secret", !request.secret.is_empty(), "must be set");
         finish(fields, Some(()))?;
-        let token = self.0.token_create(&request.access_key_id, &request.secret).await?;
+        let source_ip = &call.operator.source_ip;
+        let token = self.0.token_create(&request.access_key_id, &request.secret, source_ip).await?;
         let expire_time = Some(convert::timestamp(token.expire_time));
-        Ok(Response::new(pb::Token { access_token: token.text, expire_time }))
+        Ok(Response::new(pb::Token { access_token: token.text.to_string(), expire_time }))
     }
 
     async fn get_caller_identity(
@@ -31,12 +46,21 @@ impl TokenService for Grpc {
             kind: PrincipalKind::from(call.operator.kind).into(),
             account: permit.account().map(|id| id.name()).unwrap_or_default(),
             directory: permit.directory().map(|id| id.name()).unwrap_or_default(),
-            ..pb::CallerIdentity::default()
+            session_name: call.operator.session_name.clone(),
+            source_identity: call.operator.source_identity.clone(),
+            mfa_present: permit.authentication().is_some_and(|proof| proof.mfa),
         }))
     }
 
-    async fn assume_role(&self, _: Request<pb::AssumeRoleRequest>) -> Result<Response<pb::RoleSession>, Status> {
-        Err(Status::unimplemented("AssumeRole is being built"))
+    async fn assume_role(&self, request: Request<pb::AssumeRoleRequest>) -> Result<Response<pb::RoleSession>, Status> {
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let asked = parse_assume(&mut fields, &request);
+        let asked = finish(fields, asked)?;
+        let done = self.0.role_assume(&call, &change, &asked).await?;
+        Ok(answer(done, convert::session))
     }
 
     async fn sign_in(&self, _: Request<pb::SignInRequest>) -> Result<Response<pb::RoleSession>, Status> {
@@ -52,8 +76,41 @@ impl TokenService for Grpc {
 
     async fn revoke_tokens(
         &self,
-        _: Request<pb::RevokeTokensRequest>,
+        request: Request<pb::RevokeTokensRequest>,
     ) -> Result<Response<pb::RevokeTokensResponse>, Status> {
-        Err(Status::unimplemented("RevokeTokens is being built"))
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let named = parse_identity(&mut fields, &request.identity);
+        let (account, identity) = finish(fields, named)?;
+        let done = self.0.tokens_revoke(&call, &change, account, &identity).await?;
+        Ok(answer(done, |()| pb::RevokeTokensResponse {}))
     }
+}
+
+fn parse_assume<'a>(fields: &mut InvalidFields, request: &'a pb::AssumeRoleRequest) -> Option<AssumeRole<'a>> {
+    let named = in_account(fields, "role", &request.role, "accounts/{account}/roles/{role}");
+    let form = "must be 2 to 64 letters, digits and `.@-_=`";
+    fields.check("session_name", is_session_name(&request.session_name), form);
+    let policy = match request.session_policy.as_str() {
+        "" => Some(None),
+        text => fields.take("session_policy", Document::parse(PolicyKind::Session, text)).map(Some),
+    };
+    let seconds = asked_seconds(request.duration_seconds);
+    fields.check("duration_seconds", seconds.is_some(), "must be 900 to 43,200, or 0 for 3,600");
+    let external_id = request.external_id.is_empty() || is_external_id(&request.external_id);
+    fields.check("external_id", external_id, "must be 2 to 1,224 characters that can be seen");
+    let (account, [role]) = named?;
+    Some(AssumeRole { account, role, session_name: &request.session_name, policy: policy?, seconds: seconds? })
+}
+
+/// A user or role, and its account.
+fn parse_identity(fields: &mut InvalidFields, name: &str) -> Option<(AccountId, IdentityName)> {
+    let plain = name.bytes().all(|b| b.is_ascii_graphic());
+    let identity = name.parse::<IdentityName>().ok().filter(|_| plain);
+    let named = identity.and_then(|identity| Some((identity.account()?, identity)));
+    let form = "must be of the form `accounts/{account}/users/{user}` or `accounts/{account}/roles/{role}`";
+    fields.check("identity", named.is_some(), form);
+    named
 }

@@ -16,7 +16,7 @@ use crate::{
     app::Mutation,
     domain::{
         Text,
-        user::{NewUser, is_user_id},
+        user::{NewUser, UserUpdate, is_user_id},
     },
 };
 
@@ -63,9 +63,35 @@ impl UserService for Grpc {
         Ok(answer(done, |()| ()))
     }
 
-    async fn update_user(&self, _: Request<pb::UpdateUserRequest>) -> Result<Response<pb::User>, Status> {
-        Err(Status::unimplemented("UpdateUser is being built"))
+    async fn update_user(&self, request: Request<pb::UpdateUserRequest>) -> Result<Response<pb::User>, Status> {
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let user = request.user.unwrap_or_default();
+        let named = parse::user(&mut fields, "user.name", &user.name);
+        let new = parse_update(&mut fields, &user, &request.update_mask.unwrap_or_default().paths);
+        let (named, new) = finish(fields, named.zip(new))?;
+        let done = self.0.user_update(&call, &change, named, &new, &user.etag).await?;
+        Ok(answer(done, convert::user))
     }
+}
+
+/// The fields of a mask; the display name alone if it is empty, for what is not sent would disable the user.
+fn parse_update(fields: &mut InvalidFields, user: &pb::User, paths: &[String]) -> Option<UserUpdate> {
+    let display_name = text(fields, "user.display_name", &user.display_name, Text::USER_DISPLAY_NAME)?;
+    if paths.is_empty() {
+        return Some(UserUpdate { display_name: Some(display_name), enabled: None });
+    }
+    let mut update = UserUpdate::default();
+    for path in paths {
+        match path.as_str() {
+            "display_name" => update.display_name = Some(display_name.clone()),
+            "enabled" => update.enabled = Some(user.enabled),
+            _ => fields.violation("update_mask", "must be of `display_name` and `enabled`"),
+        }
+    }
+    Some(update)
 }
 
 fn parse_create(call: &Call, mut request: pb::CreateUserRequest) -> Result<(Mutation, AccountId, NewUser), Status> {

@@ -1,9 +1,9 @@
 //! Access keys.
 
-use bailiwick_core::{AccountId, IdentityName};
+use bailiwick_core::{AccountId, IdentityName, Timestamp};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, JoinType, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, RelationDef, Select,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, JoinType, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, RelationDef, Select,
 };
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
     entity::{access_keys, users},
     key, malformed, member, time,
 };
-use crate::domain::access_key::AccessKey;
+use crate::domain::access_key::{AccessKey, LastUse};
 
 /// What an access key proves, and what its secret must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Credential {
     pub enabled: bool,
     /// The generation of the identity.
     pub generation: i64,
+    /// When the key will be disabled; none if it will not.
+    pub disable_time: Option<Timestamp>,
 }
 
 /// For whoever presents a key: what it proves. One statement, so that a key that is disabled meanwhile does not get the
@@ -45,6 +47,7 @@ pub async fn credential(conn: &impl ConnectionTrait, id: &str) -> Result<Option<
         secret_hash: hash(&row.secret_hash, id)?,
         enabled: row.enabled && user.enabled && !suspended,
         generation: user.generation,
+        disable_time: row.disable_us.map(time),
     }))
 }
 
@@ -65,6 +68,22 @@ pub async fn page(
     let query = of_user(of, user).filter(access_keys::Column::AccessKey.gt(after));
     let rows = query.order_by_asc(access_keys::Column::AccessKey).limit(limit).all(conn).await?;
     rows.into_iter().map(from_row).collect()
+}
+
+/// All keys of some users of an account: each has a few.
+pub async fn of_users(conn: &impl ConnectionTrait, of: AccountId, users: &[&str]) -> Result<Vec<AccessKey>> {
+    let query = access_keys::Entity::find()
+        .filter(access_keys::Column::Account.eq(key(of)))
+        .filter(access_keys::Column::User.is_in(users.iter().copied()));
+    query.all(conn).await?.into_iter().map(from_row).collect()
+}
+
+/// For the platform: keys whose end, set by a rotation, has come by `now`.
+pub async fn due(conn: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<Vec<AccessKey>> {
+    let query = access_keys::Entity::find()
+        .filter(access_keys::Column::Enabled.eq(true))
+        .filter(access_keys::Column::DisableUs.lte(now.as_micros()));
+    query.order_by_asc(access_keys::Column::DisableUs).limit(limit).all(conn).await?.into_iter().map(from_row).collect()
 }
 
 /// How many keys a user has.
@@ -92,6 +111,24 @@ pub async fn save(conn: &impl ConnectionTrait, changed: &AccessKey) -> Result<()
         .set(changing(changed))
         .filter(access_keys::Column::Account.eq(key(changed.account)))
         .filter(access_keys::Column::AccessKey.eq(&changed.id))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
+/// Writes when a key was last used, unless that is known to the minute. It is no change of the key.
+pub async fn save_use(conn: &impl ConnectionTrait, of: AccountId, id: &str, last: &LastUse) -> Result<()> {
+    let used = access_keys::ActiveModel {
+        last_use_us: Set(Some(last.time.as_micros())),
+        last_use_source_ip: Set(Some(last.source_ip.clone())),
+        ..Default::default()
+    };
+    let earlier = access_keys::Column::LastUseUs.is_null().or(access_keys::Column::LastUseUs.lt(last.time.as_micros()));
+    access_keys::Entity::update_many()
+        .set(used)
+        .filter(access_keys::Column::Account.eq(key(of)))
+        .filter(access_keys::Column::AccessKey.eq(id))
+        .filter(earlier)
         .exec(conn)
         .await?;
     Ok(())
@@ -137,7 +174,7 @@ fn owned(of: AccountId, user: &str) -> Condition {
     Condition::all().add(access_keys::Column::Account.eq(key(of))).add(access_keys::Column::User.eq(user))
 }
 
-fn to_user() -> RelationDef {
+pub(super) fn to_user() -> RelationDef {
     access_keys::Entity::belongs_to(users::Entity)
         .from((access_keys::Column::Account, access_keys::Column::User))
         .to((users::Column::Account, users::Column::User))
@@ -145,16 +182,25 @@ fn to_user() -> RelationDef {
 }
 
 fn changing(key: &AccessKey) -> access_keys::ActiveModel {
-    access_keys::ActiveModel { enabled: Set(key.enabled), version: Set(key.version), ..Default::default() }
+    access_keys::ActiveModel {
+        enabled: Set(key.enabled),
+        disable_us: Set(key.disable_time.map(Timestamp::as_micros)),
+        version: Set(key.version),
+        ..Default::default()
+    }
 }
 
-fn from_row(row: access_keys::Model) -> Result<AccessKey> {
+pub(super) fn from_row(row: access_keys::Model) -> Result<AccessKey> {
     Ok(AccessKey {
         account: account(row.account)?,
         user: row.user,
         id: row.access_key,
         enabled: row.enabled,
         create_time: time(row.create_us),
+        last_use: row
+            .last_use_us
+            .map(|us| LastUse { time: time(us), source_ip: row.last_use_source_ip.unwrap_or_default() }),
+        disable_time: row.disable_us.map(time),
         version: row.version,
     })
 }

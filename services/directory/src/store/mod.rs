@@ -7,6 +7,7 @@ pub mod access_key;
 pub mod account;
 pub mod attachment;
 pub mod claim;
+pub mod credential;
 pub mod directory;
 mod entity;
 pub mod group;
@@ -18,6 +19,7 @@ mod migration;
 pub mod operator;
 pub mod outbox;
 pub mod policy;
+pub mod review;
 pub mod role;
 #[cfg(test)]
 pub(crate) mod testing;

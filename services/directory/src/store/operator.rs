@@ -24,6 +24,7 @@ pub async fn credential(conn: &impl ConnectionTrait, access_key: &str) -> Result
         secret_hash: operator.secret_hash,
         enabled: operator.enabled,
         generation: operator.generation,
+        disable_time: None,
     }))
 }
 

@@ -63,6 +63,16 @@ pub async fn save(conn: &impl ConnectionTrait, role: &Role) -> Result<()> {
     Ok(())
 }
 
+/// Writes the generation of a role.
+pub async fn save_generation(conn: &impl ConnectionTrait, role: &Role) -> Result<()> {
+    roles::Entity::update_many()
+        .set(roles::ActiveModel { generation: Set(role.generation), ..Default::default() })
+        .filter(this(role.account, &role.id))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
 /// Gives all roles of an account a generation.
 pub async fn set_generation(conn: &impl ConnectionTrait, of: AccountId, generation: i64) -> Result<()> {
     roles::Entity::update_many()
@@ -75,7 +85,6 @@ pub async fn set_generation(conn: &impl ConnectionTrait, of: AccountId, generati
 
 /// Notes that a role was assumed, once a minute at most. Tells whether it was noted: not if it was a moment ago, and not
 /// if there is no such role.
-#[cfg_attr(not(test), expect(dead_code, reason = "written by AssumeRole"))]
 pub async fn touch_role_use(conn: &impl ConnectionTrait, of: AccountId, id: &str, now: Timestamp) -> Result<bool> {
     const USE_RESOLUTION: Duration = Duration::from_mins(1);
     let resolution = i64::try_from(USE_RESOLUTION.as_micros()).unwrap_or(i64::MAX);

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_core::{AccountId, IdentityName};
+use bailiwick_core::{AccountId, IdentityName, Timestamp};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
 };
 
 use super::{Result, account, attachment, count, entity::users, group_member, key, keys, time};
@@ -58,7 +58,6 @@ pub async fn insert(conn: &impl ConnectionTrait, user: &User) -> Result<()> {
     let row = users::ActiveModel {
         account: Set(key(user.account)),
         user: Set(user.id.clone()),
-        display_name: Set(user.display_name.clone()),
         create_us: Set(user.create_time.as_micros()),
         ..changing(user)
     };
@@ -72,6 +71,19 @@ pub async fn save(conn: &impl ConnectionTrait, user: &User) -> Result<()> {
         .set(changing(user))
         .filter(users::Column::Account.eq(key(user.account)))
         .filter(users::Column::User.eq(&user.id))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
+/// Writes when a user last got a token, unless that is known to the minute. It is no change of the user.
+pub async fn save_sign_in(conn: &impl ConnectionTrait, of: AccountId, id: &str, time: Timestamp) -> Result<()> {
+    let us = time.as_micros();
+    users::Entity::update_many()
+        .set(users::ActiveModel { last_sign_in_us: Set(Some(us)), ..Default::default() })
+        .filter(users::Column::Account.eq(key(of)))
+        .filter(users::Column::User.eq(id))
+        .filter(users::Column::LastSignInUs.is_null().or(users::Column::LastSignInUs.lt(us)))
         .exec(conn)
         .await?;
     Ok(())
@@ -131,7 +143,9 @@ async fn with_policies(conn: &impl ConnectionTrait, of: AccountId, rows: Vec<use
 
 fn changing(user: &User) -> users::ActiveModel {
     users::ActiveModel {
+        display_name: Set(user.display_name.clone()),
         enabled: Set(user.enabled),
+        update_us: Set(Some(user.update_time.as_micros())),
         generation: Set(user.generation),
         version: Set(user.version),
         ..Default::default()
@@ -148,6 +162,8 @@ fn from_row(row: users::Model, policies: Vec<PolicyId>, group_policies: Vec<Poli
         policies,
         group_policies,
         create_time: time(row.create_us),
+        update_time: time(row.update_us.unwrap_or(row.create_us)),
+        last_sign_in_time: row.last_sign_in_us.map(time),
         version: row.version,
     })
 }

@@ -45,6 +45,9 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("directory.v1.InvitationService", _) => invitation,
         ("directory.v1.UserService", "CreateUser" | "ListUsers") => json!({"parent": m}),
         ("directory.v1.UserService", "GetUser") => json!({"name": format!("{m}/users/full")}),
+        ("directory.v1.UserService", "UpdateUser") => {
+            json!({"user": {"name": format!("{m}/users/full"), "etag": "stale"}})
+        }
         ("directory.v1.UserService", "DeleteUser") => json!({"name": format!("{m}/users/root")}),
         ("directory.v1.AccessKeyService", "CreateAccessKey" | "ListAccessKeys") => {
             json!({"parent": format!("{m}/users/full")})
@@ -52,6 +55,15 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("directory.v1.AccessKeyService", _) => key,
         ("directory.v1.GroupService", rpc) => group(method, rpc, &m),
         ("directory.v1.PolicyService", rpc) => policy(method, rpc, &m),
+        ("directory.v1.CredentialService", "ListCredentials") => json!({"parent": format!("{m}/users/full")}),
+        ("directory.v1.CredentialService", "CreateCredential") => {
+            json!({"parent": format!("{m}/users/full"), "credential": {"action": "no:SuchAction"}})
+        }
+        ("directory.v1.CredentialService", _) => {
+            json!({"name": format!("{m}/users/full/credentials/00000000000000000000")})
+        }
+        ("directory.v1.AccessReviewService", "ListMemberUnusedAccessKeys") => json!({"parent": d}),
+        ("directory.v1.AccessReviewService", _) => json!({"parent": m}),
         ("directory.v1.RoleService", "ListRoles") => json!({"parent": m}),
         ("directory.v1.RoleService", "GetRole") => json!({"name": format!("{m}/roles/AliyunServiceRoleForSas")}),
         ("directory.v1.RoleService", "CreateRole") => json!({"parent": m}),
@@ -61,6 +73,11 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("directory.v1.RoleService", "DeleteRole") => json!({"name": format!("{m}/roles/AliyunServiceRoleForSas")}),
         ("directory.v1.TokenService", "CreateToken") => json!({"access_key_id": "AK0", "secret": "none"}),
         ("directory.v1.TokenService", "GetCallerIdentity") => json!({}),
+        ("directory.v1.TokenService", "AssumeRole") => {
+            // A session that is begun changes nothing but when the role was last assumed.
+            json!({"role": format!("{m}/roles/NoSuchRole"), "session_name": "matrix"})
+        }
+        ("directory.v1.TokenService", "RevokeTokens") => json!({"identity": format!("{m}/users/no-such-user")}),
         ("directory.v1.SigningKeyService", _) => json!({}),
         ("directory.v1.ClaimService", "ListClaims") => json!({"kind": "designation"}),
         ("directory.v1.ClaimService", "ReleaseClaims") => json!({

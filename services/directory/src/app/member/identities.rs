@@ -4,7 +4,7 @@
 use bailiwick_core::AccountId;
 use sea_orm::ConnectionTrait;
 
-use super::{Error, Locked, end_account};
+use super::{super::credential, Error, Locked, end_account};
 use crate::{domain::user::User, events, store};
 
 /// Users that are read at once.
@@ -26,7 +26,10 @@ pub(super) async fn revoke_all(conn: &impl ConnectionTrait, locked: &mut Locked)
 /// have ended with the membership.
 pub(super) async fn delete_all(conn: &impl ConnectionTrait, of: AccountId) -> Result<Vec<events::Fact>, Error> {
     let users = users(conn, of).await?;
-    let gone = end_account(conn, of).await?;
+    let mut gone = end_account(conn, of).await?;
+    for user in &users {
+        gone.extend(credential::delete_all(conn, of, &user.id).await?);
+    }
     store::access_key::delete_of_account(conn, of).await?;
     store::user::delete_all(conn, of).await?;
     Ok(users.iter().map(events::user_gone).chain(gone).collect())

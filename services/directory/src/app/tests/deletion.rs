@@ -162,7 +162,7 @@ async fn while_a_deletion_waits_nobody_acts_and_it_can_be_taken_back() {
         let (by, directory) = world.directory("Acme").await;
         world.allow_deletion(directory).await;
         let (id, key, secret) = world.inhabited(by, directory, "payments").await;
-        world.app.token_create(&key, &secret).await.unwrap();
+        world.app.token_create(&key, &secret, "192.0.2.1").await.unwrap();
         let before = [world.generation(&alice(id)).await, world.generation(&IdentityName::root(id)).await];
         let unnamed = refused(world.delete(by, directory, id, &deletion(&[], 45)).await);
         assert_eq!(told(&unnamed), ["access-key"], "{}", world.engine);
@@ -172,7 +172,10 @@ async fn while_a_deletion_waits_nobody_acts_and_it_can_be_taken_back() {
         assert!(raw_account(&world, id).await.unwrap().suspended, "{}", world.engine);
         let after = [world.generation(&alice(id)).await, world.generation(&IdentityName::root(id)).await];
         assert!(before.iter().zip(&after).all(|(before, after)| after > before), "{before:?} {after:?}");
-        assert!(matches!(refused(world.app.token_create(&key, &secret).await), Refusal::CredentialInvalid));
+        assert!(matches!(
+            refused(world.app.token_create(&key, &secret, "192.0.2.1").await),
+            Refusal::CredentialInvalid
+        ));
         let pending = Refusal::MemberPendingDeletion(id);
         assert_eq!(refused(world.claim(directory, id, TrustedService::Sase, Strength::Blocking).await), pending);
         assert_eq!(refused(world.remove(by, directory, id).await), pending, "{}", world.engine);
@@ -187,7 +190,7 @@ async fn while_a_deletion_waits_nobody_acts_and_it_can_be_taken_back() {
         assert!(!raw_account(&world, id).await.unwrap().suspended);
         assert_eq!(world.generation(&alice(id)).await, after[0], "tokens of before stay dead");
         assert!(world.facts().await.identity(&alice(id)).unwrap().enabled, "{}", world.engine);
-        world.app.token_create(&key, &secret).await.unwrap();
+        world.app.token_create(&key, &secret, "192.0.2.1").await.unwrap();
         let active = refused(world.undelete(by, directory, id).await);
         assert_eq!(active, Refusal::MemberNotPendingDeletion(id), "{}", world.engine);
         check_invariants(&world).await;
@@ -255,7 +258,7 @@ async fn without_a_silence_period_all_ends_at_once() {
         let only_tried = Mutation { validate_only: true, ..change() };
         world.app.member_delete(&call, &only_tried, directory, id, &asked).await.unwrap();
         assert_eq!(world.members(by, directory).await.len(), 1, "{}", world.engine);
-        world.app.token_create(&key, &secret).await.unwrap();
+        world.app.token_create(&key, &secret, "192.0.2.1").await.unwrap();
         let gone = world.app.member_delete(&call, &change(), directory, id, &asked).await.unwrap().value;
         assert_eq!(gone.membership.purge_time, Some(world.app.now()));
         assert_ended(&world, id, &key, &secret).await;
@@ -324,7 +327,7 @@ async fn assert_ended(world: &World, id: AccountId, key: &str, secret: &str) {
     for identity in [alice(id), IdentityName::root(id), IdentityName::Role(id, "AliyunServiceRoleForCsas".to_owned())] {
         assert!(facts.identity(&identity).is_none(), "{identity}: {}", world.engine);
     }
-    assert!(matches!(refused(world.app.token_create(key, secret).await), Refusal::CredentialInvalid));
+    assert!(matches!(refused(world.app.token_create(key, secret, "192.0.2.1").await), Refusal::CredentialInvalid));
     let reader = world.app.db.reader();
     assert_eq!(store::account::get(reader, id).await.unwrap(), None, "{}", world.engine);
     let kept =

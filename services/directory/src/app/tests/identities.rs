@@ -3,23 +3,23 @@ use bailiwick_core::authz::{Facts, SystemPolicy};
 use super::{super::KeyName, *};
 use crate::domain::{Error as Refusal, access_key::Use};
 
-async fn user(world: &World, of: AccountId, id: &str) -> Result<User, Error> {
+pub(super) async fn user(world: &World, of: AccountId, id: &str) -> Result<User, Error> {
     let call = world.root(of, "UserService/CreateUser", &of.name()).await;
     let new = NewUser { id: id.to_owned(), display_name: String::new() };
     Ok(world.app.user_create(&call, &change(), of, new).await?.value)
 }
 
-async fn delete(world: &World, of: AccountId, id: &str) -> Result<(), Error> {
+pub(super) async fn delete(world: &World, of: AccountId, id: &str) -> Result<(), Error> {
     let call = world.root(of, "UserService/DeleteUser", &format!("{}/users/{id}", of.name())).await;
     world.app.user_delete(&call, &change(), of, id, "").await.map(drop)
 }
 
-async fn key(world: &World, of: AccountId, user: &str) -> Result<String, Error> {
+pub(super) async fn key(world: &World, of: AccountId, user: &str) -> Result<String, Error> {
     let call = world.root(of, "AccessKeyService/CreateAccessKey", &format!("{}/users/{user}", of.name())).await;
     Ok(world.app.access_key_create(&call, &change(), of, user).await?.value.key.id)
 }
 
-async fn put(world: &World, of: AccountId, user: &str, key: &str, to: Use) -> Result<(), Error> {
+pub(super) async fn put(world: &World, of: AccountId, user: &str, key: &str, to: Use) -> Result<(), Error> {
     let named = KeyName { account: of, user, key };
     let name = format!("{}/users/{user}/accessKeys/{key}", of.name());
     let call = world.root(of, "AccessKeyService/DisableAccessKey", &name).await;

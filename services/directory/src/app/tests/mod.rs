@@ -3,6 +3,7 @@
 
 mod accounts;
 mod claims;
+mod credentials;
 mod deletion;
 mod departures;
 mod groups;
@@ -14,7 +15,9 @@ mod members;
 mod mutations;
 mod policies;
 mod races;
+mod reviews;
 mod roles;
+mod sessions;
 mod tokens;
 mod verifications;
 
@@ -36,7 +39,7 @@ use bailiwick_rpc::Call;
 use bailiwick_testkit::{ManualClock, TestDatabase, databases};
 use prost::Message;
 
-use super::{App, Error, Mutation, PageRequest, SigningKeys};
+use super::{App, Error, Mutation, PageRequest, SigningKeys, Uses};
 use crate::{
     config::{IdentityLimits, Limits},
     delivery::{Deliveries, tests::Recorder},
@@ -142,7 +145,17 @@ impl World {
         let pages = PageTokens::new(sealer.clone());
         let delivered = Arc::new(Recorder::default());
         let deliveries = Deliveries { email: delivered.clone(), phone: delivered.clone() };
-        let app = App { db, clock: clock.clone(), entropy, pages, sealer, deliveries, limits, signing };
+        let app = App {
+            db,
+            clock: clock.clone(),
+            entropy,
+            pages,
+            sealer,
+            deliveries,
+            limits,
+            signing,
+            uses: Arc::new(Uses::default()),
+        };
         app.operators_ensure(&[operator(1)]).await.unwrap();
         Self { app: Arc::new(app), clock, delivered, engine: database.engine, _database: database }
     }
@@ -225,18 +238,25 @@ impl World {
         let facts = self.facts().await;
         let fact = facts.identity(by).unwrap_or_else(|| panic!("`{by}` is no identity"));
         let principal = Principal::new(by.clone(), fact.generation, "AKtest");
+        self.call_as(principal, method, resource).await
+    }
+
+    /// A call with a token that says this.
+    pub(crate) async fn call_as(&self, by: Principal, method: &str, resource: &str) -> Call {
+        let facts = self.facts().await;
+        let session = by.session.as_ref();
         let operator = Operator {
-            principal: by.to_string(),
-            kind: fact.kind,
-            account: by.account(),
-            access_key_id: "AKtest".to_owned(),
+            principal: by.identity.to_string(),
+            kind: facts.identity(&by.identity).unwrap().kind,
+            account: by.identity.account(),
+            access_key_id: by.access_key_id.clone(),
             source_ip: "192.0.2.1".to_owned(),
             call_id: "call".to_owned(),
             via: vec![Role::Gateway],
-            session_name: String::new(),
-            source_identity: String::new(),
+            session_name: session.map(|session| session.name.clone()).unwrap_or_default(),
+            source_identity: session.and_then(|s| s.source.as_ref()).map(ToString::to_string).unwrap_or_default(),
         };
-        call(&Caller::Identity(principal), operator, &facts, method, resource)
+        call(&Caller::Identity(by), operator, &facts, method, resource)
     }
 
     /// A call by the delegation service.

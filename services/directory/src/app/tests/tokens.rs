@@ -8,7 +8,7 @@ use crate::{
     domain::{Error as Refusal, access_key::Use},
 };
 
-fn read(world: &World, token: &str) -> TokenClaims {
+pub(super) fn read(world: &World, token: &str) -> TokenClaims {
     let key = &world.app.signing.published()[0];
     let header = jsonwebtoken::decode_header(token).unwrap();
     assert_eq!((header.alg, header.kid.as_deref()), (Algorithm::EdDSA, Some(key.id.as_str())));
@@ -28,7 +28,7 @@ async fn a_key_that_works_gives_a_token_and_every_other_the_same_refusal() {
         let id = world.account("main", None).await;
         let call = world.platform("AccountService/CreateRootAccessKey").await;
         let made = world.app.access_key_create_root(&call, &change(), id).await.unwrap().value;
-        let token = world.app.token_create(&made.key.id, &made.secret).await.unwrap();
+        let token = world.app.token_create(&made.key.id, &made.secret, "192.0.2.1").await.unwrap();
         let claims = read(&world, &token.text);
         let root = IdentityName::root(id);
         assert_eq!(claims.sub, root.to_string());
@@ -44,16 +44,16 @@ async fn a_key_that_works_gives_a_token_and_every_other_the_same_refusal() {
             (&"A".repeat(65), &made.secret),
             (&made.key.id, &"s".repeat(129)),
         ] {
-            let refusal = refused(world.app.token_create(key, secret).await.map(drop));
+            let refusal = refused(world.app.token_create(key, secret, "192.0.2.1").await.map(drop));
             assert_eq!(refusal, Refusal::CredentialInvalid, "{} {key}", world.engine);
         }
         let named = KeyName { account: id, user: "root", key: &made.key.id };
         let call = world.root(id, "AccessKeyService/DisableAccessKey", &made.key.name()).await;
         world.app.access_key_put(&call, &change(), named, Use::Disabled, "").await.unwrap();
-        let refusal = refused(world.app.token_create(&made.key.id, &made.secret).await.map(drop));
+        let refusal = refused(world.app.token_create(&made.key.id, &made.secret, "192.0.2.1").await.map(drop));
         assert_eq!(refusal, Refusal::CredentialInvalid, "{}", world.engine);
         world.app.access_key_put(&call, &change(), named, Use::Enabled, "").await.unwrap();
-        let token = world.app.token_create(&made.key.id, &made.secret).await.unwrap();
+        let token = world.app.token_create(&made.key.id, &made.secret, "192.0.2.1").await.unwrap();
         assert_eq!(Some(read(&world, &token.text).generation), world.generation(&root).await, "{}", world.engine);
     }
 }
@@ -63,11 +63,11 @@ async fn an_operator_has_a_token_by_its_configured_key() {
     for world in worlds().await {
         let configured = Configured { secret_hash: hash("open sesame"), ..operator(1) };
         world.app.operators_ensure(&[configured]).await.unwrap();
-        let token = world.app.token_create("AKops", "open sesame").await.unwrap();
+        let token = world.app.token_create("AKops", "open sesame", "192.0.2.1").await.unwrap();
         let claims = read(&world, &token.text);
         assert_eq!((claims.sub.as_str(), claims.generation), ("operators/ops", 2), "{}", world.engine);
         world.app.operators_ensure(&[]).await.unwrap();
-        let refusal = refused(world.app.token_create("AKops", "open sesame").await.map(drop));
+        let refusal = refused(world.app.token_create("AKops", "open sesame", "192.0.2.1").await.map(drop));
         assert_eq!(refusal, Refusal::CredentialInvalid);
     }
 }

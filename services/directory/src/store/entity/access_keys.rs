@@ -14,6 +14,9 @@ pub struct Model {
     pub enabled: bool,
     pub create_us: i64,
     pub version: i64,
+    pub last_use_us: Option<i64>,
+    pub disable_us: Option<i64>,
+    pub last_use_source_ip: Option<String>,
 }
 
 /// None are used.

@@ -3,6 +3,7 @@
 pub(super) mod access_keys;
 pub(super) mod accounts;
 pub(super) mod claims;
+pub(super) mod credentials;
 pub(super) mod directories;
 pub(super) mod group_members;
 pub(super) mod groups;

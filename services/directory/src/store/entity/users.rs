@@ -15,6 +15,8 @@ pub struct Model {
     pub generation: i64,
     pub create_us: i64,
     pub version: i64,
+    pub update_us: Option<i64>,
+    pub last_sign_in_us: Option<i64>,
 }
 
 /// None are used.
