@@ -10,6 +10,7 @@ mod claim;
 mod directory;
 mod error;
 mod invitation;
+mod linked_role;
 mod list;
 mod member;
 mod mutation;

@@ -121,6 +121,7 @@ fn domain_kind(error: &domain::Error) -> Kind {
         | E::AccessKeyQuotaExceeded { .. } => Kind::ResourceExhausted,
         E::UnknownPolicy(_) | E::UnknownTrustedService(_) => Kind::InvalidArgument,
         E::AccountNotInDirectory(_) => Kind::PermissionDenied,
+        E::LinkedRoleInUse(_) => Kind::FailedPrecondition,
         E::CredentialInvalid => Kind::Unauthenticated,
     }
 }
@@ -150,6 +151,7 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::UnknownTrustedService(_) => Reason::UnknownTrustedService,
         E::ManagementAccountNotEligible(_) => Reason::ManagementAccountNotEligible,
         E::AccountNotInDirectory(_) => Reason::AccountNotInDirectory,
+        E::LinkedRoleInUse(_) => Reason::ServiceLinkedRoleInUse,
         E::CredentialInvalid => Reason::CredentialInvalid,
     }
 }
@@ -180,6 +182,7 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
             vec![("trusted_service", blocker.service.to_string()), ("claim", blocker.kind.to_string())]
         }),
         E::UserExists(user) => vec![("user", user.clone())],
+        E::LinkedRoleInUse(role) => vec![("role", role.clone())],
         E::UnknownPolicy(policy) => vec![("policy", policy.clone())],
         E::UnknownTrustedService(service) => vec![("trusted_service", service.clone())],
         E::RootUserImmutable | E::CredentialInvalid => Vec::new(),
