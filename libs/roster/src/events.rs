@@ -5,11 +5,11 @@ use bailiwick_api::{
     r#type::v1::{self as proto, AccessFactChange, LogPosition, access_fact::Kind},
 };
 use bailiwick_changelog::{FOLLOW, change_payload};
-use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService, authz::Fact};
+use bailiwick_core::{AccountId, DirectoryId, Owner, ResourceName, Timestamp, TrustedService, authz::Fact};
 use bailiwick_db::{ChangeRow, DbError};
 
 use crate::domain::{
-    AccountType, Changes, Ended, Enrolled, JoinMethod, Membership, Origin, Profile, Profiled, Spec, Step,
+    AccountType, Changes, Ended, Enrolled, Folder, JoinMethod, Membership, Origin, Profile, Profiled, Spec, Step,
 };
 
 /// The steps of a change that concern the lists of some services, or the memberships.
@@ -26,6 +26,57 @@ pub(crate) fn steps(change: &Change, specs: &[Spec]) -> Result<Vec<Step>, DbErro
         }
     }
     Ok(steps)
+}
+
+/// What a change says of folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FolderStep {
+    /// A folder, as it is now.
+    Holds(Folder),
+    /// The id of a folder that is gone.
+    Gone(DirectoryId, String),
+    /// A directory that is gone, with all its folders.
+    DirectoryGone(DirectoryId),
+}
+
+/// What a change says of folders.
+///
+/// # Errors
+/// If such a fact cannot be read.
+pub(crate) fn folder_steps(change: &Change) -> Result<Vec<FolderStep>, DbError> {
+    let mut steps = Vec::new();
+    for change in &change.facts {
+        match change.fact.as_ref().and_then(|fact| fact.kind.as_ref()) {
+            Some(Kind::Folder(fact)) => {
+                let (directory, id) = folder_name(&fact.folder)?;
+                steps.push(if change.removed {
+                    FolderStep::Gone(directory, id)
+                } else {
+                    let parent = if fact.parent.is_empty() { String::new() } else { folder_name(&fact.parent)?.1 };
+                    FolderStep::Holds(Folder { directory, id, parent })
+                });
+            }
+            Some(Kind::Directory(fact)) if change.removed => {
+                let id = fact.directory.strip_prefix("directories/").and_then(|id| id.parse().ok());
+                steps.push(FolderStep::DirectoryGone(id.ok_or_else(|| malformed(&fact.directory))?));
+            }
+            _ => {}
+        }
+    }
+    Ok(steps)
+}
+
+fn folder_name(name: &str) -> Result<(DirectoryId, String), DbError> {
+    let parsed = ResourceName::parse(name).map_err(|_| malformed(name))?;
+    let ids: [&str; 1] = parsed.ids("directories/{directory}/folders/{folder}").map_err(|_| malformed(name))?;
+    match (parsed.owner(), ids) {
+        (Owner::Directory(directory), [id]) => Ok((directory, id.to_owned())),
+        (Owner::Account(_), _) => Err(malformed(name)),
+    }
+}
+
+fn malformed(name: &str) -> DbError {
+    DbError::Other(format!("a fact names `{name}`").into())
 }
 
 /// Who made a change, and when.
@@ -96,7 +147,7 @@ fn step(change: &AccessFactChange) -> Result<Option<Step>, bailiwick_api::FactEr
     };
     let read = change.to_core()?;
     Ok(match (read.fact, kind) {
-        (Fact::Enrolment { directory, service, account, incarnation }, Kind::Enrolment(fact)) => {
+        (Fact::Enrolment { directory, service, account, incarnation, .. }, Kind::Enrolment(fact)) => {
             let uid = fact.uid.clone();
             Some(match read.removed {
                 true => Step::Ended(Ended { service, directory, account, incarnation, uid }),

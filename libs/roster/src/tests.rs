@@ -2,6 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use bailiwick_api::{
     audit::v1::Change,
+    r#type::v1::{AccessFact, AccessFactChange, AccountFact, FolderFact, access_fact::Kind},
     sase::v1::{BatchCreateSaseMembersRequest, DeleteSaseMemberRequest, ListSaseMembersRequest},
 };
 use bailiwick_core::{AccountId, DirectoryId, Role, TrustedService, filter::Listing};
@@ -14,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Attributes, Enrolled, Enrolments, Entry, Lists, Members, Refused, Roster, RosterError, Selection, Spec,
-    domain::EntryError,
+    domain::{EntryError, Scope},
     migrations,
     testing::{Suite, account, directory, eventually},
 };
@@ -440,5 +441,86 @@ async fn entries_are_searched_and_ordered_by_what_they_say() {
         ] {
             assert_eq!(asked(&world, "", order, 1).await, found.map(account), "{}: {order}", world.database.engine);
         }
+    }
+}
+
+impl World {
+    /// Says that folders are as named, each with the one that it is in; or that they are gone.
+    async fn folders(&self, folders: &[(&str, &str)], removed: bool) {
+        let name = |id: &str| format!("{}/folders/{id}", directory(1).name());
+        let fact = |(folder, parent): &(&str, &str)| AccessFactChange {
+            removed,
+            fact: Some(AccessFact {
+                kind: Some(Kind::Folder(FolderFact {
+                    folder: name(folder),
+                    parent: if parent.is_empty() { String::new() } else { name(parent) },
+                    ..FolderFact::default()
+                })),
+            }),
+        };
+        let facts = folders.iter().map(fact).collect();
+        let at = self.suite.delegation.log().commit(Change { method: "test".into(), facts, ..Change::default() }).await;
+        let at = Position { epoch: at.epoch, revision: at.revision };
+        self.suite.db.wait_cursor(Role::Delegation.as_str(), &at, ENOUGH).await.unwrap();
+    }
+
+    async fn place(&self, member: u8, folder: &str) {
+        let fact = AccountFact {
+            account: account(member).name(),
+            directory: directory(1).name(),
+            incarnation: "i1".into(),
+            folder: format!("{}/folders/{folder}", directory(1).name()),
+            ..AccountFact::default()
+        };
+        let at = self.suite.delegation.say(vec![AccessFactChange::holds(Kind::Account(fact))]).await;
+        let at = Position { epoch: at.epoch, revision: at.revision };
+        self.suite.db.wait_cursor(Role::Delegation.as_str(), &at, ENOUGH).await.unwrap();
+    }
+
+    /// The members within some folders, listed one by one, as many as are counted.
+    async fn within(&self, roots: &[&str]) -> Vec<AccountId> {
+        let scope = Scope::Folders(roots.iter().map(ToString::to_string).collect());
+        let message = ListSaseMembersRequest { parent: directory(1).name(), ..Default::default() };
+        let call = self.suite.call((account(10), "alice"), LIST, &message, ENOUGH).unwrap();
+        let (mut found, mut token) = (Vec::new(), String::new());
+        loop {
+            let page = self.roster.list_within(&scope, &call, &Listing::default(), (1, &token)).await.unwrap();
+            found.extend(page.entries.iter().map(|entry| entry.account));
+            token = page.next;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(self.roster.count_within(&scope, &call).await.unwrap(), u64::try_from(found.len()).unwrap());
+        found
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn within_folders_are_their_members_and_those_below_them() {
+    for world in World::following().await {
+        world.folders(&[("root", ""), ("sales", "root"), ("west", "sales"), ("labs", "root")], false).await;
+        world.create(&[11, 12, 13, 14], "").await;
+        for (member, folder) in [(11, "sales"), (12, "west"), (13, "labs")] {
+            world.place(member, folder).await;
+        }
+        for (roots, expected) in [
+            (&["sales"][..], &[11, 12][..]),
+            (&["west"], &[12]),
+            (&["labs", "west"], &[12, 13]),
+            (&["root"], &[11, 12, 13, 14]),
+            (&["nope"], &[]),
+        ] {
+            let expected: Vec<_> = expected.iter().copied().map(account).collect();
+            assert_eq!(world.within(roots).await, expected, "{}: {roots:?}", world.database.engine);
+        }
+        // A folder is moved, and a member; a folder that is gone reaches nobody.
+        world.folders(&[("west", "labs")], false).await;
+        world.place(11, "labs").await;
+        assert_eq!(world.within(&["sales"]).await, []);
+        assert_eq!(world.within(&["labs"]).await, [11, 12, 13].map(account));
+        world.folders(&[("west", "")], true).await;
+        assert_eq!(world.within(&["west"]).await, []);
+        assert_eq!(world.within(&["labs"]).await, [11, 13].map(account));
     }
 }

@@ -4,5 +4,7 @@ mod contract;
 mod delegation;
 mod directory;
 mod filter;
+mod folder_scope;
 mod identity;
 mod lists;
+mod moto;

@@ -2,12 +2,14 @@
 
 mod entity;
 mod entries;
+mod folders;
 mod memberships;
 mod migration;
 
 pub(crate) use entries::{
     entries_of_accounts, entries_page, entries_remove, entries_save, entry, entry_count, entry_place, lock_entries,
 };
+pub(crate) use folders::{folder_save, folders_of_directory, folders_remove};
 pub(crate) use memberships::{memberships_of, memberships_remove, memberships_save};
 pub use migration::migrations;
 

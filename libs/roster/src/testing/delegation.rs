@@ -57,6 +57,7 @@ impl FakeDelegation {
             r#type: proto::AccountType::Resource.into(),
             join_method: proto::JoinMethod::Created.into(),
             display_name: name.into(),
+            ..proto::AccountFact::default()
         }))])
         .await
     }

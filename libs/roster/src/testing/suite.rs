@@ -228,8 +228,11 @@ pub async fn eventually<F: Future<Output = bool>>(what: impl Fn() -> F) {
 /// Directory `n`: management account with the users alice and bob, five members, every service trusted.
 fn world(n: u8) -> Vec<AccessFactChange> {
     let (of, management) = (directory(n), account(n * 10));
-    let mut facts =
-        vec![Kind::Directory(DirectoryFact { directory: of.name(), management_account: management.name() })];
+    let mut facts = vec![Kind::Directory(DirectoryFact {
+        directory: of.name(),
+        management_account: management.name(),
+        ..DirectoryFact::default()
+    })];
     for member in n * 10..=n * 10 + 5 {
         facts.push(Kind::Account(AccountFact {
             account: account(member).name(),
@@ -239,6 +242,7 @@ fn world(n: u8) -> Vec<AccessFactChange> {
             r#type: bailiwick_api::r#type::v1::AccountType::Resource.into(),
             join_method: bailiwick_api::r#type::v1::JoinMethod::Created.into(),
             display_name: format!("member {member}"),
+            ..AccountFact::default()
         }));
         for user in ["alice", "bob"] {
             facts.push(Kind::Identity(IdentityFact {
