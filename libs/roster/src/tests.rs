@@ -2,8 +2,8 @@ use std::{sync::Arc, time::Duration};
 
 use bailiwick_api::{
     audit::v1::Change,
-    r#type::v1::{AccessFact, AccessFactChange, AccountFact, FolderFact, access_fact::Kind},
     sase::v1::{BatchCreateSaseMembersRequest, DeleteSaseMemberRequest, ListSaseMembersRequest},
+    r#type::v1::{AccessFact, AccessFactChange, AccountFact, FolderFact, access_fact::Kind},
 };
 use bailiwick_core::{AccountId, DirectoryId, Role, TrustedService, filter::Listing};
 use bailiwick_db::{Db, PageTokens, Position, Sealer};

@@ -119,6 +119,7 @@ async fn a_member_creates_a_role_from_its_template_and_deletes_it_by_a_task() {
 async fn a_role_that_is_used_is_kept_and_a_deletion_goes_on_after_a_crash() {
     for world in worlds().await {
         world.directory.join(world.at, account(2), "i1").await;
+        world.mirrored().await;
         world.enable("sase").await;
         world.create_role(account(2), ROLE, "").await.unwrap();
         world.enrol(Role::SasePolicy, "sase", &[account(2)]).await.unwrap();

@@ -5,9 +5,7 @@ use tonic::Code;
 
 use crate::{
     client::Client,
-    live::{
-        Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text, user,
-    },
+    live::{Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text, user},
 };
 
 const DESIGNATE: &str = "delegation.v1.DelegatedAdministratorService/CreateDelegatedAdministrator";

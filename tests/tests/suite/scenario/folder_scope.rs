@@ -72,9 +72,7 @@ async fn an_administrator_of_a_folder_reaches_its_subtree_and_nothing_else() {
         enrol_in_sase(&management, &directory, &members[..3]).await;
 
         let parent = format!("{directory}/trustedServices/sase");
-        let asked = |folder: &str| {
-            json!({"parent": parent, "delegated_administrator": {"account": administrator.name, "folder": folder}})
-        };
+        let asked = |folder: &str| json!({"parent": parent, "delegated_administrator": {"account": administrator.name, "folder": folder}});
         let missing = management.root.refused(DESIGNATE, asked(&format!("{directory}/folders/fd-none"))).await;
         assert_eq!((missing.code, &*missing.reason), (Code::NotFound, "RESOURCE_NOT_FOUND"));
         let made = management.root.call(DESIGNATE, asked(&sales)).await.unwrap();
