@@ -140,7 +140,7 @@ async fn row_5_the_last_control_policy_stays() {
     let world = World::new().await;
     let root = root_folder(&world.management, &world.directory).await;
     let on = json!({"name": world.directory, "control_policies_enabled": true});
-    let enable = json!({"directory": on, "update_mask": "control_policies_enabled"});
+    let enable = json!({"directory": on, "update_mask": "controlPoliciesEnabled"});
     world.management.root.call("directory.v1.DirectoryService/UpdateDirectory", enable).await.unwrap();
     let detach = "directory.v1.ControlPolicyService/DetachControlPolicy";
     let full = format!("{}/controlPolicies/FullAliyunAccess", world.directory);
