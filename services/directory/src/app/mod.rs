@@ -15,6 +15,7 @@ mod error;
 mod group;
 mod group_member;
 mod invitation;
+mod linked_role;
 mod list;
 mod member;
 mod mutation;

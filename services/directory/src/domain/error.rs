@@ -116,6 +116,9 @@ pub enum Error {
     /// The account is no member, or does not exist (R-DEL-03).
     #[error("`accounts/{0}` does not belong to the directory")]
     AccountNotInDirectory(AccountId),
+    /// A claim of the service needs the service-linked role (E-DEL-11).
+    #[error("the service uses the account: `{0}` cannot be deleted")]
+    LinkedRoleInUse(String),
     /// Access key and secret do not match, or may not be used: all the same to who tries.
     #[error("the access key or its secret is wrong")]
     CredentialInvalid,
