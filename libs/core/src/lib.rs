@@ -8,6 +8,7 @@
 pub mod authz;
 mod clock;
 pub mod filter;
+mod folder_tree;
 mod id;
 mod identity;
 mod name;
@@ -17,6 +18,7 @@ mod text;
 mod trusted_service;
 
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy, Timestamp};
+pub use folder_tree::subtree;
 pub use id::{AccountId, DirectoryId, IdError, random_token};
 pub use identity::{IdentityName, Operator, PrincipalKind};
 pub use name::{NameError, Owner, ResourceName};

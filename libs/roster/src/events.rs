@@ -9,7 +9,7 @@ use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService, authz::F
 use bailiwick_db::{ChangeRow, DbError};
 
 use crate::domain::{
-    AccountType, Changes, Ended, Enrolled, JoinMethod, Membership, Origin, Profile, Profiled, Spec, Step,
+    AccountType, Changes, Ended, Enrolled, Folder, JoinMethod, Membership, Origin, Profile, Profiled, Spec, Step,
 };
 
 /// Most accounts of one row: a change has 2 MiB at most.
@@ -36,6 +36,53 @@ pub(crate) fn held(held: &HeldFact, specs: &[Spec]) -> Result<Option<Step>, DbEr
     let fact = AccessFactChange { fact: Some(held.fact.clone()), removed: false };
     let step = step(&fact).map_err(|error| DbError::Other(error.into()))?;
     Ok(step.filter(|step| concerns(step, specs)))
+}
+
+/// What a change says of folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FolderStep {
+    /// A folder, as it is now.
+    Holds(Folder),
+    /// The id of a folder that is gone.
+    Gone(DirectoryId, String),
+    /// A directory that is gone, with all its folders.
+    DirectoryGone(DirectoryId),
+}
+
+/// What a change says of folders.
+///
+/// # Errors
+/// If such a fact cannot be read.
+pub(crate) fn folder_steps(change: &Change) -> Result<Vec<FolderStep>, DbError> {
+    let steps = change.facts.iter().map(folder_step).collect::<Result<Vec<_>, _>>();
+    Ok(steps.map_err(|error| DbError::Other(error.into()))?.into_iter().flatten().collect())
+}
+
+/// The folder that a fact that holds is about, if it is about one.
+///
+/// # Errors
+/// If such a fact cannot be read.
+pub(crate) fn held_folder(held: &HeldFact) -> Result<Option<Folder>, DbError> {
+    let fact = AccessFactChange { fact: Some(held.fact.clone()), removed: false };
+    let step = folder_step(&fact).map_err(|error| DbError::Other(error.into()))?;
+    Ok(step.and_then(|step| if let FolderStep::Holds(folder) = step { Some(folder) } else { None }))
+}
+
+/// None for a fact that says nothing of folders.
+fn folder_step(change: &AccessFactChange) -> Result<Option<FolderStep>, bailiwick_api::FactError> {
+    let kind = change.fact.as_ref().and_then(|fact| fact.kind.as_ref());
+    if !matches!(kind, Some(Kind::Folder(_) | Kind::Directory(_))) {
+        return Ok(None);
+    }
+    let read = change.to_core()?;
+    Ok(match read.fact {
+        Fact::Folder { directory, folder: id, fact: Some(fact) } if !read.removed => {
+            Some(FolderStep::Holds(Folder { directory, id, parent: fact.parent.unwrap_or_default() }))
+        }
+        Fact::Folder { directory, folder, .. } => Some(FolderStep::Gone(directory, folder)),
+        Fact::Directory { directory, .. } if read.removed => Some(FolderStep::DirectoryGone(directory)),
+        _ => None,
+    })
 }
 
 /// Who made a change, and when.
@@ -111,7 +158,7 @@ fn step(change: &AccessFactChange) -> Result<Option<Step>, bailiwick_api::FactEr
     };
     let read = change.to_core()?;
     Ok(match (read.fact, kind) {
-        (Fact::Enrolment { directory, service, account, incarnation }, Kind::Enrolment(fact)) => {
+        (Fact::Enrolment { directory, service, account, incarnation, .. }, Kind::Enrolment(fact)) => {
             let uid = fact.uid.clone();
             Some(match read.removed {
                 true => Step::Ended(Ended { service, directory, account, incarnation, uid }),

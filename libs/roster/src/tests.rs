@@ -3,8 +3,9 @@ use std::{sync::Arc, time::Duration};
 use bailiwick_api::{
     audit::v1::Change,
     sase::v1::{BatchCreateSaseMembersRequest, DeleteSaseMemberRequest, ListSaseMembersRequest},
+    r#type::v1::{AccessFact, AccessFactChange, AccountFact, FolderFact, access_fact::Kind},
 };
-use bailiwick_core::{AccountId, DirectoryId, Role, TrustedService, filter::Listing};
+use bailiwick_core::{AccountId, DirectoryId, Role, TrustedService, authz::Scope, filter::Listing};
 use bailiwick_db::{Db, PageTokens, Position, Sealer};
 use bailiwick_rpc::Call;
 use bailiwick_testkit::{ManualClock, TestDatabase, databases};
@@ -498,5 +499,110 @@ async fn a_replay_after_a_restore_names_no_lost_position() {
         let again = create().await;
         assert_eq!((&again.value, &again.position), (&first.value, &first.position), "{}", world.database.engine);
         assert!(first.delegation.is_some() && again.delegation.is_none());
+    }
+}
+
+impl World {
+    /// Says that folders are as named, each with the one that it is in; or that they are gone.
+    async fn folders(&self, folders: &[(&str, &str)], removed: bool) {
+        let name = |id: &str| format!("{}/folders/{id}", directory(1).name());
+        let fact = |(folder, parent): &(&str, &str)| AccessFactChange {
+            removed,
+            fact: Some(AccessFact {
+                kind: Some(Kind::Folder(FolderFact {
+                    folder: name(folder),
+                    parent: if parent.is_empty() { String::new() } else { name(parent) },
+                    ..FolderFact::default()
+                })),
+            }),
+        };
+        let facts = folders.iter().map(fact).collect();
+        let at = self.suite.delegation.log().commit(Change { method: "test".into(), facts, ..Change::default() }).await;
+        let at = Position { epoch: at.epoch, revision: at.revision };
+        self.suite.db.wait_cursor(Role::Delegation.as_str(), &at, ENOUGH).await.unwrap();
+    }
+
+    async fn place(&self, member: u8, folder: &str) {
+        let fact = AccountFact {
+            account: account(member).name(),
+            directory: directory(1).name(),
+            incarnation: "i1".into(),
+            folder: format!("{}/folders/{folder}", directory(1).name()),
+            ..AccountFact::default()
+        };
+        let at = self.suite.delegation.say(vec![AccessFactChange::holds(Kind::Account(fact))]).await;
+        let at = Position { epoch: at.epoch, revision: at.revision };
+        self.suite.db.wait_cursor(Role::Delegation.as_str(), &at, ENOUGH).await.unwrap();
+    }
+
+    /// The members within some folders, listed one by one, as many as are counted.
+    async fn within(&self, roots: &[&str]) -> Vec<AccountId> {
+        let scope = Scope::Folders(roots.iter().map(ToString::to_string).collect());
+        let message = ListSaseMembersRequest { parent: directory(1).name(), ..Default::default() };
+        let call = self.suite.call((account(10), "alice"), LIST, &message, ENOUGH).unwrap();
+        let (mut found, mut token) = (Vec::new(), String::new());
+        loop {
+            let page = self.roster.list_within(&scope, &call, &Listing::default(), (1, &token)).await.unwrap();
+            found.extend(page.entries.iter().map(|entry| entry.account));
+            token = page.next;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(self.roster.count_within(&scope, &call).await.unwrap(), u64::try_from(found.len()).unwrap());
+        found
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn within_folders_are_their_members_and_those_below_them() {
+    for world in World::following().await {
+        world.folders(&[("root", ""), ("sales", "root"), ("west", "sales"), ("labs", "root")], false).await;
+        world.create(&[11, 12, 13, 14], "").await;
+        for (member, folder) in [(11, "sales"), (12, "west"), (13, "labs")] {
+            world.place(member, folder).await;
+        }
+        for (roots, expected) in [
+            (&["sales"][..], &[11, 12][..]),
+            (&["west"], &[12]),
+            (&["labs", "west"], &[12, 13]),
+            (&["root"], &[11, 12, 13, 14]),
+            (&["nope"], &[]),
+        ] {
+            let expected: Vec<_> = expected.iter().copied().map(account).collect();
+            assert_eq!(world.within(roots).await, expected, "{}: {roots:?}", world.database.engine);
+        }
+        // A folder is moved, and a member; a folder that is gone reaches nobody.
+        world.folders(&[("west", "labs")], false).await;
+        world.place(11, "labs").await;
+        assert_eq!(world.within(&["sales"]).await, []);
+        assert_eq!(world.within(&["labs"]).await, [11, 12, 13].map(account));
+        world.folders(&[("west", "")], true).await;
+        assert_eq!(world.within(&["west"]).await, []);
+        assert_eq!(world.within(&["labs"]).await, [11, 13].map(account));
+    }
+}
+
+/// Of a restored log only what it says now is known of folders.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_log_makes_the_folders_anew() {
+    for world in World::following().await {
+        let (log, engine) = (world.suite.delegation.log(), world.database.engine);
+        world.folders(&[("root", ""), ("sales", "root"), ("west", "sales")], false).await;
+        world.create(&[11, 12], "").await;
+        world.place(11, "west").await;
+        let backup = log.head().await.revision;
+        world.folders(&[("west", "root"), ("new", "sales")], false).await;
+        world.folders(&[("root", "")], true).await;
+        world.place(11, "root").await;
+        world.place(12, "new").await;
+        assert_eq!(world.within(&["sales"]).await, [account(12)], "{engine}");
+
+        log.restore(backup).await;
+        let epoch = log.head().await.epoch;
+        eventually(async || world.suite.db.cursor("delegation").await.unwrap().unwrap().epoch == epoch).await;
+        assert_eq!(world.within(&["sales"]).await, [account(11)], "{engine}");
+        assert_eq!(world.within(&["new"]).await, [], "{engine}");
+        assert_eq!(world.within(&["root"]).await, [11, 12].map(account), "{engine}");
     }
 }

@@ -22,7 +22,7 @@ pub struct Config {
     /// The role `directory`.
     pub directory: Directory,
     /// The role `delegation`.
-    pub delegation: Service,
+    pub delegation: Delegation,
     /// The role `security-center`.
     pub security_center: Service,
     /// The role `sase-policy`.
@@ -72,6 +72,19 @@ pub struct Directory {
     pub delivery: bailiwick_directory::DeliveryConfig,
 }
 
+/// The role `delegation`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Delegation {
+    /// Where it is; its settings stand beside the others.
+    #[serde(flatten)]
+    pub service: Service,
+    /// How often claims are compared with what needs them, in seconds: 1 to 86,400.
+    pub reconcile_interval_s: u32,
+    /// Bounds of what directories may have.
+    pub limits: bailiwick_delegation::Limits,
+}
+
 /// Logs, traces and metrics.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -95,7 +108,7 @@ impl Default for Config {
             data: PathBuf::from("data"),
             gateway: Gateway::default(),
             directory: Directory { service: service(Role::Directory, 7101), ..Directory::default() },
-            delegation: service(Role::Delegation, 7102),
+            delegation: Delegation { service: service(Role::Delegation, 7102), ..Delegation::default() },
             security_center: service(Role::SecurityCenter, 7103),
             sase_policy: service(Role::SasePolicy, 7104),
             bastion_audit: service(Role::BastionAudit, 7105),
@@ -112,6 +125,13 @@ impl Default for Gateway {
             tls_key: PathBuf::new(),
             freshness_ms: 2_000,
         }
+    }
+}
+
+impl Default for Delegation {
+    fn default() -> Self {
+        let bailiwick_delegation::Config { reconcile_interval_s, limits } = bailiwick_delegation::Config::default();
+        Self { service: Service::default(), reconcile_interval_s, limits }
     }
 }
 
@@ -147,7 +167,7 @@ impl Config {
     pub fn service(&self, role: Role) -> Option<&Service> {
         match role {
             Role::Directory => Some(&self.directory.service),
-            Role::Delegation => Some(&self.delegation),
+            Role::Delegation => Some(&self.delegation.service),
             Role::SecurityCenter => Some(&self.security_center),
             Role::SasePolicy => Some(&self.sase_policy),
             Role::BastionAudit => Some(&self.bastion_audit),
@@ -159,6 +179,12 @@ impl Config {
     pub fn directory_config(&self) -> bailiwick_directory::Config {
         let Directory { limits, delivery, .. } = self.directory.clone();
         bailiwick_directory::Config { limits, delivery }.in_folder(&self.data)
+    }
+
+    /// What the role `delegation` is configured with.
+    pub fn delegation_config(&self) -> bailiwick_delegation::Config {
+        let Delegation { reconcile_interval_s, limits, .. } = self.delegation;
+        bailiwick_delegation::Config { reconcile_interval_s, limits }
     }
 
     /// The URL of a role's database, a relative path of SQLite taken from the data folder.
@@ -174,7 +200,7 @@ impl Config {
     pub fn without_passwords(mut self) -> Self {
         let services = [
             &mut self.directory.service,
-            &mut self.delegation,
+            &mut self.delegation.service,
             &mut self.security_center,
             &mut self.sase_policy,
             &mut self.bastion_audit,
@@ -201,6 +227,8 @@ impl Config {
         }
         let of_directory = self.directory_config().problems();
         problems.extend(of_directory.into_iter().map(|problem| problem.replacen('`', "`directory.", 1)));
+        let of_delegation = self.delegation_config().problems();
+        problems.extend(of_delegation.into_iter().map(|problem| problem.replacen('`', "`delegation.", 1)));
         for role in Role::ALL {
             if !role.has_database() {
                 continue;
@@ -278,6 +306,28 @@ mod tests {
                 assert!(error.contains(word), "{error}");
                 jail.clear_env();
             }
+            Ok(())
+        });
+    }
+
+    #[test]
+    #[expect(clippy::result_large_err, reason = "the error type is the jail's")]
+    fn limits_of_delegated_administrators_are_set_beside_the_addresses_of_delegation() {
+        Jail::expect_with(|jail| {
+            let file = jail.directory().join("bailiwick.toml");
+            let text =
+                "[delegation]\naddress = \"delegation:7102\"\n[delegation.limits]\nsase_administrators_max = 9\n";
+            fs::write(&file, text).unwrap();
+            jail.set_env("BAILIWICK_DELEGATION__RECONCILE_INTERVAL_S", "5");
+            jail.set_env("BAILIWICK_DELEGATION__LIMITS__BASTIONHOST_ADMINISTRATORS_MAX", "0");
+            let config = Config::load(&file).unwrap();
+            assert_eq!(config.service(Role::Delegation).unwrap().address, "delegation:7102");
+            let own = config.delegation_config();
+            assert_eq!((own.reconcile_interval_s, own.limits.sase_administrators_max), (5, 9));
+            let problem = "`delegation.limits.bastionhost_administrators_max` must be between 1 and 1000";
+            assert_eq!(config.problems(), [problem]);
+            jail.set_env("BAILIWICK_DELEGATION__LIMITS__SASE_ADMINISTRATOR_MAX", "1");
+            assert!(Config::load(&file).unwrap_err().to_string().contains("sase_administrator_max"));
             Ok(())
         });
     }

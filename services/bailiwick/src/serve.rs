@@ -207,8 +207,7 @@ impl Tasks {
         keys: &Keys,
         config: &Config,
     ) -> Result<Option<SocketAddr>, RunError> {
-        let own = config.directory_config();
-        let (module, positions) = role::build(role, db, network, keys, own, self.shutdown.clone()).await?;
+        let (module, positions) = role::build(role, db, network, keys, config, self.shutdown.clone()).await?;
         let guard = Guard {
             role,
             context_key: ContextKey::new(keys.caller_context),

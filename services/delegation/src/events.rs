@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use bailiwick_api::r#type::v1::{
     AccessFactChange, AccountFact, DelegationFact, DirectoryFact, EnrolmentFact, TrustedAccessFact, access_fact::Kind,
 };
-use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService, authz::Fact};
+use bailiwick_core::{
+    AccountId, DirectoryId, IdentityName, Owner, ResourceName, Timestamp, TrustedService, authz::Fact,
+};
 use prost::Message;
 
 use crate::{
-    domain::{Designation, Enrolment, Membership},
+    domain::{Designation, Enrolment, Folder, Membership, folder},
     store::facts::FactRow,
 };
 
@@ -20,6 +22,10 @@ pub enum Mirrored {
     Account(AccountId, Option<Membership>),
     /// A directory and its management account; none when the directory is gone.
     Directory(DirectoryId, Option<AccountId>),
+    /// A folder, as it is now.
+    Folder(Folder),
+    /// The id of a folder that is gone.
+    FolderGone(DirectoryId, String),
     /// Another fact: kept for those who watch.
     Other,
 }
@@ -42,7 +48,10 @@ pub fn delegation(designation: &Designation, removed: bool) -> AccessFactChange 
         trusted_service: designation.service.id().to_owned(),
         account: designation.account.name(),
         incarnation: if removed { String::new() } else { designation.incarnation.clone() },
-        ..DelegationFact::default()
+        folder: match &designation.folder {
+            Some(id) if !removed => folder::name(designation.directory, id),
+            _ => String::new(),
+        },
     };
     change(Kind::Delegation(fact), removed)
 }
@@ -76,29 +85,31 @@ pub fn rows(facts: &[AccessFactChange]) -> Vec<FactRow> {
 /// # Errors
 /// If it is malformed, or of a kind that only delegation makes.
 pub fn mirrored(change: &AccessFactChange) -> Result<Mirrored, MirrorError> {
-    let core = change.to_core().map_err(|error| MirrorError(error.to_string()))?;
     let kind = change.fact.as_ref().and_then(|fact| fact.kind.as_ref());
+    let core = change.to_core().map_err(|error| MirrorError(error.to_string()))?;
     Ok(match (core.fact, kind) {
-        (Fact::Account { account, membership, .. }, Some(Kind::Account(AccountFact { display_name, .. }))) => {
+        (Fact::Account { account, membership, .. }, Some(Kind::Account(fact))) => {
+            let AccountFact { display_name, folder, suspended, .. } = fact;
             let membership = membership.filter(|_| !change.removed).map(|(directory, incarnation)| Membership {
                 account,
                 directory,
                 incarnation,
                 display_name: display_name.clone(),
+                folder: folder.rsplit('/').next().unwrap_or_default().to_owned(),
+                suspended: *suspended,
             });
             Mirrored::Account(account, membership)
         }
         (Fact::Directory { directory, management_account, .. }, _) => {
             Mirrored::Directory(directory, management_account.filter(|_| !change.removed))
         }
-        (
-            Fact::Identity { .. }
-            | Fact::Invitation { .. }
-            | Fact::Folder { .. }
-            | Fact::Policy { .. }
-            | Fact::Credential { .. },
-            _,
-        ) => Mirrored::Other,
+        (Fact::Folder { directory, folder: id, fact: Some(fact) }, _) if !change.removed => {
+            Mirrored::Folder(Folder { directory, id, parent: fact.parent.unwrap_or_default() })
+        }
+        (Fact::Folder { directory, folder, .. }, _) => Mirrored::FolderGone(directory, folder),
+        (Fact::Identity { .. } | Fact::Invitation { .. } | Fact::Policy { .. } | Fact::Credential { .. }, _) => {
+            Mirrored::Other
+        }
         (other, _) => return Err(MirrorError(format!("{other:?}"))),
     })
 }
@@ -107,6 +118,21 @@ pub fn mirrored(change: &AccessFactChange) -> Result<Mirrored, MirrorError> {
 pub fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     let nanos = time.as_micros().rem_euclid(1_000_000) * 1_000;
     prost_types::Timestamp { seconds: time.as_seconds(), nanos: i32::try_from(nanos).unwrap_or_default() }
+}
+
+/// The key of the fact of an identity in the full list.
+pub fn identity_key(identity: &IdentityName) -> String {
+    format!("identity {identity}")
+}
+
+/// Directory and id of the resource name of a folder.
+pub fn folder_name(name: &str) -> Option<(DirectoryId, &str)> {
+    let parsed = ResourceName::parse(name).ok()?;
+    let ids: [&str; 1] = parsed.ids("directories/{directory}/folders/{folder}").ok()?;
+    match (parsed.owner(), ids) {
+        (Owner::Directory(directory), [id]) => Some((directory, id)),
+        (Owner::Account(_), _) => None,
+    }
 }
 
 fn change(kind: Kind, removed: bool) -> AccessFactChange {

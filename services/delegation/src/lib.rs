@@ -33,7 +33,7 @@ use bailiwick_rpc::{Module, Network};
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-pub use config::Config;
+pub use config::{Config, Limits};
 pub use store::migrations;
 
 const PROBE: Duration = Duration::from_secs(1);
@@ -73,12 +73,16 @@ pub fn build(deps: Deps, config: &Config) -> Built {
     let (ready, is_ready) = watch::channel(false);
     let app = app::App {
         db: db.clone(),
-        claims: Arc::new(grpc::claims::DirectoryClaims::new(directory)),
+        claims: Arc::new(grpc::claims::DirectoryClaims::new(directory.clone())),
+        linked_roles: Arc::new(grpc::linked_roles::DirectoryLinkedRoles::new(directory)),
+        limits: config.limits,
+        deletions: Arc::default(),
         clock,
         entropy,
         pages: PageTokens::new(sealer),
     };
     let reconciling = app.clone().reconcile_forever(config.reconcile_interval(), shutdown.clone());
+    let deleting = app.clone().delete_roles_forever(shutdown.clone());
     let readiness = watch_readiness(db.clone(), upstream.level.clone(), ready, shutdown.clone());
     let positions = Arc::new(FollowedPositions::new(Role::Delegation, db, vec![Role::Directory]));
     let module = Module {
@@ -87,6 +91,7 @@ pub fn build(deps: Deps, config: &Config) -> Built {
         background: vec![
             ("follow-directory", Box::pin(follower.run(shutdown))),
             ("reconcile-claims", Box::pin(reconciling)),
+            ("delete-service-linked-roles", Box::pin(deleting)),
             ("readiness", Box::pin(readiness)),
         ],
         ready: is_ready,

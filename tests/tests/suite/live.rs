@@ -74,7 +74,7 @@ impl Suite {
 pub fn service(config: &mut Config, role: Role) -> &mut bailiwick::config::Service {
     match role {
         Role::Directory => &mut config.directory.service,
-        Role::Delegation => &mut config.delegation,
+        Role::Delegation => &mut config.delegation.service,
         Role::SecurityCenter => &mut config.security_center,
         Role::SasePolicy => &mut config.sase_policy,
         Role::BastionAudit => &mut config.bastion_audit,

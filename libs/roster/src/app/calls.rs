@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bailiwick_changelog::Recorded;
-use bailiwick_core::{AccountId, DirectoryId, Role, authz::Tenant, filter::Listing};
+use bailiwick_core::{
+    AccountId, DirectoryId, Role,
+    authz::{Scope, Tenant},
+    filter::Listing,
+};
 use bailiwick_db::{ChangeRow, CursorWait, Db, PageQuery, PageTokens, Place, Position, Tx};
 use bailiwick_rpc::Call;
 use tokio::time::Instant;
@@ -11,6 +15,7 @@ use tokio::time::Instant;
 use super::{
     Enrolled, Enrolments, RosterError,
     once::{Stored, key, replayed},
+    scope::folders_of,
 };
 use crate::{
     domain::{Entry, EntryError, Members, Selection, Spec},
@@ -135,6 +140,17 @@ impl Roster {
     /// # Errors
     /// [`RosterError::PageToken`].
     pub async fn list(&self, call: &Call, listing: &Listing, size: u32, token: &str) -> Result<Page, RosterError> {
+        self.list_within(call.permit.scope(), call, listing, (size, token)).await
+    }
+
+    /// As [`Roster::list`], of the members within a scope.
+    pub(crate) async fn list_within(
+        &self,
+        scope: &Scope,
+        call: &Call,
+        listing: &Listing,
+        (size, token): (u32, &str),
+    ) -> Result<Page, RosterError> {
         let directory = call.permit.tenant_directory()?;
         let (epoch, tenant, now) = (self.db.epoch().await?, directory.name(), self.db.clock().now());
         let fingerprint = listing.fingerprint().into_bytes();
@@ -144,7 +160,8 @@ impl Roster {
             token => Some(self.pages.open(&query, token, now)?.parse::<Place>()?),
         };
         let limit = u64::from(size) + 1;
-        let list = (&self.spec, directory);
+        let folders = folders_of(self.db.reader(), directory, scope).await?;
+        let list = (&self.spec, directory, folders.as_ref());
         let mut entries = store::entries_page(self.db.reader(), list, listing, after.as_ref(), limit).await?;
         let next = if entries.len() > usize::try_from(size).unwrap_or(usize::MAX) {
             entries.pop();
@@ -158,8 +175,14 @@ impl Roster {
 
     /// How many entries the list has (R-SOC-18).
     pub async fn count(&self, call: &Call) -> Result<u64, RosterError> {
+        self.count_within(call.permit.scope(), call).await
+    }
+
+    /// As [`Roster::count`], of the members within a scope.
+    pub(crate) async fn count_within(&self, scope: &Scope, call: &Call) -> Result<u64, RosterError> {
         let directory = call.permit.tenant_directory()?;
-        Ok(store::entry_count(self.db.reader(), self.spec.service, directory).await?)
+        let folders = folders_of(self.db.reader(), directory, scope).await?;
+        Ok(store::entry_count(self.db.reader(), self.spec.service, directory, folders.as_ref()).await?)
     }
 
     /// Sets what is selected on an entry.

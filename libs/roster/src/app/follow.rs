@@ -10,7 +10,8 @@ use futures::future::BoxFuture;
 
 use crate::{
     domain::{Changes, Origin, Spec, Step, Working},
-    events, store,
+    events::{self, FolderStep},
+    store,
 };
 
 /// Keeps the lists of a role: to be applied to each change of the log of `delegation`, alone or as a part of a larger
@@ -27,6 +28,13 @@ impl RosterFollower {
     }
 
     async fn follow(&self, tx: Tx, at: LogPosition, change: Change) -> Result<(), DbError> {
+        for step in events::folder_steps(&change)? {
+            match step {
+                FolderStep::Holds(folder) => store::folder_save(tx.conn(), &folder).await?,
+                FolderStep::Gone(directory, id) => store::folders_remove(tx.conn(), directory, Some(&id)).await?,
+                FolderStep::DirectoryGone(directory) => store::folders_remove(tx.conn(), directory, None).await?,
+            }
+        }
         let steps = events::steps(&change, &self.specs)?;
         if steps.is_empty() {
             return Ok(());
@@ -49,6 +57,12 @@ impl RosterFollower {
                 Some(step @ Step::Profiled(_)) => profiled.push(step),
                 Some(step) => enrolled.push((step, events::origin(&held.by))),
                 None => {}
+            }
+        }
+        store::folders_remove_all(tx.conn()).await?;
+        for held in facts {
+            if let Some(folder) = events::held_folder(held)? {
+                store::folder_save(tx.conn(), &folder).await?;
             }
         }
         let entries = store::entries_all(tx.conn()).await?;

@@ -5,6 +5,7 @@ mod enrolments;
 mod error;
 mod follow;
 mod once;
+mod scope;
 
 pub use calls::{Done, Page, Roster};
 pub use enrolments::{Enrolled, Enrolments, Refused};

@@ -1,5 +1,7 @@
 //! The lists.
 
+use std::collections::BTreeSet;
+
 use bailiwick_core::filter::Listing;
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
 use bailiwick_db::{Columns, DbError, Place, Source};
@@ -22,16 +24,17 @@ pub(crate) async fn entry(conn: &impl ConnectionTrait, key: Key) -> Result<Optio
     row.map(Entry::try_from).transpose()
 }
 
-/// At most `limit` entries of a list after a place.
+/// At most `limit` entries of a list, in some folders or in all, after a place.
 pub(crate) async fn entries_page(
     conn: &impl ConnectionTrait,
-    (spec, directory): (&Spec, DirectoryId),
+    (spec, directory, folders): (&Spec, DirectoryId, Option<&BTreeSet<String>>),
     listing: &Listing,
     after: Option<&Place>,
     limit: u64,
 ) -> Result<Vec<Entry>, DbError> {
     let columns = Columns { schema: spec.schema(), id: || column(Column::Account), source };
-    let page = columns.select(of_list(spec.service, directory), listing, after, conn.get_database_backend())?;
+    let list = within(of_list(spec.service, directory), folders);
+    let page = columns.select(list, listing, after, conn.get_database_backend())?;
     read(page.limit(limit).all(conn).await?)
 }
 
@@ -63,13 +66,22 @@ fn column(column: Column) -> Expr {
     Expr::col((Entity, column))
 }
 
-/// How many entries a list has.
+/// How many entries a list has, in some folders or in all.
 pub(crate) async fn entry_count(
     conn: &impl ConnectionTrait,
     service: TrustedService,
     directory: DirectoryId,
+    folders: Option<&BTreeSet<String>>,
 ) -> Result<u64, DbError> {
-    Ok(of_list(service, directory).count(conn).await?)
+    Ok(within(of_list(service, directory), folders).count(conn).await?)
+}
+
+/// Of the members in some folders, given by their names; of all without them.
+fn within(list: Select<Entity>, folders: Option<&BTreeSet<String>>) -> Select<Entity> {
+    match folders {
+        Some(folders) => list.filter(Column::Folder.is_in(folders)),
+        None => list,
+    }
 }
 
 /// The entries of some accounts in a list, locked until the transaction ends.

@@ -1,5 +1,7 @@
 //! The schema of the lists.
 
+mod m0002_folders;
+
 use sea_orm::DeriveIden;
 use sea_orm_migration::{
     DbErr, MigrationName, MigrationTrait, SchemaManager,
@@ -9,7 +11,7 @@ use sea_orm_migration::{
 
 /// The migrations of the lists, for the front of a service's own.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(Lists)]
+    vec![Box::new(Lists), Box::new(m0002_folders::Folders)]
 }
 
 struct Lists;

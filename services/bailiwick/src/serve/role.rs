@@ -10,7 +10,7 @@ use bailiwick_rpc::{Module, Network, Positions};
 use tokio_util::sync::CancellationToken;
 
 use super::RunError;
-use crate::bootstrap::Keys;
+use crate::{bootstrap::Keys, config::Config};
 
 /// The tables of a role.
 pub fn migrations(role: Role) -> Migrations {
@@ -30,7 +30,7 @@ pub async fn build(
     db: Db,
     network: &Network,
     keys: &Keys,
-    directory: bailiwick_directory::Config,
+    config: &Config,
     shutdown: CancellationToken,
 ) -> Result<(Module, Arc<dyn Positions>), RunError> {
     let failed = |error: &dyn std::fmt::Display| RunError::Build(role, error.to_string());
@@ -59,7 +59,7 @@ pub async fn build(
                     access_key: keys.operator.access_key_id.clone(),
                     secret_hash: keys.operator.secret_hash(),
                 }],
-                config: directory,
+                config: config.directory_config(),
                 shutdown: shutdown.clone(),
             };
             Ok((bailiwick_directory::build(deps).await.map_err(|e| failed(&e))?, positions))
@@ -73,7 +73,7 @@ pub async fn build(
                 sealer,
                 shutdown: shutdown.clone(),
             };
-            let built = bailiwick_delegation::build(deps, &bailiwick_delegation::Config::default());
+            let built = bailiwick_delegation::build(deps, &config.delegation_config());
             Ok((built.module, built.positions))
         }
         Role::SecurityCenter => {

@@ -10,7 +10,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bailiwick_core::{AccountId, DirectoryId, Operator, Role, Timestamp, TrustedService};
-use bailiwick_db::{CursorWait, Position};
+use bailiwick_db::Position;
 use bailiwick_rpc::Call;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
@@ -19,7 +19,10 @@ use super::{App, Error};
 use crate::store;
 
 /// How long before the deadline waiting ends, so that the caller learns why.
-const MARGIN: Duration = Duration::from_millis(100);
+pub(super) const MARGIN: Duration = Duration::from_millis(100);
+
+/// Most memberships of one request.
+pub const CLAIMS_MAX: usize = 1_000;
 
 /// Most that a call waits for directory once its own change is committed.
 const AFTERWARDS: Duration = Duration::from_secs(2);
@@ -36,7 +39,7 @@ pub struct Behalf {
 }
 
 /// What a claim stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ClaimKind {
     /// A designation: the member cannot leave.
     Designation,
@@ -144,11 +147,8 @@ impl App {
     /// Places claims, and waits until what they prove is mirrored here.
     pub(crate) async fn claim(&self, behalf: &Behalf, set: &ClaimSet) -> Result<Placed, Error> {
         let placed = self.claims.place(behalf, set).await?;
-        let remaining = behalf.deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
-        match self.db.wait_cursor(Role::Directory.as_str(), &placed.position, remaining).await? {
-            CursorWait::Reached => Ok(placed),
-            CursorWait::Behind(_) | CursorWait::OtherEpoch(_) => Err(Error::NotMirrored),
-        }
+        self.mirrored(behalf, &placed.position).await?;
+        Ok(placed)
     }
 
     /// Places claims again after the rows are committed, for a release may have run beside it. What is committed stays

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         Enrolment,
-        enrolment::{may_call, may_enrol, still_members},
+        enrolment::{may_call, may_enrol, none_suspended, still_members},
     },
     events, store,
 };
@@ -35,6 +35,7 @@ impl App {
         let management = management_account(self.db.reader(), directory).await?;
         let trusted = store::trusted_access::of_directory(self.db.reader(), directory).await?.contains(&service);
         may_enrol(service, trusted, management, &accounts)?;
+        none_suspended(&store::members::find(self.db.reader(), &accounts).await?)?;
         let behalf = Behalf::of(call);
         let set = ClaimSet { directory, service, kind: ClaimKind::Enrolment, accounts };
         let proved: BTreeMap<_, _> = self.claim(&behalf, &set).await?.memberships.into_iter().collect();
@@ -60,7 +61,9 @@ impl App {
         let management = lock(tx, directory).await?;
         let trusted = store::trusted_access::of_directory(tx.conn(), directory).await?.contains(&service);
         may_enrol(service, trusted, management, accounts)?;
-        still_members(directory, accounts, proved, &store::members::find(tx.conn(), accounts).await?)?;
+        let members = store::members::find(tx.conn(), accounts).await?;
+        still_members(directory, accounts, proved, &members)?;
+        none_suspended(&members)?;
         let enrolled = store::enrolments::among(tx.conn(), directory, service, accounts).await?;
         let mut by_account: BTreeMap<_, _> = enrolled.into_iter().map(|of| (of.account, of)).collect();
         let missing = proved.iter().filter(|(account, _)| !by_account.contains_key(account));

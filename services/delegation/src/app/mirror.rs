@@ -70,6 +70,9 @@ pub(super) async fn settle(tx: &Tx, facts: &mut Vec<AccessFactChange>) -> Result
             Mirrored::Directory(directory, Some(management_account)) => {
                 store::directories::put(tx.conn(), directory, management_account).await?;
             }
+            Mirrored::Folder(folder) => store::folders::put(tx.conn(), &folder).await?,
+            // Designations that name it stay, and reach nobody: no member is in it.
+            Mirrored::FolderGone(directory, id) => store::folders::delete(tx.conn(), directory, &id).await?,
             Mirrored::Directory(directory, None) => end_directory(tx, directory, facts).await?,
             Mirrored::Other => {}
         }
@@ -86,7 +89,10 @@ async fn lock(tx: &Tx, meanings: &[Mirrored]) -> Result<(), DbError> {
                 accounts.push(*account);
                 directories.extend(membership.as_ref().map(|membership| membership.directory));
             }
-            Mirrored::Directory(directory, _) => drop(directories.insert(*directory)),
+            Mirrored::Directory(directory, _) | Mirrored::FolderGone(directory, _) => {
+                directories.insert(*directory);
+            }
+            Mirrored::Folder(folder) => drop(directories.insert(folder.directory)),
             Mirrored::Other => {}
         }
     }
@@ -139,6 +145,7 @@ async fn end_directory(tx: &Tx, directory: DirectoryId, facts: &mut Vec<AccessFa
         store::trusted_access::delete(conn, directory, service).await?;
         facts.push(events::trusted_access(directory, service, true));
     }
+    store::folders::delete_all(conn, directory).await?;
     store::directories::delete(conn, directory).await
 }
 

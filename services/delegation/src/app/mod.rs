@@ -8,10 +8,13 @@ mod delegated_administrator;
 mod enrolment;
 mod error;
 mod fact;
+pub mod linked_roles;
 mod mirror;
 mod page;
 mod reconcile;
 mod resync;
+mod role_deletion;
+mod service_linked_role;
 mod trusted_service;
 
 use std::sync::Arc;
@@ -20,15 +23,20 @@ use bailiwick_api::r#type::v1::AccessFactChange;
 use bailiwick_core::{AccountId, Clock, DirectoryId, Entropy, Timestamp};
 use bailiwick_db::{Db, DbError, PageTokens, Tx};
 use sea_orm::ConnectionTrait;
+use tokio::sync::Notify;
 
-pub use delegated_administrator::Ended;
+pub use delegated_administrator::{Changed, Ended, Shown};
 pub use error::Error;
 pub use fact::ListPart;
 pub use mirror::Mirror;
 pub use page::{Page, PageRequest};
+#[cfg(test)]
+pub use reconcile::{Pass, Reconciled};
+pub use trusted_service::Disabled;
 
-use crate::{domain, events, store};
+use crate::{config::Limits, domain, events, store};
 use claims::Claims;
+use linked_roles::LinkedRoles;
 
 /// What the calls work with. Cheap to clone.
 #[derive(Clone)]
@@ -37,6 +45,12 @@ pub struct App {
     pub db: Db,
     /// Directory's claims.
     pub claims: Arc<dyn Claims>,
+    /// Directory's service-linked roles.
+    pub linked_roles: Arc<dyn LinkedRoles>,
+    /// How many delegated administrators a service can have.
+    pub limits: Limits,
+    /// Wakes what deletes service-linked roles.
+    pub deletions: Arc<Notify>,
     /// Now.
     pub clock: Arc<dyn Clock>,
     /// For uids and etags.

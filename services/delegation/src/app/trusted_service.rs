@@ -1,16 +1,38 @@
 //! Trusted access.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
 use bailiwick_api::r#type::v1::AccessFactChange;
 use bailiwick_changelog::Recorded;
 use bailiwick_core::{DirectoryId, TrustedService, authz::Tenant};
 use bailiwick_db::{Committed, IdempotencyKey, Tx};
 use bailiwick_rpc::Call;
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
 
-use super::{App, Error, Page, PageRequest, keep, lock};
+use super::{
+    App, Error, Page, PageRequest,
+    claims::{Behalf, CLAIMS_MAX, ClaimKind, Held},
+    keep, lock,
+};
 use crate::{
     domain::trusted_service::{Access, changed_with, may_disable},
     events, store,
 };
+
+/// Trusted access after it was taken back, and what ended with it or would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disabled {
+    /// The service.
+    pub access: Access,
+    /// Accounts that were delegated administrators of the service.
+    pub administrators: u64,
+    /// Accounts that were enrolled.
+    pub members: u64,
+}
 
 impl App {
     /// A page of the trusted services, in the order of the catalogue.
@@ -56,25 +78,28 @@ impl App {
         self.db.write_once("enable_trusted_service", key, work).await
     }
 
-    /// Takes it back, from a service that nobody administers and that has no members.
+    /// Takes it back from a service that nobody administers and that has no members. With `force`, its designations and
+    /// enrolments end in the same transaction; their claims are released afterwards (E-DEL-07).
     pub async fn disable_trusted_service(
         &self,
         call: &Call,
         key: &IdempotencyKey,
-        directory: DirectoryId,
-        service: TrustedService,
-    ) -> Result<Committed<Access>, Error> {
+        (directory, service): (DirectoryId, TrustedService),
+        force: bool,
+    ) -> Result<Committed<Disabled>, Error> {
         let services = changed_with(service)?;
-        let services = &services;
+        let (services, released) = (&services, &Mutex::new(Vec::new()));
         let work = |tx: Tx| async move {
             lock(&tx, directory).await?;
-            let mut administrators: Vec<_> =
-                store::delegated_administrators::of_directory(tx.conn(), directory).await?;
-            administrators.retain(|designation| designation.service == service);
-            let members = store::enrolments::count_accounts(tx.conn(), directory, services).await?;
-            may_disable(u64::try_from(administrators.len()).unwrap_or(u64::MAX), members)?;
-            let enabled = store::trusted_access::of_directory(tx.conn(), directory).await?;
+            let disabled = in_use(tx.conn(), directory, service).await?;
             let mut facts = Vec::new();
+            if force {
+                let held = end_all(&tx, directory, services, &mut facts).await?;
+                *released.lock().unwrap_or_else(PoisonError::into_inner) = held;
+            } else {
+                may_disable(disabled.administrators, disabled.members)?;
+            }
+            let enabled = store::trusted_access::of_directory(tx.conn(), directory).await?;
             for service in services.iter().filter(|service| enabled.contains(service)) {
                 store::trusted_access::delete(tx.conn(), directory, *service).await?;
                 facts.push(events::trusted_access(directory, *service, true));
@@ -82,9 +107,25 @@ impl App {
             if !facts.is_empty() {
                 self.record_access(&tx, (call, key), (directory, service), facts).await?;
             }
-            Ok::<_, Error>(Access { service, enabled: false })
+            Ok::<_, Error>(Disabled { access: Access { service, enabled: false }, ..disabled })
         };
-        self.db.write_once("disable_trusted_service", key, work).await
+        let done = self.db.write_once("disable_trusted_service", key, work).await?;
+        // What fails here the reconciler comes to.
+        let released = std::mem::take(&mut *released.lock().unwrap_or_else(PoisonError::into_inner));
+        for held in released {
+            self.release_after(&Behalf::of(call), held).await;
+        }
+        Ok(done)
+    }
+
+    /// What taking it back would affect.
+    pub async fn preview_disable_trusted_service(
+        &self,
+        directory: DirectoryId,
+        service: TrustedService,
+    ) -> Result<Disabled, Error> {
+        changed_with(service)?;
+        in_use(self.db.reader(), directory, service).await
     }
 
     async fn record_access(
@@ -105,4 +146,55 @@ impl App {
         tx.record(recorded.by_call(call, self.now()));
         Ok(())
     }
+}
+
+/// What depends on trusted access of a service and of those that follow it.
+async fn in_use(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    service: TrustedService,
+) -> Result<Disabled, Error> {
+    let services: Vec<_> = service.with_followers().collect();
+    let designations = store::delegated_administrators::of_directory(conn, directory).await?;
+    let administrators = designations.iter().filter(|designation| designation.service == service).count();
+    let enabled = store::trusted_access::of_directory(conn, directory).await?.contains(&service);
+    Ok(Disabled {
+        access: Access { service, enabled },
+        administrators: u64::try_from(administrators).unwrap_or(u64::MAX),
+        members: store::enrolments::count_accounts(conn, directory, &services, None).await?,
+    })
+}
+
+/// Ends the designations and enrolments of services in a directory. Returns the claims that nothing needs then.
+async fn end_all(
+    tx: &Tx,
+    directory: DirectoryId,
+    services: &[TrustedService],
+    facts: &mut Vec<AccessFactChange>,
+) -> Result<Vec<Held>, Error> {
+    let conn = tx.conn();
+    let mut memberships = BTreeMap::<_, Vec<_>>::new();
+    for designation in store::delegated_administrators::of_directory(conn, directory).await? {
+        if services.contains(&designation.service) {
+            store::delegated_administrators::delete(conn, &designation).await?;
+            facts.push(events::delegation(&designation, true));
+            // What follows another has no claim of its own.
+            if designation.follows.is_none() {
+                let of = memberships.entry((designation.service, ClaimKind::Designation)).or_default();
+                of.push((designation.account, designation.incarnation));
+            }
+        }
+    }
+    let enrolments = store::enrolments::of_services(conn, directory, services).await?;
+    store::enrolments::delete_of_services(conn, directory, services).await?;
+    for enrolment in enrolments {
+        facts.push(events::enrolment(&enrolment, true));
+        let of = memberships.entry((enrolment.service, ClaimKind::Enrolment)).or_default();
+        of.push((enrolment.account, enrolment.incarnation));
+    }
+    let held = |((service, kind), memberships): ((TrustedService, ClaimKind), Vec<_>)| {
+        let parts = memberships.chunks(CLAIMS_MAX).map(<[_]>::to_vec).collect::<Vec<_>>();
+        parts.into_iter().map(move |memberships| Held { directory, service, kind, memberships })
+    };
+    Ok(memberships.into_iter().flat_map(held).collect())
 }

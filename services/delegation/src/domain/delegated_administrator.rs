@@ -3,7 +3,7 @@
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Membership, trusted_service::changed_with};
+use super::{Error, Membership, folder, trusted_service::changed_with};
 
 /// A delegated administrator of a service in a directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +20,24 @@ pub struct Designation {
     pub follows: Option<TrustedService>,
     /// When it was designated.
     pub created: Timestamp,
-    /// Unique to this designation, which never changes.
+    /// Another one after each change.
     pub etag: String,
+    /// Id of the folder whose members it is for; none for the whole directory (E-DEL-13).
+    #[serde(default)]
+    pub folder: Option<String>,
+}
+
+/// A member to be designated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The directory.
+    pub directory: DirectoryId,
+    /// The service.
+    pub service: TrustedService,
+    /// The member.
+    pub account: AccountId,
+    /// Id of the folder whose members it is for; none for the whole directory.
+    pub folder: Option<String>,
 }
 
 /// What a designation is decided over.
@@ -33,6 +49,12 @@ pub struct Designating {
     pub trusted: bool,
     /// Its delegated administrators.
     pub administrators: Vec<AccountId>,
+    /// How many there may be.
+    pub limit: usize,
+    /// The candidate's membership in the directory, as far as it is known.
+    pub member: Option<Membership>,
+    /// Whether the folder that it is for exists.
+    pub folder_exists: bool,
 }
 
 /// What ending a designation affects (E-DEL-08).
@@ -42,13 +64,19 @@ pub struct Impact {
     pub services: Vec<TrustedService>,
     /// The enrolled accounts that it no longer reaches.
     pub members: u64,
+    /// The other delegated administrators of the service.
+    #[serde(default)]
+    pub remaining: u64,
+    /// Id of the folder that it was for; none for the whole directory.
+    #[serde(default)]
+    pub folder: Option<String>,
 }
 
 impl Designating {
-    /// Whether `account` may be designated, if it is a member.
-    pub fn may_designate(&self, service: TrustedService, account: AccountId) -> Result<(), Error> {
+    /// Whether a candidate may be designated, if it is a member.
+    pub fn may_designate(&self, candidate: &Candidate) -> Result<(), Error> {
+        let &Candidate { directory, service, account, ref folder } = candidate;
         changed_with(service)?;
-        let limit = service.max_delegated_administrators();
         if !self.trusted {
             return Err(Error::TrustedAccessNotEnabled(service));
         }
@@ -58,17 +86,28 @@ impl Designating {
         if self.administrators.contains(&account) {
             return Err(Error::AdministratorExists(account));
         }
-        if self.administrators.len() >= limit {
-            return Err(Error::AdministratorLimit(limit));
+        if self.member.as_ref().is_some_and(|member| member.suspended) {
+            return Err(Error::MemberSuspended(account));
         }
-        Ok(())
+        if self.administrators.len() >= self.limit {
+            return Err(Error::AdministratorLimit(self.limit));
+        }
+        folder_exists(directory, folder.as_deref(), self.folder_exists)
+    }
+}
+
+/// Whether a designation can be for a folder.
+pub fn folder_exists(directory: DirectoryId, folder: Option<&str>, exists: bool) -> Result<(), Error> {
+    match folder {
+        Some(folder) if !exists => Err(Error::NotFound(folder::name(directory, folder))),
+        _ => Ok(()),
     }
 }
 
 /// The designations that one for `service` makes: its own first, then those of the services that follow it (R-DEL-06).
 /// The membership must still be the one that the claim proved.
 pub fn designate(
-    service: TrustedService,
+    candidate: &Candidate,
     member: Option<Membership>,
     proved: &str,
     created: Timestamp,
@@ -83,12 +122,13 @@ pub fn designate(
         follows: of.follows(),
         created,
         etag: etag.to_owned(),
+        folder: candidate.folder.clone(),
     };
-    Ok(changed_with(service)?.into_iter().map(designation).collect())
+    Ok(changed_with(candidate.service)?.into_iter().map(designation).collect())
 }
 
-/// Whether a designation may be ended by itself, by someone who read `etag` (empty: who did not say).
-pub fn may_end(designation: &Designation, etag: &str) -> Result<(), Error> {
+/// Whether a designation may be changed or ended by itself, by someone who read `etag` (empty: who did not say).
+pub fn may_change(designation: &Designation, etag: &str) -> Result<(), Error> {
     if let Some(follows) = designation.follows {
         return Err(Error::Follows { service: designation.service, follows });
     }

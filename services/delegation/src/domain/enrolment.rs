@@ -51,6 +51,14 @@ pub fn may_enrol(
     Ok(())
 }
 
+/// Whether none of the members waits for its deletion (E-DEL-05).
+pub fn none_suspended(members: &[Membership]) -> Result<(), Error> {
+    match members.iter().find(|member| member.suspended) {
+        Some(member) => Err(Error::MemberSuspended(member.account)),
+        None => Ok(()),
+    }
+}
+
 /// Whether each account's membership is still the one that its claim proved.
 pub fn still_members(
     directory: DirectoryId,

@@ -36,6 +36,18 @@ pub enum Error {
     /// Neither designated nor enrolled (E-DEL-01).
     #[error("`{}` is the management account of the directory", .0.name())]
     ManagementAccount(AccountId),
+    /// Waits for its deletion (E-DEL-05).
+    #[error("`{}` waits for its deletion", .0.name())]
+    MemberSuspended(AccountId),
+    /// No member of the directory (R-DEL-03).
+    #[error("`{}` does not belong to the directory", .0.name())]
+    NotMember(AccountId),
+    /// A member of no directory.
+    #[error("`{}` belongs to no directory", .0.name())]
+    MembershipRequired(AccountId),
+    /// No such template (E-DEL-12).
+    #[error("there is no template of a service-linked role `{0}`")]
+    UnknownServiceLinkedRole(String),
     /// Changed since it was read (E-GW-07).
     #[error("`{0}` has changed since its etag was read")]
     Etag(String),

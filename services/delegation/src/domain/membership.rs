@@ -13,6 +13,10 @@ pub struct Membership {
     pub incarnation: String,
     /// Display name of the account.
     pub display_name: String,
+    /// Id of the folder that it is in; empty if it is not known.
+    pub folder: String,
+    /// It waits for its deletion (E-DIR-20).
+    pub suspended: bool,
 }
 
 impl Membership {

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use bailiwick_core::{AccountId, DirectoryId, Role, SystemEntropy, Timestamp, TrustedService};
 
 use super::{
-    Designating, Error, Membership,
-    delegated_administrator::{designate, may_end},
-    enrolment::{may_call, may_enrol, still_members},
+    Candidate, Designating, Error, Membership,
+    delegated_administrator::{designate, may_change},
+    enrolment::{may_call, may_enrol, none_suspended, still_members},
     membership::survives,
     trusted_service::{changed_with, may_disable},
 };
@@ -14,19 +14,28 @@ fn account(number: u64) -> AccountId {
     AccountId::try_from(1_000_000_000_000_000 + number).unwrap()
 }
 
+fn candidate(directory: DirectoryId, service: TrustedService, number: u64) -> Candidate {
+    Candidate { directory, service, account: account(number), folder: None }
+}
+
 fn member(directory: DirectoryId, number: u64, incarnation: &str) -> Membership {
     let (incarnation, display_name) = (incarnation.to_owned(), String::new());
-    Membership { account: account(number), directory, incarnation, display_name }
+    let (folder, suspended) = ("f".to_owned(), false);
+    Membership { account: account(number), directory, incarnation, display_name, folder, suspended }
 }
 
 // covers: R-DEL-06, E-DEL-01, E-DEL-02, E-DEL-03, E-DEL-06
 #[test]
 fn who_may_be_designated() {
     use TrustedService::{Sase, SecurityCenter, ThreatAnalysis};
+    let here = DirectoryId::random(&SystemEntropy);
     let situation = |trusted, administrators: &[u64]| Designating {
         management_account: account(1),
         trusted,
         administrators: administrators.iter().map(|number| account(*number)).collect(),
+        limit: 0,
+        member: Some(member(here, 2, "i1")),
+        folder_exists: true,
     };
     let follows = Error::Follows { service: ThreatAnalysis, follows: SecurityCenter };
     for (service, number, state, expected) in [
@@ -40,25 +49,49 @@ fn who_may_be_designated() {
         (SecurityCenter, 2, situation(true, &[2]), Err(Error::AdministratorExists(account(2)))),
         (ThreatAnalysis, 2, situation(true, &[]), Err(follows.clone())),
     ] {
-        assert_eq!(state.may_designate(service, account(number)), expected, "{service} {number} {state:?}");
+        let state = Designating { limit: service.max_delegated_administrators(), ..state };
+        assert_eq!(state.may_designate(&candidate(here, service, number)), expected, "{service} {number} {state:?}");
     }
+}
+
+#[test]
+fn who_waits_for_its_deletion_and_what_is_for_no_folder_is_not_designated() {
+    let here = DirectoryId::random(&SystemEntropy);
+    let state = |suspended, folder_exists| Designating {
+        management_account: account(1),
+        trusted: true,
+        administrators: Vec::new(),
+        limit: 1,
+        member: Some(Membership { suspended, ..member(here, 2, "i1") }),
+        folder_exists,
+    };
+    let in_folder = Candidate { folder: Some("f".to_owned()), ..candidate(here, TrustedService::Sase, 2) };
+    assert_eq!(state(true, true).may_designate(&in_folder), Err(Error::MemberSuspended(account(2))));
+    assert_eq!(state(false, true).may_designate(&in_folder), Ok(()));
+    let missing = Err(Error::NotFound(format!("{}/folders/f", here.name())));
+    assert_eq!(state(false, false).may_designate(&in_folder), missing);
+    assert_eq!(state(false, false).may_designate(&Candidate { folder: None, ..in_folder }), Ok(()));
+    assert_eq!(none_suspended(&[member(here, 2, "i1")]), Ok(()));
+    let suspended = Membership { suspended: true, ..member(here, 3, "i1") };
+    assert_eq!(none_suspended(&[member(here, 2, "i1"), suspended]), Err(Error::MemberSuspended(account(3))));
 }
 
 // covers: R-DEL-06, E-GW-07
 #[test]
 fn a_designation_is_of_the_membership_that_was_proved() {
     let directory = DirectoryId::random(&SystemEntropy);
-    let make = |member, proved| designate(TrustedService::SecurityCenter, member, proved, Timestamp::default(), "e");
+    let asked = candidate(directory, TrustedService::SecurityCenter, 2);
+    let make = |member, proved| designate(&asked, member, proved, Timestamp::default(), "e");
     let made = make(Some(member(directory, 2, "i1")), "i1").unwrap();
     let services: Vec<_> = made.iter().map(|of| (of.service, of.follows)).collect();
     let (main, following) = (TrustedService::SecurityCenter, TrustedService::ThreatAnalysis);
     assert_eq!(services, [(main, None), (following, Some(main))]);
     assert_eq!(make(Some(member(directory, 2, "i2")), "i1"), Err(Error::ConcurrentChange));
     assert_eq!(make(None, "i1"), Err(Error::ConcurrentChange));
-    assert_eq!(may_end(&made[0], ""), Ok(()));
-    assert_eq!(may_end(&made[0], "e"), Ok(()));
-    assert_eq!(may_end(&made[0], "f"), Err(Error::Etag(made[0].name())));
-    assert_eq!(may_end(&made[1], ""), Err(Error::Follows { service: following, follows: main }));
+    assert_eq!(may_change(&made[0], ""), Ok(()));
+    assert_eq!(may_change(&made[0], "e"), Ok(()));
+    assert_eq!(may_change(&made[0], "f"), Err(Error::Etag(made[0].name())));
+    assert_eq!(may_change(&made[1], ""), Err(Error::Follows { service: following, follows: main }));
 }
 
 // covers: E-DEL-01, E-DEL-06, E-DEL-07

@@ -76,12 +76,15 @@ impl Claims for DirectoryClaims {
     }
 }
 
-fn request<T>(behalf: &Behalf, message: T) -> Request<T> {
+pub(super) fn request<T>(behalf: &Behalf, message: T) -> Request<T> {
     on_behalf(&behalf.operator, &behalf.call_id, behalf.deadline, message)
 }
 
 /// The answer, if it comes by the deadline: a channel that finds no connection would wait beyond it.
-async fn in_time<T>(behalf: &Behalf, call: impl Future<Output = Result<T, Status>>) -> Result<T, ClaimsError> {
+pub(super) async fn in_time<T>(
+    behalf: &Behalf,
+    call: impl Future<Output = Result<T, Status>>,
+) -> Result<T, ClaimsError> {
     match timeout_at(behalf.deadline, call).await {
         Ok(answer) => answer.map_err(refused),
         Err(_) => Err(ClaimsError::Unavailable("it did not answer in time".to_owned())),
@@ -110,33 +113,40 @@ fn roles(kind: ClaimKind, service: TrustedService) -> Vec<String> {
     roles.iter().map(|role| role.name.to_owned()).collect()
 }
 
-fn placed(response: Response<PlaceClaimsResponse>) -> Result<Placed, ClaimsError> {
+/// The position of directory's log that came with an answer.
+pub(super) fn position<T>(response: &Response<T>) -> Result<Position, ClaimsError> {
     let tokens = response.metadata().get_all(CONSISTENCY_TOKEN).into_iter();
     let positions = tokens.filter_map(|token| decode_token(token.to_str().ok()?).ok()).flatten();
     let position = positions.into_iter().find(|position| position.role == Role::Directory.as_str());
     let position = position.ok_or_else(|| senseless("no position"))?;
+    Ok(Position { epoch: position.epoch, revision: position.revision })
+}
+
+fn placed(response: Response<PlaceClaimsResponse>) -> Result<Placed, ClaimsError> {
+    let position = position(&response)?;
     let memberships = response.into_inner().memberships.into_iter();
     let memberships = memberships.map(|of| Some((account(&of.account)?, of.incarnation)));
     let memberships: BTreeMap<_, _> = memberships.collect::<Option<_>>().ok_or_else(|| senseless("a membership"))?;
-    Ok(Placed {
-        memberships: memberships.into_iter().collect(),
-        position: Position { epoch: position.epoch, revision: position.revision },
-    })
+    Ok(Placed { memberships: memberships.into_iter().collect(), position })
 }
 
 fn claim(message: &ClaimMessage) -> Option<Claim> {
-    let created = message.create_time.as_ref()?;
-    let micros = created.seconds.checked_mul(1_000_000)?.checked_add(i64::from(created.nanos) / 1_000)?;
+    let created = time(message.create_time.as_ref()?)?;
     Some(Claim {
         directory: message.directory.strip_prefix("directories/")?.parse().ok()?,
         service: message.trusted_service.parse().ok()?,
         account: account(&message.account)?,
         incarnation: message.incarnation.clone(),
-        created: Timestamp::from_micros(micros),
+        created,
     })
 }
 
-fn account(name: &str) -> Option<AccountId> {
+pub(super) fn time(message: &prost_types::Timestamp) -> Option<Timestamp> {
+    let micros = message.seconds.checked_mul(1_000_000)?.checked_add(i64::from(message.nanos) / 1_000)?;
+    Some(Timestamp::from_micros(micros))
+}
+
+pub(super) fn account(name: &str) -> Option<AccountId> {
     name.strip_prefix("accounts/")?.parse().ok()
 }
 
@@ -153,6 +163,6 @@ fn refused(status: Status) -> ClaimsError {
     }
 }
 
-fn senseless(what: &str) -> ClaimsError {
+pub(super) fn senseless(what: &str) -> ClaimsError {
     ClaimsError::Unavailable(format!("its answer has {what} that makes no sense"))
 }

@@ -45,10 +45,13 @@ impl ApiError for domain::Error {
             Self::AdministratorExists(_) => Kind::AlreadyExists,
             Self::AdministratorLimit(_) => Kind::ResourceExhausted,
             Self::Etag(_) | Self::ConcurrentChange => Kind::Aborted,
-            Self::ForeignService(_) => Kind::PermissionDenied,
+            Self::UnknownServiceLinkedRole(_) => Kind::InvalidArgument,
+            Self::ForeignService(_) | Self::NotMember(_) => Kind::PermissionDenied,
             Self::Follows { .. }
             | Self::TrustedAccessNotEnabled(_)
             | Self::TrustedAccessInUse { .. }
+            | Self::MemberSuspended(_)
+            | Self::MembershipRequired(_)
             | Self::ManagementAccount(_) => Kind::FailedPrecondition,
         }
     }
@@ -62,6 +65,10 @@ impl ApiError for domain::Error {
             Self::AdministratorExists(_) => ErrorReason::DelegatedAdministratorExists,
             Self::AdministratorLimit(_) => ErrorReason::DelegatedAdministratorLimit,
             Self::ManagementAccount(_) => ErrorReason::ManagementAccountNotEligible,
+            Self::MemberSuspended(_) => ErrorReason::MemberSuspended,
+            Self::NotMember(_) => ErrorReason::AccountNotInDirectory,
+            Self::MembershipRequired(_) => ErrorReason::MembershipRequired,
+            Self::UnknownServiceLinkedRole(_) => ErrorReason::UnknownServiceLinkedRole,
             Self::Etag(_) => ErrorReason::EtagMismatch,
             Self::ConcurrentChange => ErrorReason::ConcurrentChange,
             Self::ForeignService(_) => ErrorReason::InternalMethod,
@@ -77,7 +84,12 @@ impl ApiError for domain::Error {
                 ("delegated_administrators", administrators.to_string()),
                 ("enrolled_members", members.to_string()),
             ],
-            Self::AdministratorExists(account) | Self::ManagementAccount(account) => vec![("account", account.name())],
+            Self::AdministratorExists(account)
+            | Self::ManagementAccount(account)
+            | Self::MemberSuspended(account)
+            | Self::NotMember(account)
+            | Self::MembershipRequired(account) => vec![("account", account.name())],
+            Self::UnknownServiceLinkedRole(role) => vec![("service_linked_role", role.clone())],
             Self::AdministratorLimit(limit) => vec![("limit", limit.to_string())],
             Self::ConcurrentChange | Self::ForeignService(_) => Vec::new(),
         }

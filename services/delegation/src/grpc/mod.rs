@@ -6,6 +6,7 @@ mod delegated_administrator;
 mod enrolment;
 mod error;
 mod fact;
+pub mod linked_roles;
 mod service_linked_role;
 mod trusted_service;
 

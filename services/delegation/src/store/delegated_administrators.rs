@@ -2,9 +2,12 @@
 
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
 use bailiwick_db::DbError;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set, Unchanged,
+};
 
 use super::{
+    Place,
     entity::delegated_administrator::{ActiveModel, Column, Entity, Model},
     read,
 };
@@ -48,17 +51,17 @@ pub async fn of_directory(conn: &impl ConnectionTrait, directory: DirectoryId) -
     all(Entity::find().filter(Column::Directory.eq(directory.to_string())), conn).await
 }
 
-/// For the reconciler: at most `limit` designations of all directories that were made directly, after one, by directory,
-/// service and account.
+/// For the reconciler: at most `limit` designations of all directories that were made directly, after a place, by
+/// directory, account and service.
 pub async fn direct_after(
     conn: &impl ConnectionTrait,
-    after: Option<&Designation>,
+    after: Option<&Place>,
     limit: u64,
 ) -> Result<Vec<Designation>, DbError> {
     let direct = Entity::find().filter(Column::Follows.eq(""));
-    let mut rows = direct.cursor_by((Column::Directory, Column::Service, Column::Account));
-    if let Some(Designation { directory, service, account, .. }) = after {
-        rows.after((directory.to_string(), service.id().to_owned(), account.to_string()));
+    let mut rows = direct.cursor_by((Column::Directory, Column::Account, Column::Service));
+    if let Some((directory, account, service)) = after {
+        rows.after((directory.as_str(), account.as_str(), service.as_str()));
     }
     rows.first(limit).all(conn).await?.iter().map(domain).collect()
 }
@@ -87,8 +90,23 @@ pub async fn insert(conn: &impl ConnectionTrait, designation: &Designation) -> R
         follows: Set(designation.follows.map_or("", TrustedService::id).to_owned()),
         created_us: Set(designation.created.as_micros()),
         etag: Set(designation.etag.clone()),
+        folder: Set(designation.folder.clone().unwrap_or_default()),
     };
     Entity::insert(row).exec_without_returning(conn).await?;
+    Ok(())
+}
+
+/// Stores the folder and the etag of a designation.
+pub async fn update(conn: &impl ConnectionTrait, designation: &Designation) -> Result<(), DbError> {
+    let row = ActiveModel {
+        directory: Unchanged(designation.directory.to_string()),
+        service: Unchanged(designation.service.id().to_owned()),
+        account: Unchanged(designation.account.to_string()),
+        etag: Set(designation.etag.clone()),
+        folder: Set(designation.folder.clone().unwrap_or_default()),
+        ..ActiveModel::default()
+    };
+    Entity::update(row).exec(conn).await?;
     Ok(())
 }
 
@@ -113,5 +131,6 @@ fn domain(row: &Model) -> Result<Designation, DbError> {
         follows: if row.follows.is_empty() { None } else { Some(read(&row.follows)?) },
         created: Timestamp::from_micros(row.created_us),
         etag: row.etag.clone(),
+        folder: Some(row.folder.clone()).filter(|folder| !folder.is_empty()),
     })
 }

@@ -1,12 +1,19 @@
 //! Enrolments.
 
+use std::collections::BTreeSet;
+
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
 use bailiwick_db::DbError;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set, sea_query::Query,
+};
 
 use super::{
-    CHUNK,
-    entity::enrolment::{ActiveModel, Column, Entity, Model},
+    CHUNK, Place,
+    entity::{
+        enrolment::{ActiveModel, Column, Entity, Model},
+        member,
+    },
     read,
 };
 use crate::domain::Enrolment;
@@ -47,31 +54,67 @@ pub async fn of_directory(
     rows.iter().map(domain).collect()
 }
 
-/// For the reconciler: at most `limit` enrolments of all directories after one, by directory, service and account.
+/// The enrolments in some services of a directory: at most one of each for a member.
+pub async fn of_services(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    services: &[TrustedService],
+) -> Result<Vec<Enrolment>, DbError> {
+    let rows = Entity::find()
+        .filter(Column::Directory.eq(directory.to_string()))
+        .filter(Column::Service.is_in(services.iter().map(|service| service.id())));
+    rows.all(conn).await?.iter().map(domain).collect()
+}
+
+/// Deletes the enrolments in some services of a directory.
+pub async fn delete_of_services(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    services: &[TrustedService],
+) -> Result<(), DbError> {
+    Entity::delete_many()
+        .filter(Column::Directory.eq(directory.to_string()))
+        .filter(Column::Service.is_in(services.iter().map(|service| service.id())))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
+/// For the reconciler: at most `limit` enrolments of all directories after a place, by directory, account and service.
 pub async fn all_after(
     conn: &impl ConnectionTrait,
-    after: Option<&Enrolment>,
+    after: Option<&Place>,
     limit: u64,
 ) -> Result<Vec<Enrolment>, DbError> {
-    let mut rows = Entity::find().cursor_by((Column::Directory, Column::Service, Column::Account));
-    if let Some(Enrolment { directory, service, account, .. }) = after {
-        rows.after((directory.to_string(), service.id().to_owned(), account.to_string()));
+    let mut rows = Entity::find().cursor_by((Column::Directory, Column::Account, Column::Service));
+    if let Some((directory, account, service)) = after {
+        rows.after((directory.as_str(), account.as_str(), service.as_str()));
     }
     rows.first(limit).all(conn).await?.iter().map(domain).collect()
 }
 
-/// How many accounts are enrolled in any of some services of a directory.
+/// How many accounts are enrolled in any of some services of a directory: of those in some folders, if these are given.
 pub async fn count_accounts(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
     services: &[TrustedService],
+    folders: Option<&BTreeSet<String>>,
 ) -> Result<u64, DbError> {
-    let accounts = Entity::find()
+    let mut accounts = Entity::find()
         .select_only()
         .column(Column::Account)
         .distinct()
         .filter(Column::Directory.eq(directory.to_string()))
         .filter(Column::Service.is_in(services.iter().map(|service| service.id())));
+    if let Some(folders) = folders {
+        let inside = Query::select()
+            .column(member::Column::Account)
+            .from(member::Entity)
+            .and_where(member::Column::Directory.eq(directory.to_string()))
+            .and_where(member::Column::Folder.is_in(folders))
+            .to_owned();
+        accounts = accounts.filter(Column::Account.in_subquery(inside));
+    }
     Ok(accounts.count(conn).await?)
 }
 

@@ -41,6 +41,11 @@ pub async fn write(conn: &impl ConnectionTrait, rows: Vec<FactRow>) -> Result<()
     Ok(())
 }
 
+/// Whether a fact holds.
+pub async fn holds(conn: &impl ConnectionTrait, key: &str) -> Result<bool, DbError> {
+    Ok(Entity::find_by_id(key.to_owned()).one(conn).await?.is_some())
+}
+
 /// At most `limit` facts after the one of `after`, by kind and key.
 pub async fn page(
     conn: &impl ConnectionTrait,

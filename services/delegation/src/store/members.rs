@@ -44,15 +44,17 @@ pub async fn put(
         directory: Set(membership.directory.to_string()),
         incarnation: Set(membership.incarnation.clone()),
         display_name: Set(membership.display_name.clone()),
+        folder: Set(membership.folder.clone()),
+        suspended: Set(membership.suspended),
     };
-    let columns = [Column::Directory, Column::Incarnation, Column::DisplayName];
+    let columns = [Column::Directory, Column::Incarnation, Column::DisplayName, Column::Folder, Column::Suspended];
     let replace = OnConflict::column(Column::Account).update_columns(columns).to_owned();
     Entity::insert(row).on_conflict(replace).exec_without_returning(conn).await?;
     Ok(())
 }
 
 /// At most `limit` members after `after` that are not the management account nor delegated administrators of the
-/// service, by account (R-DEL-13).
+/// service and do not wait for their deletion, by account (R-DEL-13, E-DEL-05).
 pub async fn eligible(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
@@ -69,6 +71,7 @@ pub async fn eligible(
         .to_owned();
     let rows = Entity::find()
         .filter(Column::Directory.eq(directory.to_string()))
+        .filter(Column::Suspended.eq(false))
         .filter(Column::Account.gt(after))
         .filter(Column::Account.ne(management_account.to_string()))
         .filter(Column::Account.not_in_subquery(designated))
@@ -83,5 +86,7 @@ fn domain(row: &Model) -> Result<Membership, DbError> {
         directory: read(&row.directory)?,
         incarnation: row.incarnation.clone(),
         display_name: row.display_name.clone(),
+        folder: row.folder.clone(),
+        suspended: row.suspended,
     })
 }

@@ -1,5 +1,7 @@
 //! The schema.
 
+mod m0002_folders;
+
 use sea_orm_migration::{
     DbErr, MigrationName, MigrationTrait, SchemaManager,
     async_trait::async_trait,
@@ -12,7 +14,7 @@ use super::entity::{
 
 /// The migrations of delegation's database, for `bailiwick_db::DbDeps`.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(Delegation)]
+    vec![Box::new(Delegation), Box::new(m0002_folders::Folders)]
 }
 
 struct Delegation;

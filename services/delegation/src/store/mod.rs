@@ -5,8 +5,10 @@ pub mod directories;
 pub mod enrolments;
 mod entity;
 pub mod facts;
+pub mod folders;
 pub mod members;
 mod migration;
+pub mod role_deletions;
 pub mod trusted_access;
 
 pub use migration::migrations;
@@ -14,6 +16,9 @@ pub use migration::migrations;
 use std::{fmt::Display, str::FromStr};
 
 use bailiwick_db::DbError;
+
+/// Where a row is in the order of directories, accounts and services, as text.
+pub type Place = (String, String, String);
 
 /// Most rows of one statement with parameters for each.
 const CHUNK: usize = 1_000;

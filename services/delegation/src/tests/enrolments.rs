@@ -121,7 +121,7 @@ async fn a_removal_does_not_wait_for_its_release() {
         assert!(world.enrolments_by(by).delete_enrolment(request).await.unwrap().into_inner().deleted);
         assert_eq!(world.directory.claims().len(), 1);
         world.clock.advance(Duration::from_secs(61));
-        world.app.reconcile().await.unwrap();
+        world.reconcile().await;
         assert!(world.directory.claims().is_empty() && world.directory.roles().is_empty());
     }
 }

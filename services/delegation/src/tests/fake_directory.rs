@@ -11,12 +11,15 @@ use std::{
 use bailiwick_api::{
     audit::v1::change_log_service_server::ChangeLogServiceServer,
     directory::v1::{
-        Claim, ClaimedMembership, ListClaimsRequest, ListClaimsResponse, PlaceClaimsRequest, PlaceClaimsResponse,
-        ReleaseClaimsRequest, ReleaseClaimsResponse,
+        Claim, ClaimedMembership, CreateLinkedRoleRequest, DeleteLinkedRoleRequest, DeleteLinkedRoleResponse,
+        LinkedRole, ListClaimsRequest, ListClaimsResponse, ListLinkedRolesRequest, ListLinkedRolesResponse,
+        PlaceClaimsRequest, PlaceClaimsResponse, ReleaseClaimsRequest, ReleaseClaimsResponse,
         claim_service_server::{ClaimService, ClaimServiceServer},
+        linked_role_service_server::{LinkedRoleService, LinkedRoleServiceServer},
     },
     r#type::v1::{
-        AccessFactChange, AccountFact, DirectoryFact, IdentityFact, LogPosition, PrincipalKind, access_fact::Kind,
+        AccessFactChange, AccountFact, DirectoryFact, FolderFact, IdentityFact, LogPosition, PrincipalKind,
+        access_fact::Kind,
     },
 };
 use bailiwick_changelog::{ChangeLogServer, Recorded, log_position};
@@ -54,6 +57,7 @@ struct Inner {
     before_next_release: Mutex<Option<Step>>,
     token_of: Mutex<Option<LogPosition>>,
     placing_stopped: AtomicBool,
+    deleting_stopped: AtomicBool,
     _database: TestDatabase,
 }
 
@@ -79,6 +83,7 @@ impl FakeDirectory {
             before_next_release: Mutex::default(),
             token_of: Mutex::default(),
             placing_stopped: AtomicBool::new(false),
+            deleting_stopped: AtomicBool::new(false),
             _database: database,
         }))
     }
@@ -88,6 +93,7 @@ impl FakeDirectory {
         let log = ChangeLogServer::new(Role::Directory, self.0.db.clone(), None, shutdown.clone());
         let server = Server::builder()
             .add_service(ChangeLogServiceServer::new(log))
+            .add_service(LinkedRoleServiceServer::new(self.clone()))
             .add_service(ClaimServiceServer::new(self.clone()));
         tokio::spawn(server.serve_with_incoming(listener.map(Ok::<_, std::io::Error>)));
     }
@@ -184,6 +190,32 @@ impl FakeDirectory {
         self.0.roles.lock().unwrap().keys().cloned().collect()
     }
 
+    /// A folder, in another one or, with an empty `parent`, the root folder.
+    pub async fn folder(&self, directory: DirectoryId, id: &str, parent: &str) -> LogPosition {
+        self.commit(vec![AccessFactChange::holds(Kind::Folder(folder_fact(directory, id, parent)))]).await
+    }
+
+    pub async fn delete_folder(&self, directory: DirectoryId, id: &str) -> LogPosition {
+        self.commit(vec![AccessFactChange::gone(Kind::Folder(folder_fact(directory, id, "")))]).await
+    }
+
+    /// The member is in a folder, and waits for its deletion if `suspended`.
+    pub async fn place_member(&self, account: AccountId, folder: &str, suspended: bool) -> LogPosition {
+        let (directory, incarnation) = self.0.members.lock().unwrap().get(&account.name()).cloned().unwrap();
+        let mut change =
+            account_fact(account, Some((directory.trim_start_matches("directories/").parse().unwrap(), &incarnation)));
+        if let Some(Kind::Account(fact)) = change.fact.as_mut().and_then(|fact| fact.kind.as_mut()) {
+            fact.folder = format!("{directory}/folders/{folder}");
+            fact.suspended = suspended;
+        }
+        self.commit(vec![change]).await
+    }
+
+    /// From now on no service-linked role can be deleted, or again.
+    pub fn stop_deleting(&self, stopped: bool) {
+        self.0.deleting_stopped.store(stopped, Ordering::SeqCst);
+    }
+
     /// A claim that nobody will use, on the present membership.
     pub fn forget_a_claim(&self, kind: &str, directory: DirectoryId, service: &str, account: AccountId) {
         let key = (kind.to_owned(), directory.name(), service.to_owned(), account.name());
@@ -219,6 +251,72 @@ impl FakeDirectory {
 
     pub async fn head(&self) -> LogPosition {
         log_position(Role::Directory, &self.0.db.head().await.unwrap())
+    }
+}
+
+fn folder_fact(directory: DirectoryId, id: &str, parent: &str) -> FolderFact {
+    let name = |id: &str| format!("{}/folders/{id}", directory.name());
+    let parent = if parent.is_empty() { String::new() } else { name(parent) };
+    FolderFact { folder: name(id), parent, control_policies: Vec::new() }
+}
+
+fn role_fact(account: &str, role: &str) -> IdentityFact {
+    IdentityFact {
+        identity: format!("{account}/roles/{role}"),
+        kind: PrincipalKind::ServiceLinkedRole.into(),
+        enabled: true,
+        ..IdentityFact::default()
+    }
+}
+
+#[tonic::async_trait]
+impl LinkedRoleService for FakeDirectory {
+    async fn create_linked_role(
+        &self,
+        request: Request<CreateLinkedRoleRequest>,
+    ) -> Result<Response<LinkedRole>, Status> {
+        let CreateLinkedRoleRequest { directory, account, role } = request.into_inner();
+        let member = self.0.members.lock().unwrap().get(&account).cloned();
+        assert_eq!(member.map(|(of, _)| of), Some(directory));
+        let new = self.0.roles.lock().unwrap().insert((account.clone(), role.clone()), ()).is_none();
+        if new {
+            self.commit(vec![AccessFactChange::holds(Kind::Identity(role_fact(&account, &role)))]).await;
+        }
+        let create_time = Some(prost_types::Timestamp::default());
+        Ok(respond(LinkedRole { account, role, create_time }, Some(self.head().await)))
+    }
+
+    async fn list_linked_roles(
+        &self,
+        request: Request<ListLinkedRolesRequest>,
+    ) -> Result<Response<ListLinkedRolesResponse>, Status> {
+        let asked = request.into_inner().account;
+        let roles = self.0.roles.lock().unwrap();
+        let roles = roles.keys().filter(|(account, _)| *account == asked).map(|(account, role)| LinkedRole {
+            account: account.clone(),
+            role: role.clone(),
+            create_time: Some(prost_types::Timestamp::default()),
+        });
+        let linked_roles = roles.collect();
+        Ok(Response::new(ListLinkedRolesResponse { linked_roles, next_page_token: String::new() }))
+    }
+
+    async fn delete_linked_role(
+        &self,
+        request: Request<DeleteLinkedRoleRequest>,
+    ) -> Result<Response<DeleteLinkedRoleResponse>, Status> {
+        if self.0.deleting_stopped.load(Ordering::SeqCst) {
+            return Err(Status::unavailable("stopped"));
+        }
+        let DeleteLinkedRoleRequest { account, role } = request.into_inner();
+        let needs = |(kind, _, _, of): &ClaimKey| kind == "enrolment" && *of == account;
+        if self.0.claims.lock().unwrap().keys().any(needs) {
+            return Err(Status::failed_precondition("in use"));
+        }
+        if self.0.roles.lock().unwrap().remove(&(account.clone(), role.clone())).is_some() {
+            self.commit(vec![AccessFactChange::gone(Kind::Identity(role_fact(&account, &role)))]).await;
+        }
+        Ok(respond(DeleteLinkedRoleResponse {}, Some(self.head().await)))
     }
 }
 
@@ -306,13 +404,14 @@ impl ClaimService for FakeDirectory {
     async fn list_claims(&self, request: Request<ListClaimsRequest>) -> Result<Response<ListClaimsResponse>, Status> {
         let ListClaimsRequest { kind, page_token, .. } = request.into_inner();
         let claims = self.0.claims.lock().unwrap();
-        let of_kind = claims.iter().filter(|((of, ..), _)| *of == kind);
+        let place = |(_, directory, service, account): &ClaimKey| format!("{directory} {account} {service}");
+        let mut rest: Vec<_> = claims.iter().filter(|(key, _)| key.0 == kind && place(key) > page_token).collect();
+        rest.sort_by_key(|(key, _)| place(key));
         // Pages of two, so that more than one is needed.
-        let skip = page_token.parse::<usize>().unwrap_or_default();
-        let page: Vec<_> = of_kind.clone().skip(skip).take(2).collect();
-        let more = of_kind.count() > skip + page.len();
-        let next_page_token = if more { (skip + page.len()).to_string() } else { String::new() };
-        let claims = page.into_iter().map(|((kind, directory, service, account), (incarnation, created))| Claim {
+        let more = rest.len() > 2;
+        rest.truncate(2);
+        let next_page_token = if more { place(rest[1].0) } else { String::new() };
+        let claims = rest.into_iter().map(|((kind, directory, service, account), (incarnation, created))| Claim {
             directory: directory.clone(),
             account: account.clone(),
             incarnation: incarnation.clone(),

@@ -12,6 +12,7 @@ use super::{
     fake_directory::account_fact,
     world::{account, worlds},
 };
+use crate::store;
 
 type State = BTreeMap<String, AccessFact>;
 
@@ -82,7 +83,7 @@ async fn what_directory_says_after_a_restore_replaces_what_was_mirrored() {
         assert_eq!(accounts(&seen, "delegation"), [account(2).name()]);
         let designated: Vec<_> = world.designated("sase").await.into_iter().map(|of| of.account).collect();
         assert_eq!(designated, [account(2).name()]);
-        world.app.reconcile().await.unwrap();
+        world.reconcile().await;
         let claims: Vec<_> =
             world.directory.claims().into_iter().map(|(kind, _, _, account)| (kind, account)).collect();
         let of = |kind: &str, number| (kind.to_owned(), account(number).name());
@@ -92,6 +93,43 @@ async fn what_directory_says_after_a_restore_replaces_what_was_mirrored() {
         world.mirrored().await;
         let last = state(world.watch(None).await.list().await.0);
         assert_eq!(accounts(&last, "enrolment"), [account(4).name()]);
+    }
+}
+
+/// What is known of folders, and of the members in them, is what directory says now.
+#[tokio::test(flavor = "multi_thread")]
+async fn folders_are_those_of_the_restored_directory() {
+    for world in worlds().await {
+        for (folder, parent) in [("r", ""), ("sales", "r"), ("west", "sales"), ("lost", "r")] {
+            world.directory.folder(world.at, folder, parent).await;
+        }
+        world.directory.delete_folder(world.at, "lost").await;
+        world.directory.join(world.at, account(2), "i1").await;
+        world.directory.place_member(account(2), "west", false).await;
+        let backup = world.directory.backup().await;
+        world.mirrored().await;
+        let before = state(world.watch(None).await.list().await.0);
+
+        world.directory.folder(world.at, "west", "r").await;
+        world.directory.folder(world.at, "new", "sales").await;
+        world.directory.place_member(account(2), "new", true).await;
+        world.directory.delete_folder(world.at, "sales").await;
+        world.mirrored().await;
+        let known = async || {
+            let folders = store::folders::of_directory(world.app.db.reader(), world.at).await.unwrap();
+            folders.into_iter().map(|folder| (folder.id, folder.parent)).collect::<BTreeMap<_, _>>()
+        };
+        let folders = |folders: &[(&str, &str)]| -> BTreeMap<String, String> {
+            folders.iter().map(|(id, parent)| ((*id).to_owned(), (*parent).to_owned())).collect()
+        };
+        assert_eq!(known().await, folders(&[("new", "sales"), ("r", ""), ("west", "r")]));
+
+        world.directory.restore(&backup).await;
+        world.resynced().await;
+        assert_eq!(known().await, folders(&[("r", ""), ("sales", "r"), ("west", "sales")]));
+        let members = store::members::find(world.app.db.reader(), &[account(2)]).await.unwrap();
+        assert_eq!((members[0].folder.as_str(), members[0].suspended), ("west", false));
+        assert_eq!(state(world.watch(None).await.list().await.0), before);
     }
 }
 

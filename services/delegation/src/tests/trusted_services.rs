@@ -2,9 +2,10 @@ use bailiwick_api::delegation::v1::{
     DisableTrustedServiceRequest, EnableTrustedServiceRequest, GetTrustedServiceRequest, ListTrustedServicesRequest,
     TrustedServiceState,
 };
+use bailiwick_core::Role;
 use tonic::Code;
 
-use super::world::{World, refused, revision, worlds};
+use super::world::{World, account, refused, revision, worlds};
 
 const REQUEST_ID: &str = "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f";
 
@@ -97,4 +98,47 @@ async fn a_page_token_of_another_list_is_refused() {
     let request = world.by_management("TrustedServiceService/ListTrustedServices", message);
     let answer = world.trusted_services().list_trusted_services(request).await;
     assert_eq!(refused(answer), (Code::InvalidArgument, "INVALID_FIELD".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_in_use_is_disabled_with_all_that_it_has_or_not_at_all() {
+    for world in worlds().await {
+        for number in 2..=4 {
+            world.directory.join(world.at, account(number), "i1").await;
+        }
+        world.enable("security-center").await;
+        world.designate("security-center", account(2)).await.unwrap();
+        let by = Role::SecurityCenter;
+        world.enrol(by, "security-center", &[account(3)]).await.unwrap();
+        world.enrol(by, "threat-analysis", &[account(3), account(4)]).await.unwrap();
+        world.enable("sase").await;
+        world.enrol(Role::SasePolicy, "sase", &[account(4)]).await.unwrap();
+        let in_use = (Code::FailedPrecondition, "TRUSTED_ACCESS_IN_USE".to_owned());
+        assert_eq!(world.try_disable("security-center").await, Err(in_use));
+
+        let disable = async |force, validate_only| {
+            let name = world.service("security-center");
+            let message = DisableTrustedServiceRequest { name, force, validate_only, request_id: String::new() };
+            let request = world.by_management("TrustedServiceService/DisableTrustedService", message);
+            world.trusted_services().disable_trusted_service(request).await.unwrap()
+        };
+        let mut watcher = world.watch(None).await;
+        watcher.list().await;
+        let preview = disable(true, true).await.into_inner();
+        assert_eq!((preview.delegated_administrators, preview.enrolled_members), (1, 2));
+        assert_eq!(preview.trusted_service.unwrap().state(), TrustedServiceState::Enabled);
+        assert_eq!(world.directory.claims().len(), 5);
+        let disabled = disable(true, false).await;
+        assert_eq!((disabled.get_ref().delegated_administrators, disabled.get_ref().enrolled_members), (1, 2));
+        assert_eq!(world.enabled().await, ["sase"]);
+        let (changes, _) = watcher.catch_up().await;
+        let ended: Vec<_> =
+            changes.iter().map(|change| change.changes.iter().filter(|of| of.removed).count()).collect();
+        assert_eq!(ended.into_iter().filter(|n| *n > 0).collect::<Vec<_>>(), [7], "in one change");
+        let left: Vec<_> = world.directory.claims().into_iter().map(|claim| claim.2).collect();
+        assert_eq!(left, ["sase"]);
+        assert_eq!(world.directory.roles().len(), 1);
+        let again = disable(true, false).await;
+        assert_eq!(again.get_ref().delegated_administrators, 0);
+    }
 }

@@ -30,7 +30,13 @@ use tonic::{Code, Request, Response, Status, Streaming, metadata::MetadataValue,
 use tonic_types::StatusExt;
 
 use super::fake_directory::FakeDirectory;
-use crate::{Config, Deps, app::App, build, grpc::claims::DirectoryClaims, migrations};
+use crate::{
+    Config, Deps,
+    app::{App, Pass, Reconciled},
+    build,
+    grpc::{claims::DirectoryClaims, linked_roles::DirectoryLinkedRoles},
+    migrations,
+};
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -86,6 +92,9 @@ impl World {
         let app = App {
             db: db.clone(),
             claims: Arc::new(DirectoryClaims::new(network.channel(Role::Delegation, Role::Directory))),
+            linked_roles: Arc::new(DirectoryLinkedRoles::new(network.channel(Role::Delegation, Role::Directory))),
+            limits: Config::default().limits,
+            deletions: Arc::default(),
             clock: clock.clone(),
             entropy: entropy.clone(),
             pages: PageTokens::new(sealer.clone()),
@@ -138,6 +147,20 @@ impl World {
         self.mirrored().await;
     }
 
+    /// Compares all claims with all rows once.
+    pub async fn reconcile(&self) -> Reconciled {
+        let (mut pass, mut done) = (Pass::default(), Reconciled::default());
+        loop {
+            let of = self.app.reconcile(&mut pass, 2).await.unwrap();
+            done.seen += of.seen;
+            done.released += of.released;
+            done.confirmed += of.confirmed;
+            if pass.is_complete() {
+                return done;
+            }
+        }
+    }
+
     pub fn service(&self, id: &str) -> String {
         format!("{}/trustedServices/{id}", self.at.name())
     }
@@ -148,10 +171,15 @@ impl World {
 
     /// A request of the management account's root user, with the gateway's word for it.
     pub fn by_management<T: Message>(&self, method: &str, message: T) -> Request<T> {
+        self.by_root(self.management, method, message)
+    }
+
+    /// A request of the root user of an account, with the gateway's word for it.
+    pub fn by_root<T: Message>(&self, of: AccountId, method: &str, message: T) -> Request<T> {
         let path = format!("/bailiwick.delegation.v1.{method}");
         let rule = bailiwick_api::rule(&path).unwrap();
         let targets = bailiwick_api::inspect(rule, &message.encode_to_vec()).unwrap().targets;
-        let identity = IdentityName::root(self.management);
+        let identity = IdentityName::root(of);
         let root = IdentityFact {
             kind: PrincipalKind::Root,
             enabled: true,
@@ -166,11 +194,7 @@ impl World {
                 control_policies_enabled: false,
             },
             Fact::Identity { identity: identity.clone(), fact: Some(root) },
-            Fact::Account {
-                account: self.management,
-                membership: Some((self.at, "i".to_owned())),
-                placement: Placement::default(),
-            },
+            Fact::Account { account: of, membership: Some((self.at, "i".to_owned())), placement: Placement::default() },
         ];
         for name in &targets.accounts {
             let account = name.strip_prefix("accounts/").and_then(|id| id.parse().ok());
@@ -189,7 +213,7 @@ impl World {
         let operator = Operator {
             principal: identity.to_string(),
             kind: PrincipalKind::Root,
-            account: Some(self.management),
+            account: Some(of),
             access_key_id: String::new(),
             source_ip: String::new(),
             call_id: "test".to_owned(),
@@ -201,6 +225,10 @@ impl World {
         let mut request = Request::new(message);
         request.metadata_mut().insert_bin(CALLER_CONTEXT, MetadataValue::from_bytes(&context.sign(&key())));
         request
+    }
+
+    pub fn channel(&self, from: Role) -> Channel {
+        self.network.channel(from, Role::Delegation)
     }
 
     pub fn trusted_services(&self) -> TrustedServiceServiceClient<Channel> {

@@ -103,9 +103,9 @@ impl App {
     pub async fn claim_list(&self, call: &Call, kind: Kind, asked: &PageRequest) -> Result<Page<Claim>, Error> {
         platform(&call.permit)?;
         let window = self.window(call, asked, kind.as_str()).await?;
-        let after = window.after.as_deref().unwrap_or_default();
-        let items = store::claim::page(self.db.reader(), kind, after, window.limit()).await?;
-        self.page(call, &window, items, |claim| claim.id.clone())
+        let after = window.after.as_deref().and_then(place);
+        let items = store::claim::page(self.db.reader(), kind, after.as_ref(), window.limit()).await?;
+        self.page(call, &window, items, |claim| format!("{} {} {}", claim.directory, claim.account, claim.service))
     }
 
     async fn claims_missing(
@@ -121,6 +121,13 @@ impl App {
         let missing = prove_usable(members.iter().filter(|member| !standing.contains(&member.account)))?;
         Ok(missing.into_iter().map(|m| Claim::new(self.random_id(), m, *service, *kind, *strength, now)).collect())
     }
+}
+
+/// A place that a page token of this list says: it was sealed here, and is whole.
+fn place(text: &str) -> Option<store::claim::Place> {
+    let mut parts = text.split(' ');
+    let place = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some(place)
 }
 
 async fn roles_missing(

@@ -19,6 +19,7 @@ mod group;
 mod group_member;
 mod invitation;
 mod last_use;
+mod linked_role;
 mod list;
 mod member;
 mod mutation;

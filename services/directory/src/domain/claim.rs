@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
+use bailiwick_core::{AccountId, DirectoryId, IdentityName, Timestamp, TrustedService};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, member::Membership};
@@ -128,6 +128,15 @@ pub fn still_present(memberships: &[(AccountId, String)], found: Vec<Membership>
     let found: BTreeMap<AccountId, String> = found.into_iter().map(|m| (m.account, m.incarnation)).collect();
     let present = memberships.iter().filter(|(account, incarnation)| found.get(account) == Some(incarnation));
     present.map(|(account, _)| *account).collect()
+}
+
+/// Whether a service-linked role may be deleted, of an account that has these claims: not while its service has the
+/// account in its scope (E-DEL-11).
+pub fn may_delete_role(account: AccountId, id: &str, service: TrustedService, claims: &[Claim]) -> Result<(), Error> {
+    match claims.iter().any(|claim| claim.service == service && claim.kind == Kind::Enrolment) {
+        true => Err(Error::LinkedRoleInUse(IdentityName::Role(account, id.to_owned()).to_string())),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]

@@ -137,6 +137,9 @@ pub enum Error {
     /// The session policy makes a token that is too long to be sent.
     #[error("`session_policy` is too long for a token: make it shorter")]
     SessionPolicyTooLong,
+    /// A claim of the service needs the service-linked role (E-DEL-11).
+    #[error("the service uses the account: `{0}` cannot be deleted")]
+    LinkedRoleInUse(String),
     /// Access key and secret do not match, or may not be used: all the same to who tries.
     #[error("the access key or its secret is wrong")]
     CredentialInvalid,

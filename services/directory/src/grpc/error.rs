@@ -161,6 +161,7 @@ fn domain_kind(error: &domain::Error) -> Kind {
         E::ExpireTimeOutOfRange | E::SessionTooLong { .. } | E::SessionPolicyTooLong => Kind::InvalidArgument,
         E::UnknownPolicy(_) | E::UnknownTrustedService(_) => Kind::InvalidArgument,
         E::AccountNotInDirectory(_) => Kind::PermissionDenied,
+        E::LinkedRoleInUse(_) => Kind::FailedPrecondition,
         E::CredentialInvalid => Kind::Unauthenticated,
         E::QuotaExceeded { .. } => Kind::ResourceExhausted,
         E::ResourceExists(_) => Kind::AlreadyExists,
@@ -203,6 +204,7 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::CredentialQuotaExceeded { .. } => Reason::CredentialQuotaExceeded,
         E::ExpireTimeOutOfRange | E::SessionPolicyTooLong => Reason::InvalidField,
         E::SessionTooLong { .. } => Reason::SessionTooLong,
+        E::LinkedRoleInUse(_) => Reason::ServiceLinkedRoleInUse,
         E::CredentialInvalid => Reason::CredentialInvalid,
         E::VerificationCodeInvalid { .. } => Reason::VerificationCodeInvalid,
         E::VerificationTooSoon { .. } => Reason::VerificationTooSoon,
@@ -253,6 +255,7 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
             Some(gravest) => deletion_metadata(*gravest),
         },
         E::UserExists(user) => vec![("user", user.clone())],
+        E::LinkedRoleInUse(role) => vec![("role", role.clone())],
         E::UnknownPolicy(policy) => vec![("policy", policy.clone())],
         E::UnknownTrustedService(service) => vec![("trusted_service", service.clone())],
         E::RootUserImmutable

@@ -13,6 +13,7 @@ mod folder;
 mod group;
 mod identity_provider;
 mod invitation;
+mod linked_role;
 mod mask;
 mod member;
 mod parse;
@@ -35,10 +36,11 @@ use pb::{
     control_policy_service_server::ControlPolicyServiceServer, credential_service_server::CredentialServiceServer,
     directory_service_server::DirectoryServiceServer, folder_service_server::FolderServiceServer,
     group_service_server::GroupServiceServer, identity_provider_service_server::IdentityProviderServiceServer,
-    invitation_service_server::InvitationServiceServer, member_service_server::MemberServiceServer,
-    policy_service_server::PolicyServiceServer, role_service_server::RoleServiceServer,
-    security_info_service_server::SecurityInfoServiceServer, signing_key_service_server::SigningKeyServiceServer,
-    token_service_server::TokenServiceServer, user_service_server::UserServiceServer,
+    invitation_service_server::InvitationServiceServer, linked_role_service_server::LinkedRoleServiceServer,
+    member_service_server::MemberServiceServer, policy_service_server::PolicyServiceServer,
+    role_service_server::RoleServiceServer, security_info_service_server::SecurityInfoServiceServer,
+    signing_key_service_server::SigningKeyServiceServer, token_service_server::TokenServiceServer,
+    user_service_server::UserServiceServer,
 };
 use tonic::{Response, service::RoutesBuilder};
 
@@ -63,6 +65,7 @@ impl Grpc {
             .add_service(SecurityInfoServiceServer::new(self.clone()))
             .add_service(ControlPolicyServiceServer::new(self.clone()))
             .add_service(FolderServiceServer::new(self.clone()))
+            .add_service(LinkedRoleServiceServer::new(self.clone()))
             .add_service(AccountServiceServer::new(self.clone()))
             .add_service(DirectoryServiceServer::new(self.clone()))
             .add_service(MemberServiceServer::new(self.clone()))

@@ -1,12 +1,13 @@
 //! Usage claims.
 
 use bailiwick_core::{AccountId, DirectoryId, TrustedService};
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{Result, account, entity::claims, key, keys, parse, time};
 use crate::domain::claim::{Claim, Kind, Strength};
+
+/// Where a claim is in the order of its kind.
+pub type Place = (DirectoryId, AccountId, TrustedService);
 
 /// The claims on a member: there is a fixed number of kinds and services.
 pub async fn on_member(conn: &impl ConnectionTrait, directory: DirectoryId, of: AccountId) -> Result<Vec<Claim>> {
@@ -27,11 +28,14 @@ pub async fn find(
     rows.into_iter().map(from_row).collect()
 }
 
-/// For the holder of claims: all of one kind after `after`, by id.
-pub async fn page(conn: &impl ConnectionTrait, kind: Kind, after: &str, limit: u64) -> Result<Vec<Claim>> {
-    let query = claims::Entity::find().filter(claims::Column::Kind.eq(kind.as_str()));
-    let query = query.filter(claims::Column::Claim.gt(after)).order_by_asc(claims::Column::Claim);
-    query.limit(limit).all(conn).await?.into_iter().map(from_row).collect()
+/// For the holder of claims: all of one kind after a claim, by directory, account and service.
+pub async fn page(conn: &impl ConnectionTrait, kind: Kind, after: Option<&Place>, limit: u64) -> Result<Vec<Claim>> {
+    let all = claims::Entity::find().filter(claims::Column::Kind.eq(kind.as_str()));
+    let mut rows = all.cursor_by((claims::Column::Directory, claims::Column::Account, claims::Column::TrustedService));
+    if let Some((directory, account, service)) = after {
+        rows.after((directory.to_string(), key(*account), service.id().to_owned()));
+    }
+    rows.first(limit).all(conn).await?.into_iter().map(from_row).collect()
 }
 
 /// Adds claims.

@@ -87,6 +87,24 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("directory.v1.ClaimService", _) => {
             json!({"directory": d, "accounts": [c], "trusted_service": "sase", "kind": "enrolment"})
         }
+        ("directory.v1.LinkedRoleService", "CreateLinkedRole") => {
+            json!({"directory": d, "account": m, "role": "AliyunServiceRoleForSas"})
+        }
+        ("directory.v1.LinkedRoleService", "DeleteLinkedRole") => {
+            json!({"account": m, "role": "AliyunServiceRoleForSas"})
+        }
+        ("directory.v1.LinkedRoleService", _) => json!({"account": m}),
+        ("delegation.v1.ServiceLinkedRoleService", "ListServiceLinkedRoleTemplates") => json!({}),
+        ("delegation.v1.ServiceLinkedRoleService", "CreateServiceLinkedRole") => {
+            json!({"parent": m, "service_linked_role_id": "AliyunServiceRoleForNope"})
+        }
+        ("delegation.v1.ServiceLinkedRoleService", "ListServiceLinkedRoles") => json!({"parent": m}),
+        ("delegation.v1.ServiceLinkedRoleService", "GetServiceLinkedRoleDeletion") => {
+            json!({"name": format!("{m}/serviceLinkedRoles/AliyunServiceRoleForSas/deletions/none")})
+        }
+        ("delegation.v1.ServiceLinkedRoleService", _) => {
+            json!({"name": format!("{m}/serviceLinkedRoles/AliyunServiceRoleForNope")})
+        }
         ("delegation.v1.TrustedServiceService", "ListTrustedServices") => json!({"parent": d}),
         ("delegation.v1.TrustedServiceService", _) => json!({"name": center}),
         ("delegation.v1.DelegatedAdministratorService", rpc) => {
@@ -97,6 +115,10 @@ pub fn request(method: &str, names: &Names) -> Value {
                     json!({"parent": center, "delegated_administrator": {"account": administrator.name()}})
                 }
                 "GetDelegatedAdministrator" => json!({"name": name}),
+                "UpdateDelegatedAdministrator" => {
+                    json!({"delegated_administrator": {"name": name, "etag": "stale"}, "update_mask": "folder"})
+                }
+                "ListDelegatedServices" => json!({"parent": format!("{d}/members/{administrator}")}),
                 "DeleteDelegatedAdministrator" => json!({"name": name, "validate_only": true}),
                 _ => json!({"parent": center}),
             }

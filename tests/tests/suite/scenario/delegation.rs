@@ -1,10 +1,11 @@
 //! Trusted services and delegated administrators.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tonic::Code;
 
-use crate::live::{
-    Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text, user,
+use crate::{
+    client::Client,
+    live::{Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text, user},
 };
 
 const DESIGNATE: &str = "delegation.v1.DelegatedAdministratorService/CreateDelegatedAdministrator";
@@ -131,8 +132,131 @@ async fn without_an_administrator_the_management_account_acts_and_trusted_access
     let entry = json!({"name": format!("{directory}/saseMembers/{}", member.trim_start_matches("accounts/"))});
     management.root.call("sase.v1.SaseMemberService/DeleteSaseMember", entry).await.unwrap();
     let disabled = management.root.call(DISABLE, sase).await.unwrap();
-    assert_eq!(text(&disabled, "state"), "TRUSTED_SERVICE_STATE_DISABLED");
+    assert_eq!(text(&disabled["trustedService"], "state"), "TRUSTED_SERVICE_STATE_DISABLED");
     let list = management.root.refused("sase.v1.SaseMemberService/ListSaseMembers", json!({"parent": directory})).await;
     assert_eq!(list.reason, "TRUSTED_ACCESS_REQUIRED");
     suite.stop().await;
+}
+
+/// covers: R-DEL-14, R-DEL-15, E-DEL-11, E-DEL-12
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_has_service_linked_roles_from_templates_and_deletes_them_by_a_task() {
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let suite = Suite::start(databases).await;
+        let operator = suite.operator().await;
+        let management = register(&operator, "management", "Example").await;
+        let member = register(&operator, "member", "Example").await;
+        let directory = enable_directory(&management).await;
+        let service = "delegation.v1.ServiceLinkedRoleService";
+        let create = format!("{service}/CreateServiceLinkedRole");
+        let role = "AliyunServiceRoleForCsas";
+        let request = json!({"parent": member.name, "service_linked_role_id": role});
+        let early = member.root.refused(&create, request.clone()).await;
+        assert_eq!((early.code, &*early.reason), (Code::FailedPrecondition, "MEMBERSHIP_REQUIRED"));
+        join(&management, &directory, &member).await;
+        assert_eq!(member.root.refused(&create, request.clone()).await.reason, "TRUSTED_ACCESS_NOT_ENABLED");
+        enable_service(&management, &directory, "sase").await;
+        let nope = json!({"parent": member.name, "service_linked_role_id": "AliyunServiceRoleForNope"});
+        assert_eq!(member.root.refused(&create, nope).await.reason, "UNKNOWN_SERVICE_LINKED_ROLE");
+        let foreign = management.root.refused(&create, request.clone()).await;
+        assert!(["SEAT_REQUIRED", "RESOURCE_NOT_FOUND"].contains(&foreign.reason.as_str()), "{foreign:?}");
+
+        let templates = format!("{service}/ListServiceLinkedRoleTemplates");
+        let templates = member.root.call(&templates, json!({})).await.unwrap();
+        let template = templates["serviceLinkedRoleTemplates"].as_array().unwrap().iter();
+        let template = template.clone().find(|template| template["roleName"] == role).unwrap();
+        let made = member.root.call(&create, request.clone()).await.unwrap();
+        assert_eq!(made["actions"], template["actions"], "just what its template allows");
+        assert_eq!(member.root.call(&create, request).await.unwrap(), made);
+        let list = format!("{service}/ListServiceLinkedRoles");
+        let listed = member.root.call(&list, json!({"parent": member.name})).await.unwrap();
+        assert_eq!(listed["serviceLinkedRoles"], json!([made]));
+        let role = json!({"name": format!("{}/roles/{role}", member.name)});
+        member.root.call("directory.v1.RoleService/GetRole", role.clone()).await.unwrap();
+
+        let add = json!({"parent": directory, "sase_member": {"account": member.name}});
+        management.root.call("sase.v1.SaseMemberService/CreateSaseMember", add).await.unwrap();
+        let used = ended(&member.root, text(&made, "name")).await;
+        assert_eq!(text(&used, "state"), "SERVICE_LINKED_ROLE_DELETION_STATE_FAILED");
+        assert_eq!(used["usages"][0]["directory"], json!(directory));
+        assert_eq!(used["usages"][0]["usage"], json!("enrolment"));
+        let entry = format!("{directory}/saseMembers/{}", member.name.trim_start_matches("accounts/"));
+        management.root.call("sase.v1.SaseMemberService/DeleteSaseMember", json!({"name": entry})).await.unwrap();
+        // The enrolment took the role with it.
+        let again = json!({"parent": member.name, "service_linked_role_id": "AliyunServiceRoleForCsas"});
+        member.root.call(&create, again).await.unwrap();
+        let gone = ended(&member.root, text(&made, "name")).await;
+        assert_eq!(text(&gone, "state"), "SERVICE_LINKED_ROLE_DELETION_STATE_SUCCEEDED");
+        assert_eq!(member.root.refused("directory.v1.RoleService/GetRole", role).await.code, Code::NotFound);
+        suite.stop().await;
+    }
+}
+
+/// Deletes a service-linked role; returns the task once it has ended.
+async fn ended(client: &Client, role: &str) -> Value {
+    let service = "delegation.v1.ServiceLinkedRoleService";
+    let task = client.call(&format!("{service}/DeleteServiceLinkedRole"), json!({"name": role})).await.unwrap();
+    let name = json!({"name": text(&task, "name")});
+    let polling = async {
+        loop {
+            let method = format!("{service}/GetServiceLinkedRoleDeletion");
+            let task = client.call(&method, name.clone()).await.unwrap();
+            if task.get("endTime").is_some_and(|time| !time.is_null()) {
+                return task;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(60), polling).await.expect("the deletion ends")
+}
+
+/// covers: E-DEL-04, E-DEL-07, E-DEL-08, R-DEL-05
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_change_of_delegation_would_do_is_told_before_it_is_done() {
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let suite = Suite::start(databases).await;
+        let operator = suite.operator().await;
+        let management = register(&operator, "management", "Example").await;
+        let member = register(&operator, "member", "Example").await;
+        let directory = enable_directory(&management).await;
+        join(&management, &directory, &member).await;
+        enable_service(&management, &directory, "security-center").await;
+        let parent = format!("{directory}/trustedServices/security-center");
+        let asked = json!({"account": member.name});
+        let check = json!({"parent": parent, "delegated_administrator": asked, "validate_only": true});
+        let checked = management.root.call(DESIGNATE, check.clone()).await.unwrap();
+        assert_eq!((text(&checked, "account"), text(&checked, "etag")), (&*member.name, ""));
+        let nobody = json!({"parent": parent});
+        let listed = management.root.call(LIST, nobody).await.unwrap();
+        assert_eq!(listed["delegatedAdministrators"], json!([]));
+        designate(&management, &directory, "security-center", &member.name).await;
+        let twice = management.root.refused(DESIGNATE, check).await;
+        assert_eq!(twice.reason, "DELEGATED_ADMINISTRATOR_EXISTS");
+
+        let id = member.name.trim_start_matches("accounts/");
+        let of_member = json!({"parent": format!("{directory}/members/{id}")});
+        let services = "delegation.v1.DelegatedAdministratorService/ListDelegatedServices";
+        let listed = management.root.call(services, of_member.clone()).await.unwrap();
+        assert_eq!(listed["delegatedAdministrators"].as_array().unwrap().len(), 2);
+        assert_eq!(member.root.refused(services, of_member).await.reason, "SEAT_REQUIRED");
+        let controlled = json!({"parent": directory, "monitored_account": {"account": member.name}});
+        management.root.call(ADD_CONTROLLED, controlled).await.unwrap();
+
+        let preview = json!({"name": parent, "validate_only": true});
+        let preview = management.root.call(DISABLE, preview).await.unwrap();
+        assert_eq!((&preview["delegatedAdministrators"], &preview["enrolledMembers"]), (&json!(1), &json!(1)));
+        assert_eq!(text(&preview["trustedService"], "state"), "TRUSTED_SERVICE_STATE_ENABLED");
+        let plain = json!({"name": parent});
+        let refused = management.root.refused(DISABLE, plain).await;
+        assert_eq!((&*refused.reason, &*refused.metadata["enrolled_members"]), ("TRUSTED_ACCESS_IN_USE", "1"));
+        member.root.call(LIST_CONTROLLED, json!({"parent": directory})).await.unwrap();
+        let force = json!({"name": parent, "force": true});
+        assert_eq!(member.root.refused(DISABLE, force.clone()).await.reason, "SEAT_REQUIRED");
+        management.root.call(DISABLE, force).await.unwrap();
+        assert_eq!(member.root.refused(LIST_CONTROLLED, json!({"parent": directory})).await.reason, "SEAT_REQUIRED");
+        // Nothing holds the member any more.
+        let remove = json!({"name": format!("{directory}/members/{id}")});
+        management.root.call("directory.v1.MemberService/RemoveMember", remove).await.unwrap();
+        suite.stop().await;
+    }
 }

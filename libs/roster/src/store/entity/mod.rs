@@ -2,3 +2,4 @@
 
 pub(super) mod account;
 pub(super) mod entry;
+pub(super) mod folder;

@@ -17,6 +17,8 @@ pub struct Model {
     pub follows: String,
     pub created_us: i64,
     pub etag: String,
+    /// Empty for the whole directory.
+    pub folder: String,
 }
 
 /// None.

@@ -11,6 +11,8 @@ pub struct Model {
     pub directory: String,
     pub incarnation: String,
     pub display_name: String,
+    pub folder: String,
+    pub suspended: bool,
 }
 
 /// None.

@@ -1,0 +1,146 @@
+//! Service-linked roles of a member, and the tasks that delete them.
+
+use std::time::Duration;
+
+use bailiwick_api::delegation::v1::{
+    CreateServiceLinkedRoleRequest, DeleteEnrolmentRequest, DeleteEnrolmentResponse, DeleteServiceLinkedRoleRequest,
+    GetServiceLinkedRoleDeletionRequest, ListServiceLinkedRolesRequest, ServiceLinkedRole, ServiceLinkedRoleDeletion,
+    ServiceLinkedRoleDeletionState as State, service_linked_role_service_client::ServiceLinkedRoleServiceClient,
+};
+use bailiwick_core::{AccountId, Role};
+use tonic::{Code, Response, Status, transport::Channel};
+
+use super::world::{PATIENCE, World, account, refused, worlds};
+
+const ROLE: &str = "AliyunServiceRoleForCsas";
+const REQUEST_ID: &str = "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f";
+
+impl World {
+    fn linked_roles(&self) -> ServiceLinkedRoleServiceClient<Channel> {
+        ServiceLinkedRoleServiceClient::new(self.channel(Role::Gateway))
+    }
+
+    async fn create_role(&self, of: AccountId, role: &str, id: &str) -> Result<Response<ServiceLinkedRole>, Status> {
+        let message = CreateServiceLinkedRoleRequest {
+            parent: of.name(),
+            service_linked_role_id: role.to_owned(),
+            request_id: id.to_owned(),
+        };
+        let request = self.by_root(of, "ServiceLinkedRoleService/CreateServiceLinkedRole", message);
+        self.linked_roles().create_service_linked_role(request).await
+    }
+
+    async fn delete_role(&self, of: AccountId, id: &str) -> Result<Response<ServiceLinkedRoleDeletion>, Status> {
+        let name = format!("{}/serviceLinkedRoles/{ROLE}", of.name());
+        let message = DeleteServiceLinkedRoleRequest { name, request_id: id.to_owned() };
+        let request = self.by_root(of, "ServiceLinkedRoleService/DeleteServiceLinkedRole", message);
+        self.linked_roles().delete_service_linked_role(request).await
+    }
+
+    async fn deletion(&self, of: AccountId, name: &str) -> Result<Response<ServiceLinkedRoleDeletion>, Status> {
+        let message = GetServiceLinkedRoleDeletionRequest { name: name.to_owned() };
+        let request = self.by_root(of, "ServiceLinkedRoleService/GetServiceLinkedRoleDeletion", message);
+        self.linked_roles().get_service_linked_role_deletion(request).await
+    }
+
+    /// The deletion, once it has ended.
+    async fn ended(&self, of: AccountId, name: &str) -> ServiceLinkedRoleDeletion {
+        let polling = async {
+            loop {
+                let deletion = self.deletion(of, name).await.unwrap().into_inner();
+                if deletion.end_time.is_some() {
+                    return deletion;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, polling).await.expect("the deletion ends")
+    }
+
+    async fn unenrol(
+        &self,
+        by: Role,
+        id: &str,
+        account: AccountId,
+    ) -> Result<Response<DeleteEnrolmentResponse>, Status> {
+        let message = DeleteEnrolmentRequest {
+            directory: self.at.name(),
+            trusted_service: id.to_owned(),
+            account: account.name(),
+            uid: String::new(),
+        };
+        self.enrolments_by(by).delete_enrolment(message).await
+    }
+
+    async fn role_names(&self, of: AccountId) -> Vec<String> {
+        let message = ListServiceLinkedRolesRequest { parent: of.name(), ..Default::default() };
+        let request = self.by_root(of, "ServiceLinkedRoleService/ListServiceLinkedRoles", message);
+        let page = self.linked_roles().list_service_linked_roles(request).await.unwrap().into_inner();
+        page.service_linked_roles.into_iter().map(|role| role.name).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_creates_a_role_from_its_template_and_deletes_it_by_a_task() {
+    for world in worlds().await {
+        let unknown = world.create_role(account(2), "AliyunServiceRoleForNope", "").await;
+        assert_eq!(refused(unknown), (Code::InvalidArgument, "UNKNOWN_SERVICE_LINKED_ROLE".to_owned()));
+        let standalone = world.create_role(account(2), ROLE, "").await;
+        assert_eq!(refused(standalone), (Code::FailedPrecondition, "MEMBERSHIP_REQUIRED".to_owned()));
+        world.directory.join(world.at, account(2), "i1").await;
+        world.mirrored().await;
+        let early = world.create_role(account(2), ROLE, "").await;
+        assert_eq!(refused(early), (Code::FailedPrecondition, "TRUSTED_ACCESS_NOT_ENABLED".to_owned()));
+        world.enable("sase").await;
+        let made = world.create_role(account(2), ROLE, REQUEST_ID).await.unwrap().into_inner();
+        assert_eq!(made.actions, ["sase:ListApplications"]);
+        let again = world.create_role(account(2), ROLE, "").await.unwrap().into_inner();
+        assert_eq!((&made.name, world.role_names(account(2)).await), (&again.name, vec![made.name.clone()]));
+
+        let missing = world.delete_role(account(3), "").await;
+        assert_eq!(refused(missing).0, Code::NotFound);
+        let task = world.delete_role(account(2), "").await.unwrap().into_inner();
+        let ended = world.ended(account(2), &task.name).await;
+        assert_eq!((ended.state(), ended.usages.len()), (State::Succeeded, 0));
+        let (facts, _) = world.watch(None).await.list().await;
+        assert!(!facts.iter().any(|fact| fact.key().contains(ROLE)), "the fact is gone");
+        assert_eq!(refused(world.delete_role(account(2), "").await).0, Code::NotFound);
+        let replayed = world.create_role(account(2), ROLE, REQUEST_ID).await.unwrap().into_inner();
+        assert_eq!((replayed.name, world.role_names(account(2)).await.len()), (made.name, 0));
+
+        world.clock.advance(Duration::from_secs(30 * 24 * 60 * 60 - 1));
+        world.deletion(account(2), &task.name).await.unwrap();
+        world.clock.advance(Duration::from_secs(2));
+        assert_eq!(refused(world.deletion(account(2), &task.name).await).0, Code::NotFound);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_is_used_is_kept_and_a_deletion_goes_on_after_a_crash() {
+    for world in worlds().await {
+        world.directory.join(world.at, account(2), "i1").await;
+        world.mirrored().await;
+        world.enable("sase").await;
+        world.create_role(account(2), ROLE, "").await.unwrap();
+        world.enrol(Role::SasePolicy, "sase", &[account(2)]).await.unwrap();
+        let task = world.delete_role(account(2), "").await.unwrap().into_inner();
+        let failed = world.ended(account(2), &task.name).await;
+        assert_eq!(failed.state(), State::Failed);
+        let usage = &failed.usages[0];
+        assert_eq!(
+            (&*usage.directory, &*usage.trusted_service, &*usage.usage),
+            (&*world.at.name(), "sase", "enrolment")
+        );
+        assert_eq!(world.role_names(account(2)).await.len(), 1);
+
+        // Directory cannot be asked, as where the worker died right before: the task stays, and is the same for all.
+        world.unenrol(Role::SasePolicy, "sase", account(2)).await.unwrap();
+        world.create_role(account(2), ROLE, "").await.unwrap();
+        world.directory.stop_deleting(true);
+        let task = world.delete_role(account(2), "").await.unwrap().into_inner();
+        assert_eq!(world.delete_role(account(2), "").await.unwrap().into_inner().name, task.name);
+        assert!(world.deletion(account(2), &task.name).await.unwrap().into_inner().end_time.is_none());
+        world.directory.stop_deleting(false);
+        assert_eq!(world.ended(account(2), &task.name).await.state(), State::Succeeded);
+    }
+}
