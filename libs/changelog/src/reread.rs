@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn directory(name: &str, management: &str) -> Kind {
-        Kind::Directory(DirectoryFact { directory: name.into(), management_account: management.into() })
+        Kind::Directory(DirectoryFact { directory: name.into(), management_account: management.into(), ..DirectoryFact::default() })
     }
 
     #[test]
