@@ -17,7 +17,6 @@ mod schema;
 mod syntax;
 #[cfg(test)]
 mod tests;
-mod time;
 
 pub use evaluate::Value;
 pub use order::{Listing, Order};

@@ -1,7 +1,8 @@
 //! The pure heart of bailiwick: identifiers, resource names, identities, time as an argument, and the decision whether
 //! a call is allowed.
 //!
-//! Nothing here does IO, reads a global or knows a wire format: the crate cannot, by its dependencies. Whatever decides
+//! Nothing here does IO, reads a global or knows the contract's wire format: the crate cannot, by its dependencies. The
+//! one text that it reads as JSON is a policy document, whose language that is. Whatever decides
 //! access is in [`authz`] and nowhere else.
 
 pub mod authz;
@@ -10,6 +11,7 @@ pub mod filter;
 mod id;
 mod identity;
 mod name;
+mod rfc3339;
 mod role;
 mod text;
 mod trusted_service;

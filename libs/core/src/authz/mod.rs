@@ -24,7 +24,10 @@ pub use context::{CallerContext, ContextError, ContextKey};
 pub use decide::{Step, Targets, decide, explain};
 pub use facts::{AccountFact, Fact, FactChange, Facts, IdentityFact};
 pub use permit::{Permit, Tenant};
-pub use policy::{SystemPolicy, action_matches};
+pub use policy::{
+    Document, DocumentError, Environment, Kind as PolicyKind, Matched, Matches, Mistake, SystemPolicy, Verdict,
+    action_matches,
+};
 pub use refusal::{Code, Reason, Refusal};
 pub use rule::{Audit, FieldPath, Rule, Seat};
 pub use snapshot::Snapshot;

@@ -3,7 +3,8 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-use super::{Filter, Match, Relation, time};
+use super::{Filter, Match, Relation};
+use crate::rfc3339;
 
 /// How tight the surroundings of a filter bind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +55,7 @@ fn print(filter: &Filter, f: &mut Formatter<'_>, around: Option<Level>) -> fmt::
                 Relation::After => ">",
                 Relation::From => ">=",
             };
-            write!(f, "{name} {sign} \"{}\"", time::Printed(*moment))
+            write!(f, "{name} {sign} \"{}\"", rfc3339::Printed(*moment))
         }
     }
 }

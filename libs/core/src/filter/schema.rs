@@ -3,8 +3,8 @@
 use super::{
     Filter, FilterError, Match, Relation,
     syntax::{Comparator, Fault, Literal, Node, Operator, parse},
-    time,
 };
+use crate::rfc3339;
 
 /// The fields of a list.
 #[derive(Clone, Copy, Debug)]
@@ -152,7 +152,7 @@ fn one_of(names: &[&'static str], value: &Literal) -> Result<&'static str, Fault
 
 fn moment(value: &Literal) -> Result<crate::Timestamp, Fault> {
     let plain = !(value.open_start || value.open_end);
-    time::parse(&value.text).filter(|_| plain).ok_or_else(|| Fault {
+    rfc3339::parse(&value.text).filter(|_| plain).ok_or_else(|| Fault {
         at: value.at,
         problem: "expected a time such as `\"2026-01-31T08:00:00Z\"`, with at most six digits after the second"
             .to_owned(),

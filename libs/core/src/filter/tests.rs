@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::rfc3339;
 
 const TYPES: &[&str] = &["ACCOUNT_TYPE_RESOURCE", "ACCOUNT_TYPE_CLOUD"];
 const SCHEMA: Schema = Schema {
@@ -265,6 +266,6 @@ proptest! {
 
     #[test]
     fn times_are_printed_as_they_are_read(time in moment()) {
-        prop_assert_eq!(time::parse(&time::Printed(time).to_string()), Some(time));
+        prop_assert_eq!(rfc3339::parse(&rfc3339::Printed(time).to_string()), Some(time));
     }
 }

@@ -122,6 +122,8 @@ fn rule() -> impl Strategy<Value = Rule> {
                 also_requires,
                 audit: Audit::Read,
                 callers: if seat == Seat::Internal { &[Role::Delegation, Role::SasePolicy] } else { &[] },
+                scope_filtered: false,
+                external_id: None,
                 client_streaming: false,
                 server_streaming: false,
             }

@@ -20,6 +20,8 @@ const fn rule(path: &'static str) -> Rule {
         also_requires: &[],
         audit: Audit::Write,
         callers: &[],
+        scope_filtered: false,
+        external_id: None,
         client_streaming: false,
         server_streaming: false,
     }

@@ -187,6 +187,8 @@ const BLANK: Rule = Rule {
     also_requires: &[],
     audit: Audit::Read,
     callers: &[],
+    scope_filtered: false,
+    external_id: None,
     client_streaming: false,
     server_streaming: false,
 };

@@ -14,10 +14,10 @@ const DAY: i64 = 86_400;
 const SECOND: i64 = 1_000_000;
 
 /// A time of the years 1 to 9999, in its form with `Z`.
-pub(super) struct Printed(pub(super) Timestamp);
+pub(crate) struct Printed(pub(crate) Timestamp);
 
 /// The time of a text such as `2026-01-31T08:00:00.25+01:00`, of at most microseconds; no leap seconds.
-pub(super) fn parse(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     moment.parse(text).ok().flatten().map(Timestamp::from_micros)
 }
 
