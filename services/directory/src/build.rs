@@ -49,6 +49,9 @@ pub enum BuildError {
     /// An operator is configured with an id, or an id of its access key, that nothing can have.
     #[error("the operator `{0}` or the id of its access key is malformed")]
     Operator(String),
+    /// A limit is configured out of its bounds.
+    #[error("{0}")]
+    Limit(String),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -61,6 +64,9 @@ pub async fn build(deps: Deps) -> Result<Module, BuildError> {
     let signing = SigningKeys::new(&deps.signing_key, &deps.former_signing_keys)?;
     if let Some(wrong) = operators.iter().find(|operator| !is_sound(operator)) {
         return Err(BuildError::Operator(wrong.id.clone()));
+    }
+    if let Some(problem) = config.limits.problems().into_iter().next() {
+        return Err(BuildError::Limit(problem));
     }
     let pages = PageTokens::new(sealer);
     let app = Arc::new(App { db: db.clone(), clock, entropy, pages, limits: config.limits, signing });
@@ -136,6 +142,9 @@ mod tests {
             let wrong = build(deps(vec![operator("Ops")], PEM)).await;
             assert!(matches!(wrong, Err(BuildError::Operator(_))));
             assert!(matches!(build(deps(Vec::new(), "no key")).await, Err(BuildError::SigningKey(_))));
+            let limits = crate::Limits { folder_depth_max: 0, ..crate::Limits::default() };
+            let unlimited = Deps { config: Config { limits }, ..deps(Vec::new(), PEM) };
+            assert!(matches!(build(unlimited).await, Err(BuildError::Limit(_))));
             shutdown.cancel();
             for (_, task) in module.background {
                 task.await;

@@ -8,15 +8,25 @@ use sea_orm::ConnectionTrait;
 use super::{
     App, Done, Error, Made, Mutation, Page, PageRequest, account, lock_account, lock_directory, management_account,
     own_directory,
+    scope::{Scope, scope_of},
 };
 use crate::{
     domain::{
         self,
-        account::NewAccount,
-        member::{self, Member, NewIds, Occupancy, Place},
+        member::{self, Member, MemberChange, NewIds, NewMember, Occupancy, Place},
     },
     events, store,
 };
+
+/// How a member is changed.
+enum Edit<'a> {
+    Update(MemberChange),
+    /// Between folders of these ids.
+    Move {
+        source: Option<&'a str>,
+        destination: &'a str,
+    },
+}
 
 impl App {
     /// Creates an account as a member (R-DIR-08).
@@ -25,17 +35,18 @@ impl App {
         call: &Call,
         change: &Mutation,
         named: DirectoryId,
-        new: NewAccount,
+        new: impl Into<NewMember>,
     ) -> Result<Done<Member>, Error> {
         let id = own_directory(&call.permit, named)?;
-        let new = &new;
+        let new = &new.into();
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let directory = lock_directory(conn, id).await?;
             let now = self.now();
             let management = management_account(conn, &directory).await?;
+            store::folder::tree(conn, id).await?.find(id, &new.folder)?;
             let place = Place {
-                name_used: store::member::has_name(conn, id, &new.display_name).await?,
+                name_used: store::member::has_name(conn, id, &new.account.display_name).await?,
                 occupancy: self.occupancy(conn, id, now).await?,
             };
             let ids = NewIds { account: AccountId::random(self.entropy.as_ref()), incarnation: self.random_id() };
@@ -49,7 +60,8 @@ impl App {
                 facts: vec![events::account(&created.account, Some(&created.membership)), events::user(&created.root)],
             };
             self.record(&tx, call, change, now, made);
-            Ok(Member { membership: created.membership, kind: created.account.kind })
+            let (kind, root_user_enabled) = (created.account.kind, created.root.enabled);
+            Ok(Member { membership: created.membership, kind, root_user_enabled })
         };
         self.mutate("member_create", change, work).await
     }
@@ -57,9 +69,24 @@ impl App {
     /// Reads a member.
     pub async fn member_get(&self, call: &Call, named: DirectoryId, of: AccountId) -> Result<Member, Error> {
         let id = own_directory(&call.permit, named)?;
-        let read = move |snapshot: Snapshot| async move { store::member::get(snapshot.conn(), id, of).await };
-        let found = self.db.snapshot("member_get", read).await?.value;
+        let found = self.member_read(id, &scope_of(&call.permit), of).await?;
         found.ok_or_else(|| domain::Error::NotFound(call.permit.resource().to_owned()).into())
+    }
+
+    /// A member; none if it is not there, or not in the part that is read.
+    pub(super) async fn member_read(
+        &self,
+        id: DirectoryId,
+        scope: &Scope,
+        of: AccountId,
+    ) -> Result<Option<Member>, Error> {
+        let read = move |snapshot: Snapshot| async move {
+            let found = store::member::get(snapshot.conn(), id, of).await?;
+            let folders = scope.folders(&store::folder::tree(snapshot.conn(), id).await?);
+            let seen = |member: &Member| folders.as_ref().is_none_or(|f| f.contains(&member.membership.folder));
+            Ok::<_, Error>(found.filter(seen))
+        };
+        Ok(self.db.snapshot("member_get", read).await?.value)
     }
 
     /// Lists the members that are asked for, without the management account (R-DIR-32).
@@ -70,11 +97,24 @@ impl App {
         asked: &PageRequest,
         listing: &Listing,
     ) -> Result<Page<Member>, Error> {
-        let id = own_directory(&call.permit, named)?;
+        own_directory(&call.permit, named)?;
+        self.member_page(call, &scope_of(&call.permit), asked, listing).await
+    }
+
+    pub(super) async fn member_page(
+        &self,
+        call: &Call,
+        scope: &Scope,
+        asked: &PageRequest,
+        listing: &Listing,
+    ) -> Result<Page<Member>, Error> {
+        let id = call.permit.tenant_directory()?;
         let window = self.window(call, asked, &listing.fingerprint()).await?;
         let (after, limit) = (window.after()?, window.limit());
         let read = move |snapshot: Snapshot| async move {
-            store::member::page(snapshot.conn(), id, listing, after.as_ref(), limit).await
+            let conn = snapshot.conn();
+            let folders = scope.folders(&store::folder::tree(conn, id).await?);
+            store::member::page(conn, id, folders.as_ref(), listing, after.as_ref(), limit).await
         };
         let items = self.db.snapshot("member_list", read).await?.value;
         self.page(call, &window, items, |member| store::member::place(member, listing).to_string())
@@ -115,6 +155,76 @@ impl App {
             Ok(())
         };
         self.mutate("member_remove", change, work).await
+    }
+
+    /// Changes display name or labels of a member.
+    pub async fn member_update(
+        &self,
+        call: &Call,
+        change: &Mutation,
+        (named, of): (DirectoryId, AccountId),
+        asked: MemberChange,
+        etag: &str,
+    ) -> Result<Done<Member>, Error> {
+        self.member_edit("member_update", call, change, (named, of), Edit::Update(asked), etag).await
+    }
+
+    /// Moves a member into another folder; what it inherits changes with the same revision (E-DIR-14).
+    pub async fn member_move(
+        &self,
+        call: &Call,
+        change: &Mutation,
+        (named, of): (DirectoryId, AccountId),
+        (source, destination): (Option<&str>, &str),
+        etag: &str,
+    ) -> Result<Done<Member>, Error> {
+        let edit = Edit::Move { source, destination };
+        self.member_edit("member_move", call, change, (named, of), edit, etag).await
+    }
+
+    async fn member_edit(
+        &self,
+        operation: &'static str,
+        call: &Call,
+        change: &Mutation,
+        (named, of): (DirectoryId, AccountId),
+        edit: Edit<'_>,
+        etag: &str,
+    ) -> Result<Done<Member>, Error> {
+        let id = own_directory(&call.permit, named)?;
+        let edit = &edit;
+        let work = move |tx: Tx| async move {
+            let conn = tx.conn();
+            if lock_directory(conn, id).await?.management_account == of {
+                return Err(domain::Error::ManagementAccountNotEligible(of).into());
+            }
+            let found = store::member::get(conn, id, of).await?;
+            let member = found.ok_or_else(|| domain::Error::NotFound(call.permit.resource().to_owned()))?;
+            let locked = lock_account(conn, of).await?;
+            let membership = match edit {
+                Edit::Update(asked) => {
+                    let used = match &asked.display_name {
+                        Some(name) => store::member::has_name(conn, id, name).await?,
+                        None => false,
+                    };
+                    member.membership.update(asked.clone(), used, etag)?
+                }
+                Edit::Move { source, destination } => {
+                    store::folder::tree(conn, id).await?.find(id, destination)?;
+                    member.membership.move_to(*source, destination, etag)?
+                }
+            };
+            store::member::save(conn, &membership).await?;
+            let made = Made {
+                resource: membership.name(),
+                tenant: Tenant::Directory(id),
+                accounts: vec![of],
+                facts: vec![events::account(&locked.account, Some(&membership))],
+            };
+            self.record(&tx, call, change, self.now(), made);
+            Ok(Member { membership, ..member })
+        };
+        self.mutate(operation, change, work).await
     }
 
     pub(super) async fn occupancy(

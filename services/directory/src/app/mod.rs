@@ -7,8 +7,10 @@
 mod access_key;
 mod account;
 mod claim;
+mod control_policy;
 mod directory;
 mod error;
+mod folder;
 mod invitation;
 mod list;
 mod member;
@@ -16,6 +18,7 @@ mod mutation;
 mod operator;
 mod policy;
 mod role;
+mod scope;
 mod signing;
 mod sweep;
 mod token;
@@ -26,7 +29,9 @@ pub(crate) mod tests;
 
 pub use access_key::{KeyName, NewAccessKey};
 pub use claim::{PlaceClaims, ReleaseClaims};
+pub use control_policy::{ListAttachments, NewControlPolicy};
 pub use error::Error;
+pub use folder::ListFolders;
 pub use list::{Page, PageRequest};
 pub use mutation::{Done, Mutation};
 pub use signing::{PublicKey, SigningKeyError, SigningKeys};

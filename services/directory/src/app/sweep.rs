@@ -8,7 +8,10 @@ use bailiwick_db::{DbError, Tx};
 use tokio_util::sync::CancellationToken;
 
 use super::{App, Error, lock_directory};
-use crate::{domain::invitation::RETENTION, events, store};
+use crate::{
+    domain::{self, invitation::RETENTION},
+    events, store,
+};
 
 /// The method of changes that a sweep makes.
 const METHOD: &str = "sweep";
@@ -53,7 +56,11 @@ impl App {
     }
 
     async fn purge(&self, tx: Tx, id: DirectoryId, before: Timestamp) -> Result<(), Error> {
-        lock_directory(tx.conn(), id).await?;
+        match lock_directory(tx.conn(), id).await {
+            // It was disabled in the meantime, and its invitations with it.
+            Err(Error::Domain(domain::Error::NotFound(_))) => return Ok(()),
+            locked => drop(locked?),
+        }
         let due = store::invitation::finished_before(tx.conn(), id, before, INVITATIONS_MAX).await?;
         if due.is_empty() {
             return Ok(());

@@ -7,9 +7,12 @@
 pub mod access_key;
 pub mod account;
 pub mod claim;
+pub mod control_policy;
 pub mod directory;
 mod error;
+pub mod folder;
 pub mod invitation;
+mod labels;
 pub mod member;
 pub mod operator;
 pub mod policy;
@@ -18,6 +21,7 @@ mod text;
 pub mod user;
 
 pub use error::{Blocker, Error};
+pub use labels::{Labels, check_labels};
 pub use text::{InvalidText, Text, is_provider};
 
 use bailiwick_core::Timestamp;

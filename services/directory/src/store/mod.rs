@@ -6,9 +6,12 @@
 pub mod access_key;
 pub mod account;
 pub mod claim;
+pub mod control_policy;
 pub mod directory;
 mod entity;
+pub mod folder;
 pub mod invitation;
+mod label;
 pub mod member;
 mod migration;
 pub mod operator;

@@ -123,7 +123,12 @@ impl Document {
 
     /// Whether a trust document lets an identity assume the role, with the external id that it sent (E-GW-04). A root
     /// user is never trusted (E-GW-03).
-    pub fn trusts(&self, identity: &IdentityName, external_id: Option<&str>, circumstances: &Circumstances) -> Verdict<'_> {
+    pub fn trusts(
+        &self,
+        identity: &IdentityName,
+        external_id: Option<&str>,
+        circumstances: &Circumstances,
+    ) -> Verdict<'_> {
         if identity.is_root() {
             return Verdict::No;
         }

@@ -8,7 +8,7 @@ mod refusals;
 mod statements;
 mod trust;
 
-use super::{Document, Circumstances, Kind, Matched, Matches};
+use super::{Circumstances, Document, Kind, Matched, Matches};
 use crate::Timestamp;
 
 /// 2026-01-31T08:00:00Z, a call of no known address, over plain text, without a second factor.

@@ -3,11 +3,15 @@
 
 mod accounts;
 mod claims;
+mod control_policies;
+mod directories;
+mod folders;
 mod handlers;
 mod identities;
 mod invitations;
 mod members;
 mod mutations;
+mod races;
 mod tokens;
 
 use std::sync::Arc;
@@ -26,7 +30,7 @@ use super::{App, Error, Mutation, PageRequest, SigningKeys};
 use crate::{
     config::Limits,
     domain::{
-        self,
+        self, Labels,
         account::{Attestation, NewAccount},
         invitation::{Invitation, NewInvitation},
         member::Member,
@@ -91,6 +95,11 @@ pub(crate) fn first(size: u32) -> PageRequest {
 
 pub(crate) fn named(display_name: &str) -> NewAccount {
     NewAccount { display_name: display_name.to_owned(), provider: String::new(), external_id: String::new() }
+}
+
+pub(crate) fn invitation_to(account: AccountId) -> NewInvitation {
+    let (note, folder) = ("join us".to_owned(), "root".to_owned());
+    NewInvitation { account, note, folder, labels: Labels::new() }
 }
 
 impl World {
@@ -217,7 +226,7 @@ impl World {
 
     pub(crate) async fn invite(&self, by: AccountId, of: DirectoryId, who: AccountId) -> Result<Invitation, Error> {
         let call = self.root(by, "InvitationService/CreateInvitation", &of.name()).await;
-        let new = NewInvitation { account: who, note: "join us".to_owned() };
+        let new = invitation_to(who);
         Ok(self.app.invitation_create(&call, &change(), of, new).await?.value)
     }
 
@@ -225,6 +234,29 @@ impl World {
         let call = self.root(by, "InvitationService/AcceptInvitation", &invitation.name()).await;
         let done = self.app.invitation_accept(&call, &change(), invitation.directory, &invitation.id).await;
         Ok(done?.value)
+    }
+
+    /// A folder; its id.
+    pub(crate) async fn folder(
+        &self,
+        by: AccountId,
+        of: DirectoryId,
+        under: &str,
+        name: &str,
+    ) -> Result<String, Error> {
+        let call = self.root(by, "FolderService/CreateFolder", &domain::folder::name(of, under)).await;
+        Ok(self.app.folder_create(&call, &change(), of, under, name).await?.value.folder.id)
+    }
+
+    pub(crate) async fn move_member(
+        &self,
+        by: AccountId,
+        of: DirectoryId,
+        who: AccountId,
+        to: &str,
+    ) -> Result<Member, Error> {
+        let call = self.root(by, "MemberService/MoveMember", &format!("{}/members/{who}", of.name())).await;
+        Ok(self.app.member_move(&call, &change(), (of, who), (None, to), "").await?.value)
     }
 
     /// An account that joined by invitation: a member that can be removed.

@@ -1,10 +1,11 @@
 //! The schema of this service, after the tables that every service has. A migration that was released does not change.
 
 mod m0001_directory;
+mod m0003_tree;
 
 use sea_orm_migration::MigrationTrait;
 
 /// The migrations in order, for [`bailiwick_db::DbDeps`].
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m0001_directory::Migration)]
+    vec![Box::new(m0001_directory::Migration), Box::new(m0003_tree::Migration)]
 }

@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use super::{CIRCUMSTANCES, document, indexes};
 use crate::{
     Timestamp,
-    authz::policy::{Document, Circumstances, Kind, Verdict},
+    authz::policy::{Circumstances, Document, Kind, Verdict},
 };
 
 fn under(condition: &str) -> Document {
@@ -64,7 +64,8 @@ fn addresses() {
 
 #[test]
 fn times() {
-    let at = |micros| Circumstances { now: Timestamp::from_micros(CIRCUMSTANCES.now.as_micros() + micros), ..CIRCUMSTANCES };
+    let at =
+        |micros| Circumstances { now: Timestamp::from_micros(CIRCUMSTANCES.now.as_micros() + micros), ..CIRCUMSTANCES };
     // Before the time, at it, after it.
     for (operator, expected) in [
         ("DateEquals", [false, true, false]),

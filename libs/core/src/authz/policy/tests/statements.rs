@@ -1,5 +1,5 @@
 use super::{CIRCUMSTANCES, document, indexes, read};
-use crate::authz::policy::{Document, Circumstances, Kind, Matched, Matches, SystemPolicy, Verdict};
+use crate::authz::policy::{Circumstances, Document, Kind, Matched, Matches, SystemPolicy, Verdict};
 
 const MEMBER: &str = "directories/rd-0000000000001/members/1000000000000002";
 const USER: &str = "accounts/1000000000000001/users/alice";

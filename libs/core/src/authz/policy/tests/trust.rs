@@ -1,7 +1,7 @@
 use super::{CIRCUMSTANCES, document};
 use crate::{
     IdentityName, TrustedService,
-    authz::policy::{Document, Circumstances, Kind, Matched, Verdict},
+    authz::policy::{Circumstances, Document, Kind, Matched, Verdict},
 };
 
 const A: &str = "accounts/1000000000000001";
@@ -87,7 +87,8 @@ fn conditions_bound_every_kind_of_principal() {
         )],
     );
     let mfa = Circumstances { mfa: true, ..CIRCUMSTANCES };
-    for (circumstances, expected) in [(CIRCUMSTANCES, Verdict::No), (mfa, Verdict::Allow(Matched { index: 0, sid: None }))]
+    for (circumstances, expected) in
+        [(CIRCUMSTANCES, Verdict::No), (mfa, Verdict::Allow(Matched { index: 0, sid: None }))]
     {
         assert_eq!(document.trusts(&identity(&format!("{A}/users/alice")), None, &circumstances), expected);
         assert_eq!(document.trusts_service(TrustedService::Sase, &circumstances), expected);

@@ -1,0 +1,32 @@
+//! Which part of a directory an administrator reads: all of it, or some folders and what is below them (R-DEL-07).
+
+use std::collections::BTreeSet;
+
+use bailiwick_core::authz::Permit;
+
+use crate::domain::folder::Tree;
+
+/// Which part of a directory a call is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it.
+    Whole,
+    /// The folders of these ids, and what is below them.
+    #[cfg_attr(not(test), expect(dead_code, reason = "permits do not tell yet"))]
+    Folders(Vec<String>),
+}
+
+/// The part that a call was permitted for.
+pub(super) fn scope_of(_permit: &Permit) -> Scope {
+    Scope::Whole
+}
+
+impl Scope {
+    /// The ids of all folders in it; none if it is the whole tree.
+    pub(super) fn folders(&self, tree: &Tree) -> Option<BTreeSet<String>> {
+        match self {
+            Self::Whole => None,
+            Self::Folders(tops) => Some(tops.iter().flat_map(|top| tree.below(top)).collect()),
+        }
+    }
+}
