@@ -1,8 +1,10 @@
 //! What the product documents promise, through the gateway: by the right caller, and by wrong ones.
 
 mod contract;
+mod control_policies;
 mod delegation;
 mod directory;
 mod filter;
+mod folders;
 mod identity;
 mod lists;

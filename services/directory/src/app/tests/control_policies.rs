@@ -145,7 +145,7 @@ async fn what_bounds_a_member_is_on_its_path() {
         let effective = async || {
             let found = world.app.control_policy_effective(&call, directory, member).await.unwrap();
             assert!(!found.enabled);
-            let node = |node: crate::domain::control_policy::EffectiveNode| {
+            let node = |node: domain::control_policy::EffectiveNode| {
                 let ids: Vec<_> = node.policies.into_iter().map(|view| view.policy.id).collect();
                 format!("{} {}", node.node.name(directory).rsplit('/').next().unwrap(), ids.join(" "))
             };
@@ -162,7 +162,7 @@ async fn what_bounds_a_member_is_on_its_path() {
             let (mut found, mut asked) = (Vec::new(), first(1));
             loop {
                 let page = world.app.control_policy_attachments(&call, directory, &which, &asked).await.unwrap();
-                let shown = |a: crate::domain::control_policy::Attachment| {
+                let shown = |a: domain::control_policy::Attachment| {
                     format!("{} {} {}", a.policy, a.node.name(directory), a.attach_time.is_some())
                 };
                 found.extend(page.items.into_iter().map(shown));

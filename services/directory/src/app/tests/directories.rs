@@ -109,8 +109,8 @@ async fn features_are_switched_with_their_fact() {
     for world in worlds().await {
         let (by, id) = world.directory("Acme").await;
         let call = world.root(by, "DirectoryService/UpdateDirectory", &id.name()).await;
-        let before = world.app.directory_get(&world.root(by, "DirectoryService/GetDirectory", &id.name()).await, id);
-        let before = before.await.unwrap();
+        let get = world.root(by, "DirectoryService/GetDirectory", &id.name()).await;
+        let before = world.app.directory_get(&get, id).await.unwrap();
         let on = Switches { control_policies_enabled: Some(true), member_deletion_enabled: None };
         let switched = world.app.directory_update(&call, &change(), id, on, &before.etag()).await.unwrap().value;
         assert!(switched.control_policies_enabled && !switched.member_deletion_enabled, "{}", world.engine);
@@ -120,7 +120,6 @@ async fn features_are_switched_with_their_fact() {
         assert!(fact.control_policies_enabled);
         let stale = refused(world.app.directory_update(&call, &change(), id, on, &before.etag()).await);
         assert_eq!(stale, Refusal::EtagMismatch(id.name()));
-        let get = world.root(by, "DirectoryService/GetDirectory", &id.name()).await;
         assert_eq!(world.app.directory_get(&get, id).await.unwrap(), switched);
     }
 }

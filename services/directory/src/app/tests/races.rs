@@ -96,7 +96,7 @@ async fn folders_made_at_once_neither_exceed_the_quota_nor_share_a_name() {
 async fn whatever_is_detached_at_once_one_policy_stays() {
     for world in worlds().await {
         let (by, directory) = world.directory("Acme").await;
-        super::control_policies::create(&world, by, directory, "one").await.unwrap();
+        control_policies::create(&world, by, directory, "one").await.unwrap();
         let attach = world.root(by, "ControlPolicyService/AttachControlPolicy", &policy_name(directory, "one")).await;
         let detach = world.root(by, "ControlPolicyService/DetachControlPolicy", &policy_name(directory, "one")).await;
         for round in 0..ROUNDS {
