@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Tenant};
+use bailiwick_core::{AccountId, DirectoryId, authz::Tenant};
 use bailiwick_db::{PageTokenError, Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
@@ -196,7 +196,7 @@ impl App {
             let now = self.now();
             let attached = attach(&policy, node, on.attached(), self.control_policy_bounds())?;
             store::control_policy::attach(conn, id, node, std::slice::from_ref(&policy.id), Some(now)).await?;
-            self.record_attached(&tx, call, change, now, &policy, on.with(attached)).await?;
+            self.record(&tx, call, change, now, attached_made(conn, &policy, on.with(attached)).await?);
             Ok(Attachment { policy: policy.id, node: node.clone(), attach_time: Some(now) })
         };
         self.mutate("control_policy_attach", change, work).await
@@ -219,7 +219,8 @@ impl App {
             let on = found(conn, &directory, node).await?;
             let attached = detach(&policy, node, on.attached())?;
             store::control_policy::detach(conn, &policy, node).await?;
-            self.record_attached(&tx, call, change, self.now(), &policy, on.with(attached)).await
+            self.record(&tx, call, change, self.now(), attached_made(conn, &policy, on.with(attached)).await?);
+            Ok(())
         };
         self.mutate("control_policy_detach", change, work).await
     }
@@ -293,27 +294,6 @@ impl App {
         Ok(self.db.snapshot("control_policy_effective", read).await?.value)
     }
 
-    async fn record_attached(
-        &self,
-        tx: &Tx,
-        call: &Call,
-        change: &Mutation,
-        now: Timestamp,
-        policy: &ControlPolicy,
-        on: Found,
-    ) -> Result<(), Error> {
-        let (accounts, fact) = match &on {
-            Found::Folder(folder) => (Vec::new(), events::folder_holds(folder)),
-            Found::Member(membership) => {
-                let account = store::account::get(tx.conn(), membership.account).await?;
-                let account = account.ok_or_else(|| domain::Error::NotFound(membership.account.name()))?;
-                (vec![membership.account], events::account(&account, Some(membership)))
-            }
-        };
-        self.record(tx, call, change, now, Made { accounts, ..made(policy, fact) });
-        Ok(())
-    }
-
     fn control_policy_bounds(&self) -> Bounds {
         Bounds {
             policies_max: self.limits.control_policies_max,
@@ -345,6 +325,19 @@ fn made(policy: &ControlPolicy, fact: events::Fact) -> Made {
         accounts: Vec::new(),
         facts: vec![fact],
     }
+}
+
+/// The change of what is attached to a folder or member.
+async fn attached_made(conn: &impl ConnectionTrait, policy: &ControlPolicy, on: Found) -> Result<Made, Error> {
+    let (accounts, fact) = match &on {
+        Found::Folder(folder) => (Vec::new(), events::folder_holds(folder)),
+        Found::Member(membership) => {
+            let account = store::account::get(conn, membership.account).await?;
+            let account = account.ok_or_else(|| domain::Error::NotFound(membership.account.name()))?;
+            (vec![membership.account], events::account(&account, Some(membership)))
+        }
+    };
+    Ok(Made { accounts, ..made(policy, fact) })
 }
 
 async fn existing(conn: &impl ConnectionTrait, id: DirectoryId) -> Result<Directory, Error> {

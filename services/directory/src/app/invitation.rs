@@ -42,7 +42,7 @@ impl App {
             let legal_name = check_target(sender.verified()?, new.account, target)?;
             store::folder::tree(conn, id).await?.find(id, &new.folder)?;
             let sent = self.sent(conn, id, new.account, now).await?;
-            let invitation = Invitation::send(id, self.random_id(), new.clone(), legal_name, &sender, sent, now)?;
+            let invitation = Invitation::send((id, self.random_id()), new.clone(), legal_name, &sender, sent, now)?;
             store::invitation::insert(conn, &invitation).await?;
             let facts = vec![events::invitation(&invitation)];
             self.record(&tx, call, change, now, made(&invitation, facts));

@@ -28,6 +28,15 @@ enum Edit<'a> {
     },
 }
 
+impl Edit<'_> {
+    const fn operation(&self) -> &'static str {
+        match self {
+            Self::Update(_) => "member_update",
+            Self::Move { .. } => "member_move",
+        }
+    }
+}
+
 impl App {
     /// Creates an account as a member (R-DIR-08).
     pub async fn member_create(
@@ -166,7 +175,7 @@ impl App {
         asked: MemberChange,
         etag: &str,
     ) -> Result<Done<Member>, Error> {
-        self.member_edit("member_update", call, change, (named, of), Edit::Update(asked), etag).await
+        self.member_edit(call, change, (named, of), Edit::Update(asked), etag).await
     }
 
     /// Moves a member into another folder; what it inherits changes with the same revision (E-DIR-14).
@@ -178,13 +187,11 @@ impl App {
         (source, destination): (Option<&str>, &str),
         etag: &str,
     ) -> Result<Done<Member>, Error> {
-        let edit = Edit::Move { source, destination };
-        self.member_edit("member_move", call, change, (named, of), edit, etag).await
+        self.member_edit(call, change, (named, of), Edit::Move { source, destination }, etag).await
     }
 
     async fn member_edit(
         &self,
-        operation: &'static str,
         call: &Call,
         change: &Mutation,
         (named, of): (DirectoryId, AccountId),
@@ -224,7 +231,7 @@ impl App {
             self.record(&tx, call, change, self.now(), made);
             Ok(Member { membership, ..member })
         };
-        self.mutate(operation, change, work).await
+        self.mutate(edit.operation(), change, work).await
     }
 
     pub(super) async fn occupancy(

@@ -7,11 +7,8 @@ use bailiwick_core::{AccountId, DirectoryId, Role, Timestamp, authz::Tenant};
 use bailiwick_db::{DbError, Tx};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Error, lock_directory};
-use crate::{
-    domain::{self, invitation::RETENTION},
-    events, store,
-};
+use super::{App, Error};
+use crate::{domain::invitation::RETENTION, events, store};
 
 /// The method of changes that a sweep makes.
 const METHOD: &str = "sweep";
@@ -56,10 +53,9 @@ impl App {
     }
 
     async fn purge(&self, tx: Tx, id: DirectoryId, before: Timestamp) -> Result<(), Error> {
-        match lock_directory(tx.conn(), id).await {
-            // It was disabled in the meantime, and its invitations with it.
-            Err(Error::Domain(domain::Error::NotFound(_))) => return Ok(()),
-            locked => drop(locked?),
+        // It may have been disabled in the meantime, and its invitations with it.
+        if store::directory::lock(tx.conn(), id).await?.is_none() {
+            return Ok(());
         }
         let due = store::invitation::finished_before(tx.conn(), id, before, INVITATIONS_MAX).await?;
         if due.is_empty() {

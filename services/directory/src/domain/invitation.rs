@@ -176,8 +176,7 @@ pub fn check_target(sender: &EnterpriseIdentity, id: AccountId, target: Option<T
 impl Invitation {
     /// Sends an invitation (R-DIR-09).
     pub fn send(
-        directory: DirectoryId,
-        id: String,
+        (directory, id): (DirectoryId, String),
         new: NewInvitation,
         recipient_legal_name: String,
         sender: &Account,

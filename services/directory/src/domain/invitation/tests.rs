@@ -40,7 +40,7 @@ fn send(sent: Sent) -> Result<Invitation, Error> {
         labels: Labels::new(),
     };
     let sender = account(SENDER, Some("Acme"));
-    Invitation::send("rd-0000000000001".parse().unwrap(), "i".to_owned(), new, "Acme".to_owned(), &sender, sent, NOW)
+    Invitation::send(("rd-0000000000001".parse().unwrap(), "i".to_owned()), new, "Acme".to_owned(), &sender, sent, NOW)
 }
 
 // covers: R-DIR-15, E-DIR-08
