@@ -2,9 +2,11 @@
 
 mod audit;
 mod contract;
+mod control_policies;
 mod delegation;
 mod directory;
 mod filter;
+mod folders;
 mod identity;
 mod lists;
 mod members;

@@ -2,10 +2,11 @@
 
 use bailiwick_core::{AccountId, DirectoryId, TrustedService};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
-use super::{Result, account, entity::claims, key, keys, parse, time};
+use super::{Result, account, count, entity::claims, key, keys, parse, time};
 use crate::domain::claim::{Claim, Kind, Strength};
 
 /// The claims on a member: there is a fixed number of kinds and services.
@@ -13,6 +14,12 @@ pub async fn on_member(conn: &impl ConnectionTrait, directory: DirectoryId, of: 
     let query = claims::Entity::find().filter(on(directory, &[of]));
     let rows = query.order_by_asc(claims::Column::TrustedService).order_by_asc(claims::Column::Kind).all(conn).await?;
     rows.into_iter().map(from_row).collect()
+}
+
+/// How many claims there are in a directory.
+pub async fn count_all(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<u32> {
+    let of = claims::Column::Directory.eq(directory.to_string());
+    Ok(count(claims::Entity::find().filter(of).count(conn).await?))
 }
 
 /// The claims of one service and kind on some members of a directory.

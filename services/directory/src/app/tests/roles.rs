@@ -17,11 +17,14 @@ use crate::{
 
 const SAS: &str = "AliyunServiceRoleForSas";
 
+const TRUST: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"RAM":["accounts/1000000000000001"]}}]}"#;
+const OTHER: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"RAM":["accounts/1000000000000002"]}}]}"#;
+
 fn new(id: &str) -> NewRole {
     NewRole {
         id: id.to_owned(),
         description: String::new(),
-        trust_policy: "trust".to_owned(),
+        trust_policy: TRUST.to_owned(),
         max_session_seconds: 3_600,
     }
 }
@@ -69,7 +72,7 @@ async fn a_role_is_an_identity_with_policies_and_those_who_may_assume_it() {
         let name = role.name();
         let fact = world.identity(&name).await.unwrap();
         assert_eq!((fact.kind(), fact.enabled), (fact::PrincipalKind::Role, true), "{}", world.engine);
-        assert_eq!((fact.generation, fact.trust_policy.as_str()), (role.generation, "trust"));
+        assert_eq!((fact.generation, fact.trust_policy.as_str()), (role.generation, TRUST));
         assert_eq!(refused(create(&world, id, "auditor").await), Refusal::ResourceExists(name.clone()));
 
         let custom = world.policy(id, "auditors").await.id.name(id);
@@ -78,12 +81,12 @@ async fn a_role_is_an_identity_with_policies_and_those_who_may_assume_it() {
         let AnyRole::Own(shown) = get(&world, id, "auditor").await.unwrap() else { panic!("of a service") };
         assert_eq!(shown.policies, [PolicyId::from("auditors")]);
 
-        let trust = RoleUpdate { trust_policy: Some("other".to_owned()), ..RoleUpdate::default() };
+        let trust = RoleUpdate { trust_policy: Some(OTHER.to_owned()), ..RoleUpdate::default() };
         let stale = refused(update(&world, id, "auditor", trust.clone(), &role.etag()).await);
         assert_eq!(stale, Refusal::EtagMismatch(name.clone()), "{}", world.engine);
         let updated = update(&world, id, "auditor", trust, &shown.etag()).await.unwrap();
         let fact = world.identity(&name).await.unwrap();
-        assert_eq!((fact.trust_policy.as_str(), fact.policies.len()), ("other", 1), "{}", world.engine);
+        assert_eq!((fact.trust_policy.as_str(), fact.policies.len()), (OTHER, 1), "{}", world.engine);
         assert_eq!(fact.generation, role.generation, "sessions that are running stay");
         assert_eq!(get(&world, id, "auditor").await.unwrap(), AnyRole::Own(updated.clone()));
 
@@ -147,7 +150,7 @@ async fn the_management_account_has_a_role_in_the_members_that_it_creates() {
         let root = world.identity(&IdentityName::root(member).to_string()).await.unwrap();
         assert!(fact.generation > root.generation, "{}", world.engine);
         let call = world.root(by, "MemberService/CreateMember", &directory.name()).await;
-        let new = NewMember { account: named("billing"), access_role: "Owner".to_owned() };
+        let new = NewMember { access_role: "Owner".to_owned(), ..named("billing").into() };
         let other = world.app.member_create(&call, &change(), directory, new).await.unwrap().value.membership.account;
         assert!(world.identity(&format!("{}/roles/Owner", other.name())).await.is_some());
         assert!(world.identity(&format!("{}/roles/{ACCESS_ROLE}", other.name())).await.is_none());
