@@ -98,7 +98,11 @@ mod tests {
     }
 
     fn directory(name: &str, management: &str) -> Kind {
-        Kind::Directory(DirectoryFact { directory: name.into(), management_account: management.into(), ..DirectoryFact::default() })
+        Kind::Directory(DirectoryFact {
+            directory: name.into(),
+            management_account: management.into(),
+            ..DirectoryFact::default()
+        })
     }
 
     #[test]

@@ -272,7 +272,11 @@ async fn positions_are_waited_for() {
 }
 
 fn directory(name: &str) -> AccessFactChange {
-    AccessFactChange::holds(Kind::Directory(DirectoryFact { directory: name.into(), management_account: "m".into(), ..DirectoryFact::default() }))
+    AccessFactChange::holds(Kind::Directory(DirectoryFact {
+        directory: name.into(),
+        management_account: "m".into(),
+        ..DirectoryFact::default()
+    }))
 }
 
 /// A backup is restored: some changes are lost, others are made in their place. What was made of the log is replaced by

@@ -7,7 +7,7 @@
 //! - Printing a filter and reading it again gives the same filter.
 //! - No value has a control character in it.
 //!
-//! What it does not do: it has no functions, no fields of fields and no comparison of two fields, it does not order
+//! What it does not do: it has no functions, no fields of fields but the keys of maps, and no comparison of two fields, it does not order
 //! texts in a filter, and it knows nothing of databases.
 
 mod evaluate;
@@ -43,6 +43,12 @@ pub enum Filter {
     Bool(&'static str, bool),
     /// Those with such a time.
     Time(&'static str, Relation, Timestamp),
+    /// Those with exactly this resource name.
+    Name(&'static str, String),
+    /// Those with such a text under a key of a map.
+    Entry(&'static str, String, Match),
+    /// Those with the key in a map, whatever its text.
+    Key(&'static str, String),
 }
 
 /// Which texts are asked for. In all but the first, the letters A to Z are the same in both cases; all other characters

@@ -2,10 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use bailiwick_core::filter::{Filter, Listing, Match, Order, Relation, Schema, Value};
+use bailiwick_core::filter::{Filter, Kind, Listing, Match, Order, Relation, Schema, Value};
 use sea_orm::{
     Condition, DbBackend, EntityTrait, ExprTrait, Order as Direction, QueryFilter, QueryOrder, Select,
-    sea_query::{Expr, Func, LikeExpr},
+    sea_query::{Alias, Expr, Func, LikeExpr, Query},
 };
 
 use crate::{DbError, PageTokenError};
@@ -35,6 +35,21 @@ pub enum Source {
     Bool(Expr),
     /// Microseconds since 1970-01-01 UTC.
     Time(Expr),
+    /// A table with a row for each key of a map.
+    Entries(Entries),
+}
+
+/// A table with a row for each key of the maps of all items.
+#[derive(Clone, Copy, Debug)]
+pub struct Entries {
+    /// The table.
+    pub table: &'static str,
+    /// The column of the keys.
+    pub key: &'static str,
+    /// The column of the texts.
+    pub text: &'static str,
+    /// The column of the items' numbers.
+    pub item: &'static str,
 }
 
 /// The place of an item in a list: its id, and its value in the field that orders the list.
@@ -84,7 +99,8 @@ impl Columns {
             Filter::Any(parts) => with(Condition::any(), parts)?,
             Filter::Not(part) => self.condition(part, engine)?.not(),
             Filter::Search(wanted) => {
-                let sources = self.schema.fields.iter().filter_map(|field| (self.source)(field.name));
+                let texts = self.schema.fields.iter().filter(|field| field.kind == Kind::Text);
+                let sources = texts.filter_map(|field| (self.source)(field.name));
                 let texts = sources.filter_map(|source| match source {
                     Source::Text(column) => Some(text(column, wanted, engine)),
                     _ => None,
@@ -110,7 +126,26 @@ impl Columns {
                 Source::Time(column) => one(time(column, *relation, than.as_micros())),
                 _ => return Err(unmapped(name)),
             },
+            Filter::Name(name, wanted) => match self.source(name)? {
+                Source::Text(column) => one(column.eq(wanted.as_str())),
+                _ => return Err(unmapped(name)),
+            },
+            Filter::Entry(name, key, wanted) => one(self.with_key(name, key, Some((wanted, engine)))?),
+            Filter::Key(name, key) => one(self.with_key(name, key, None)?),
         })
+    }
+
+    /// Whether a map has a key, with such a text if one is asked for.
+    fn with_key(&self, name: &str, key: &str, wanted: Option<(&Match, DbBackend)>) -> Result<Expr, DbError> {
+        let Source::Entries(entries) = self.source(name)? else { return Err(unmapped(name)) };
+        let column = |column: &'static str| Expr::col((Alias::new(entries.table), Alias::new(column)));
+        let mut rows = Query::select();
+        rows.expr(Expr::val(1)).from(Alias::new(entries.table));
+        rows.and_where(column(entries.item).eq((self.id)())).and_where(column(entries.key).eq(key));
+        if let Some((wanted, engine)) = wanted {
+            rows.and_where(text(column(entries.text), wanted, engine));
+        }
+        Ok(Expr::exists(rows))
     }
 
     /// What lies after a place.
@@ -132,7 +167,7 @@ impl Columns {
         match self.source(order.field)? {
             Source::Text(column) => Ok((bytewise(column, engine), false)),
             Source::Time(column) => Ok((column, true)),
-            Source::Code(..) | Source::Bool(_) => Err(unmapped(order.field)),
+            Source::Code(..) | Source::Bool(_) | Source::Entries(_) => Err(unmapped(order.field)),
         }
     }
 
@@ -192,7 +227,7 @@ impl Place {
         let value = match listing.order.and_then(|order| value(order.field)) {
             Some(Value::Text(text)) => text.into_owned(),
             Some(Value::Time(time)) => time.as_micros().to_string(),
-            Some(Value::Enum(_) | Value::Bool(_)) | None => String::new(),
+            Some(Value::Enum(_) | Value::Bool(_) | Value::Map(_)) | None => String::new(),
         };
         Self { id, value }
     }

@@ -24,6 +24,14 @@ pub struct Limits {
     pub members_max: u32,
     /// Invitations that a directory sends within 24 hours, those that were accepted not counted (E-DIR-04).
     pub invitations_per_day_max: u32,
+    /// Folders of a directory, its root folder not counted (E-DIR-02).
+    pub folders_max: u32,
+    /// Levels of folders below the root folder (E-DIR-01).
+    pub folder_depth_max: u32,
+    /// Custom control policies of a directory (E-DIR-29).
+    pub control_policies_max: u32,
+    /// Control policies attached to one folder or member (E-DIR-26).
+    pub attached_control_policies_max: u32,
     /// Users of an account, its root user counted.
     pub users_max: u32,
     /// Access keys of a user.
@@ -60,11 +68,41 @@ pub struct IdentityLimits {
     pub roles_max: u32,
 }
 
+impl Limits {
+    /// What is wrong with it; each begins with the setting's name, such as `limits.folders_max`.
+    fn problems(&self) -> Vec<String> {
+        // A whole tree is read to decide over it, and access is decided by at most 10 steps up the tree.
+        let bounds: [(&str, u32, RangeInclusive<u32>); 12] = [
+            ("members_max", self.members_max, 1..=100_000),
+            ("invitations_per_day_max", self.invitations_per_day_max, 1..=10_000),
+            ("folders_max", self.folders_max, 1..=1_000),
+            ("folder_depth_max", self.folder_depth_max, 1..=8),
+            ("control_policies_max", self.control_policies_max, 1..=10_000),
+            ("attached_control_policies_max", self.attached_control_policies_max, 1..=20),
+            ("users_max", self.users_max, 1..=100_000),
+            ("access_keys_max", self.access_keys_max, 1..=10),
+            ("verification_seconds", self.verification_seconds, 60..=3_600),
+            ("verification_pause_seconds", self.verification_pause_seconds, 1..=3_600),
+            ("verifications_per_day_max", self.verifications_per_day_max, 1..=10_000),
+            ("deletion_silence_days", self.deletion_silence_days, 0..=365),
+        ];
+        let outside = bounds.into_iter().filter(|(_, value, bounds)| !bounds.contains(value));
+        let problem = |(name, _, bounds): (&str, u32, RangeInclusive<u32>)| {
+            format!("`limits.{name}` must be between {} and {}", bounds.start(), bounds.end())
+        };
+        outside.map(problem).collect()
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
             members_max: 20,
             invitations_per_day_max: 20,
+            folders_max: 100,
+            folder_depth_max: 5,
+            control_policies_max: 1_500,
+            attached_control_policies_max: 10,
             users_max: 1_000,
             access_keys_max: 2,
             token_seconds: 900,
@@ -106,17 +144,16 @@ impl Config {
     }
 }
 
-impl Limits {
-    fn problems(&self) -> Vec<String> {
-        let bounds: [(&str, u32, RangeInclusive<u32>); 4] = [
-            ("verification_seconds", self.verification_seconds, 60..=3_600),
-            ("verification_pause_seconds", self.verification_pause_seconds, 1..=3_600),
-            ("verifications_per_day_max", self.verifications_per_day_max, 1..=10_000),
-            ("deletion_silence_days", self.deletion_silence_days, 0..=365),
-        ];
-        let outside = bounds.into_iter().filter(|(_, value, bounds)| !bounds.contains(value));
-        outside
-            .map(|(name, _, bounds)| format!("`limits.{name}` must be between {} and {}", bounds.start(), bounds.end()))
-            .collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_have_bounds() {
+        assert!(Limits::default().problems().is_empty());
+        let wrong = Limits { folder_depth_max: 9, members_max: 0, ..Limits::default() };
+        let expected =
+            ["`limits.members_max` must be between 1 and 100000", "`limits.folder_depth_max` must be between 1 and 8"];
+        assert_eq!(wrong.problems(), expected);
     }
 }

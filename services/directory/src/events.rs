@@ -8,8 +8,10 @@ use bailiwick_core::AccountId;
 
 use crate::domain::{
     account::{Account, AccountType},
+    control_policy::{self, ControlPolicy},
     credential::Credential,
     directory::Directory,
+    folder::Folder,
     invitation::Invitation,
     linked_role::LinkedRole,
     member::{JoinMethod, Membership},
@@ -33,6 +35,7 @@ pub(crate) fn account(account: &Account, membership: Option<&Membership>) -> Acc
         join_method: membership.map_or(pb::JoinMethod::Unspecified, |m| join_method(m.join_method)).into(),
         display_name: membership.map_or(&account.display_name, |m| &m.display_name).clone(),
         suspended: membership.is_some_and(Membership::is_suspended),
+        control_policies: membership.map(own_policies).unwrap_or_default(),
         ..pb::AccountFact::default()
     }))
 }
@@ -44,11 +47,32 @@ pub(crate) fn account_gone(account: &Account) -> AccessFactChange {
 
 /// A directory.
 pub(crate) fn directory(directory: &Directory) -> AccessFactChange {
-    AccessFactChange::holds(Kind::Directory(pb::DirectoryFact {
-        directory: directory.id.name(),
-        management_account: directory.management_account.name(),
-        ..pb::DirectoryFact::default()
-    }))
+    AccessFactChange::holds(Kind::Directory(directory_fact(directory)))
+}
+
+/// A directory that is no more.
+pub(crate) fn directory_gone(directory: &Directory) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Directory(directory_fact(directory)))
+}
+
+/// A folder, and the control policies attached to it.
+pub(crate) fn folder_holds(folder: &Folder) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Folder(folder_fact(folder)))
+}
+
+/// A folder that is no more.
+pub(crate) fn folder_gone(folder: &Folder) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Folder(folder_fact(folder)))
+}
+
+/// A custom control policy.
+pub(crate) fn control_policy(policy: &ControlPolicy) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Policy(policy_fact(policy)))
+}
+
+/// A custom control policy that is no more.
+pub(crate) fn control_policy_gone(policy: &ControlPolicy) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Policy(policy_fact(policy)))
 }
 
 /// A user.
@@ -154,6 +178,32 @@ pub(crate) fn join_method(method: JoinMethod) -> pb::JoinMethod {
 pub(crate) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     let nanos = time.as_micros().rem_euclid(1_000_000) * 1_000;
     prost_types::Timestamp { seconds: time.as_seconds(), nanos: i32::try_from(nanos).unwrap_or_default() }
+}
+
+fn directory_fact(directory: &Directory) -> pb::DirectoryFact {
+    pb::DirectoryFact {
+        directory: directory.id.name(),
+        management_account: directory.management_account.name(),
+        control_policies_enabled: directory.control_policies_enabled,
+    }
+}
+
+fn folder_fact(folder: &Folder) -> pb::FolderFact {
+    let directory = folder.directory;
+    let parent = folder.parent.as_ref().map(|parent| crate::domain::folder::name(directory, parent));
+    pb::FolderFact {
+        folder: folder.name(),
+        parent: parent.unwrap_or_default(),
+        control_policies: folder.control_policies.iter().map(|id| control_policy::name(directory, id)).collect(),
+    }
+}
+
+fn policy_fact(policy: &ControlPolicy) -> pb::PolicyFact {
+    pb::PolicyFact { policy: policy.name(), document: policy.document.clone() }
+}
+
+fn own_policies(membership: &Membership) -> Vec<String> {
+    membership.control_policies.iter().map(|id| control_policy::name(membership.directory, id)).collect()
 }
 
 fn user_fact(user: &User) -> pb::IdentityFact {

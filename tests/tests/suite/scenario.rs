@@ -2,11 +2,13 @@
 
 mod audit;
 mod contract;
+mod control_policies;
 mod credentials;
 mod delegation;
 mod directory;
 mod filter;
 mod folder_scope;
+mod folders;
 mod identity;
 mod lists;
 mod members;

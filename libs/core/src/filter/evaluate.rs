@@ -1,6 +1,6 @@
 //! What a filter means, said in Rust: the databases must agree with it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{Filter, Match, Relation, Schema};
 use crate::Timestamp;
@@ -16,6 +16,8 @@ pub enum Value<'a> {
     Bool(bool),
     /// A time.
     Time(Timestamp),
+    /// Texts under keys.
+    Map(&'a BTreeMap<String, String>),
 }
 
 impl Filter {
@@ -33,6 +35,12 @@ impl Filter {
                 Some(Value::Time(time)) => relation.holds(time, *than),
                 _ => false,
             },
+            Self::Name(name, wanted) => is_text(value(name), &Match::Equals(wanted.clone())),
+            Self::Entry(name, key, wanted) => match value(name) {
+                Some(Value::Map(map)) => is_text(map.get(key).map(|text| Value::Text(text.into())), wanted),
+                _ => false,
+            },
+            Self::Key(name, key) => matches!(value(name), Some(Value::Map(map)) if map.contains_key(key)),
         }
     }
 }

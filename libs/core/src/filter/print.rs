@@ -40,10 +40,19 @@ fn print(filter: &Filter, f: &mut Formatter<'_>, around: Option<Level>) -> fmt::
             print(part, f, Some(Level::Not))
         }
         Filter::Search(wanted) => pattern(wanted, f),
-        Filter::Text(name, wanted) => {
-            let exact = matches!(wanted, Match::Equals(_));
-            write!(f, "{name}{}", if exact { " = " } else { ":" })?;
-            pattern(wanted, f)
+        Filter::Text(name, wanted) => compared(name, wanted, f),
+        Filter::Name(name, wanted) => {
+            write!(f, "{name} = ")?;
+            quoted("", wanted, "", f)
+        }
+        Filter::Entry(name, key, wanted) => {
+            write!(f, "{name}.")?;
+            quoted("", key, "", f)?;
+            compared("", wanted, f)
+        }
+        Filter::Key(name, key) => {
+            write!(f, "{name}:")?;
+            quoted("", key, "", f)
         }
         Filter::Enum(name, value) => write!(f, "{name} = {value}"),
         Filter::Bool(name, value) => write!(f, "{name} = {value}"),
@@ -70,6 +79,12 @@ fn joined(parts: &[Filter], f: &mut Formatter<'_>, between: &str, level: Level) 
     Ok(())
 }
 
+fn compared(left: &str, wanted: &Match, f: &mut Formatter<'_>) -> fmt::Result {
+    let exact = matches!(wanted, Match::Equals(_));
+    write!(f, "{left}{}", if exact { " = " } else { ":" })?;
+    pattern(wanted, f)
+}
+
 fn pattern(wanted: &Match, f: &mut Formatter<'_>) -> fmt::Result {
     let (start, text, end) = match wanted {
         Match::Equals(text) | Match::Contains(text) => ("", text.as_str(), ""),
@@ -77,6 +92,10 @@ fn pattern(wanted: &Match, f: &mut Formatter<'_>) -> fmt::Result {
         Match::Ends(text) => ("*", text.as_str(), ""),
         Match::Present => ("*", "", ""),
     };
+    quoted(start, text, end, f)
+}
+
+fn quoted(start: &str, text: &str, end: &str, f: &mut Formatter<'_>) -> fmt::Result {
     write!(f, "\"{start}")?;
     for c in text.chars() {
         if matches!(c, '"' | '\\' | '*') {

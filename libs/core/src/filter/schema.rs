@@ -35,6 +35,10 @@ pub enum Kind {
     Bool,
     /// A time: `=`, `!=`, `<`, `<=`, `>`, `>=`.
     Time,
+    /// A resource name: `=`, `!=`. Words without a field are not looked for in it.
+    Name,
+    /// Texts under keys: `labels.env` is compared as a text, and `labels:env` asks for the key.
+    Map,
 }
 
 impl Field {
@@ -78,12 +82,21 @@ impl Schema {
     }
 
     fn compared(&self, left: &Literal, operator: Operator, value: Literal) -> Result<Filter, Fault> {
-        let plain = !(left.quoted || left.open_start || left.open_end);
-        let found = self.fields.iter().find(|field| plain && field.name == left.text);
-        let field = found.ok_or_else(|| Fault {
+        let unknown = || Fault {
             at: left.at,
             problem: format!("expected one of the fields {}", list(self.fields.iter().map(|f| f.name))),
-        })?;
+        };
+        let plain = !(left.quoted || left.open_start || left.open_end);
+        let named = |name: &str| self.fields.iter().find(|field| plain && field.name == name);
+        let (field, key) = match (named(&left.text).filter(|_| left.key.is_none()), left.text.split_once('.')) {
+            (Some(field), _) => (field, None),
+            (None, Some((name, rest))) => {
+                let map = named(name).filter(|field| field.kind == Kind::Map).ok_or_else(unknown)?;
+                let key = if rest.is_empty() { left.key.as_deref() } else { Some(rest).filter(|_| left.key.is_none()) };
+                (map, Some(key.ok_or_else(unknown)?))
+            }
+            (None, None) => return Err(unknown()),
+        };
         let name = field.name;
         let (negated, operator) = match operator.comparator {
             Comparator::NotEqual => (true, Operator { comparator: Comparator::Equal, ..operator }),
@@ -104,9 +117,35 @@ impl Schema {
                 Filter::Bool(name, one_of(&["true", "false"], &value)? == "true")
             }
             Kind::Time => Filter::Time(name, relation(field, operator)?, moment(&value)?),
+            Kind::Name => {
+                equality(field, operator)?;
+                Filter::Name(name, closed(value)?)
+            }
+            Kind::Map => entry(field, key, operator, value)?,
         };
         Ok(if negated { Filter::Not(Box::new(filter)) } else { filter })
     }
+}
+
+/// What is asked of a map: a text under a key, or that the key is there.
+fn entry(field: &Field, key: Option<&str>, operator: Operator, value: Literal) -> Result<Filter, Fault> {
+    let wanted = match (key, operator.comparator) {
+        (Some(_), Comparator::Equal) => matching(value, Match::Equals),
+        (Some(_), Comparator::Has) => matching(value, Match::Contains),
+        (None, Comparator::Has) => return Ok(Filter::Key(field.name, closed(value)?)),
+        _ => return Err(unsupported(field, operator)),
+    };
+    let key = key.unwrap_or_default().to_owned();
+    // `labels.env:*` asks for the key in the grammar, an empty text under it included.
+    Ok(if wanted == Match::Present { Filter::Key(field.name, key) } else { Filter::Entry(field.name, key, wanted) })
+}
+
+/// A text without wildcards.
+fn closed(value: Literal) -> Result<String, Fault> {
+    if value.open_start || value.open_end {
+        return Err(Fault { at: value.at, problem: "expected a value without `*`".to_owned() });
+    }
+    Ok(value.text)
 }
 
 /// A text with its wildcards; `closed` is what it is without any.
@@ -138,7 +177,8 @@ fn relation(field: &Field, operator: Operator) -> Result<Relation, Fault> {
 fn unsupported(field: &Field, operator: Operator) -> Fault {
     let has = match field.kind {
         Kind::Text => "`=`, `!=` or `:`",
-        Kind::Enum(_) | Kind::Bool => "`=` or `!=`",
+        Kind::Enum(_) | Kind::Bool | Kind::Name => "`=` or `!=`",
+        Kind::Map => "`:` and a key, or a key and `=`, `!=` or `:` as in `labels.env = \"prod\"`,",
         Kind::Time => "`=`, `!=`, `<`, `<=`, `>` or `>=`",
     };
     Fault { at: operator.at, problem: format!("expected {has} after `{}`", field.name) }

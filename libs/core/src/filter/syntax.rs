@@ -56,6 +56,8 @@ pub(super) struct Literal {
     pub(super) open_start: bool,
     /// Whether a wildcard stands after the text.
     pub(super) open_end: bool,
+    /// The string that stands after a word that ends with a dot, as in `labels."a key"`.
+    pub(super) key: Option<String>,
 }
 
 /// At which byte what is wrong.
@@ -161,6 +163,9 @@ fn restriction(input: &mut Input<'_>) -> Parsed<Node> {
         return Err(fault(left.at, format!("expected at most {RESTRICTIONS_MAX} restrictions")));
     }
     let Some(operator) = opt(preceded(blank, operator)).parse_next(input)? else {
+        if left.key.is_some() {
+            return Err(fault(input.current_token_start(), "expected a comparison"));
+        }
         return Ok(Node::Bare(left));
     };
     blank(input)?;
@@ -189,7 +194,23 @@ fn literal(input: &mut Input<'_>, side: Side) -> Parsed<Literal> {
         Some(quote) => string(input, at, quote)?,
         None => word(input, at, side)?,
     };
-    trimmed(at, pieces, quote.is_some())
+    let literal = trimmed(at, pieces, quote.is_some())?;
+    let holds_key = side == Side::Left && quote.is_none() && !literal.open_end && literal.text.ends_with('.');
+    if holds_key && matches!(input.peek_token(), Some('"' | '\'')) {
+        return Ok(Literal { key: Some(key(input)?), ..literal });
+    }
+    Ok(literal)
+}
+
+/// A string without wildcards.
+fn key(input: &mut Input<'_>) -> Parsed<String> {
+    let at = input.current_token_start();
+    let quote = any::<_, ErrMode<Fault>>.parse_next(input)?;
+    let mut text = String::new();
+    for (at, piece) in string(input, at, quote)? {
+        text.push(piece.ok_or_else(|| fault(at, "expected no `*` in a key: the character is `\\*`"))?);
+    }
+    Ok(text)
 }
 
 /// A character, or none for a wildcard; and where.
@@ -246,7 +267,7 @@ fn trimmed(at: usize, pieces: Vec<Piece>, quoted: bool) -> Parsed<Literal> {
         };
         text.push(*c);
     }
-    Ok(Literal { at, text, quoted, open_start, open_end })
+    Ok(Literal { at, text, quoted, open_start, open_end, key: None })
 }
 
 fn keyword<'a>(word: &'static str) -> impl Parser<Input<'a>, (), ErrMode<Fault>> {

@@ -11,6 +11,8 @@ const SCHEMA: Schema = Schema {
         Field::new("type", Kind::Enum(TYPES)),
         Field::new("marked", Kind::Bool),
         Field::sorted("add_time", Kind::Time),
+        Field::new("folder", Kind::Name),
+        Field::new("labels", Kind::Map),
     ],
 };
 
@@ -62,6 +64,15 @@ fn filters_are_read_as_the_grammar_says() {
         ("add_time < 2026-01-31T08:00:00Z", r#"add_time < "2026-01-31T08:00:00.000000Z""#),
         ("add_time>='2026-03-01T00:30:00.25+01:00'", r#"add_time >= "2026-02-28T23:30:00.250000Z""#),
         ("add_time = 2024-02-29T00:00:00.000001Z", r#"add_time = "2024-02-29T00:00:00.000001Z""#),
+        ("folder = a/b", r#"folder = "a/b""#),
+        ("folder != a/b", r#"NOT folder = "a/b""#),
+        ("labels.env = prod", r#"labels."env" = "prod""#),
+        ("labels.env != prod", r#"NOT labels."env" = "prod""#),
+        ("labels.a.b:pro", r#"labels."a.b":"pro""#),
+        ("labels.env = pro*", r#"labels."env":"pro*""#),
+        ("labels.env:*", r#"labels:"env""#),
+        ("labels:env", r#"labels:"env""#),
+        (r#"labels."a \"b\"" = x"#, r#"labels."a \"b\"" = "x""#),
     ] {
         assert_eq!(printed(text), read, "{text}");
     }
@@ -80,7 +91,7 @@ fn or_binds_tighter_than_and() {
 #[test]
 fn faults_say_where_and_what_was_expected() {
     for (text, position, part) in [
-        ("nome = x", 1, "one of the fields `name`, `remark`, `type`, `marked`, `add_time`"),
+        ("nome = x", 1, "one of the fields `name`, `remark`, `type`, `marked`, `add_time`, `folder`, `labels`"),
         ("信 AND nome = x", 7, "one of the fields"),
         ("name.first = x", 1, "one of the fields"),
         ("\"name\" = x", 1, "one of the fields"),
@@ -116,6 +127,16 @@ fn faults_say_where_and_what_was_expected() {
         ("a\u{0}", 2, "a space"),
         ("name = a*b", 9, "`*` at the beginning or the end"),
         ("name = \"***\"", 10, "`*` at the beginning or the end"),
+        ("folder:a", 7, "`=` or `!=` after `folder`"),
+        ("folder = a*", 10, "without `*`"),
+        ("labels = a", 8, "`labels.env"),
+        ("labels. = a", 1, "one of the fields"),
+        ("labels.a\"b\" = c", 9, "a space"),
+        ("labels.\"a\"", 11, "a comparison"),
+        ("labels.\"*\" = c", 9, "no `*` in a key"),
+        ("labels.env > a", 12, "after `labels`"),
+        ("labels:a*", 8, "without `*`"),
+        ("name.\"a\" = b", 1, "one of the fields"),
     ] {
         let (found, problem) = refused(text);
         assert!(found == position && problem.contains(part), "{text}: at character {found}: {problem}");
@@ -197,6 +218,10 @@ fn filter() -> impl Strategy<Value = Filter> {
         proptest::sample::select(TYPES).prop_map(|value| Filter::Enum("type", value)),
         any::<bool>().prop_map(|value| Filter::Bool("marked", value)),
         (relation, moment()).prop_map(|(relation, time)| Filter::Time("add_time", relation, time)),
+        text().prop_map(|name| Filter::Name("folder", name)),
+        (text(), text()).prop_map(|(key, text)| Filter::Entry("labels", key, Match::Equals(text))),
+        (text(), r#"[ -~é]{1,4}"#).prop_map(|(key, part)| Filter::Entry("labels", key, Match::Begins(part))),
+        text().prop_map(|key| Filter::Key("labels", key)),
     ];
     leaf.prop_recursive(4, 24, 3, |inner| {
         let some = || proptest::collection::vec(inner.clone(), 2..4);
@@ -215,6 +240,7 @@ fn likely() -> impl Strategy<Value = String> {
         Just("type"),
         Just("marked"),
         Just("add_time"),
+        Just("labels."),
         Just(" AND "),
         Just(" OR "),
         Just("NOT "),

@@ -1,4 +1,4 @@
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bailiwick_core::{
     Timestamp,
@@ -38,6 +38,31 @@ mod item {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+mod entry {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "entries")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub item: i64,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub word: String,
+        pub said: String,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// What an item has under keys follows from its other columns.
+fn labels(row: &item::Model) -> BTreeMap<String, String> {
+    let keys = ["env", "a b"].into_iter().zip([row.marked, row.kind == "cloud"]);
+    keys.filter(|(_, there)| *there).map(|(key, _)| (key.to_owned(), row.remark.clone())).collect()
+}
+
 const TYPES: [(&str, &str); 2] = [("ACCOUNT_TYPE_RESOURCE", "resource"), ("ACCOUNT_TYPE_CLOUD", "cloud")];
 const SCHEMA: Schema = Schema {
     fields: &[
@@ -47,6 +72,8 @@ const SCHEMA: Schema = Schema {
         Field::new("type", Kind::Enum(&["ACCOUNT_TYPE_RESOURCE", "ACCOUNT_TYPE_CLOUD"])),
         Field::new("marked", Kind::Bool),
         Field::sorted("add_time", Kind::Time),
+        Field::new("path", Kind::Name),
+        Field::new("labels", Kind::Map),
     ],
 };
 const COLUMNS: Columns = Columns { schema: &SCHEMA, id: || Expr::col(item::Column::Id), source };
@@ -59,12 +86,16 @@ fn source(name: &str) -> Option<Source> {
         "type" => Source::Code(Expr::col(item::Column::Kind), &TYPES),
         "marked" => Source::Bool(Expr::col(item::Column::Marked)),
         "add_time" => Source::Time(Expr::col(item::Column::AddUs)),
+        "path" => Source::Text(Expr::cust("('paths/' || name)")),
+        "labels" => Source::Entries(Entries { table: "entries", key: "word", text: "said", item: "item" }),
         _ => return None,
     })
 }
 
-fn value<'a>(row: &'a item::Model, name: &str) -> Option<Value<'a>> {
+fn value<'a>(row: &'a item::Model, labels: &'a BTreeMap<String, String>, name: &str) -> Option<Value<'a>> {
     Some(match name {
+        "path" => Value::Text(Cow::Owned(format!("paths/{}", row.name))),
+        "labels" => Value::Map(labels),
         "name" => Value::Text(row.name.as_str().into()),
         "account" => Value::Text(Cow::Owned(format!("accounts/{}", row.id))),
         "remark" => Value::Text(row.remark.as_str().into()),
@@ -92,6 +123,10 @@ fn row() -> impl Strategy<Value = item::Model> {
     })
 }
 
+fn key() -> impl Strategy<Value = String> {
+    proptest::sample::select(vec!["env", "a b", "ENV"]).prop_map(str::to_owned)
+}
+
 fn filter() -> impl Strategy<Value = Filter> {
     let name = || proptest::sample::select(vec!["name", "remark", "account"]);
     let part = || prop_oneof![text(), "[0-9]", Just("COUNTS/1".to_owned())];
@@ -112,6 +147,10 @@ fn filter() -> impl Strategy<Value = Filter> {
         proptest::sample::select(TYPES.to_vec()).prop_map(|(name, _)| Filter::Enum("type", name)),
         any::<bool>().prop_map(|marked| Filter::Bool("marked", marked)),
         time.prop_map(|(relation, time)| Filter::Time("add_time", relation, time)),
+        text().prop_map(|name| Filter::Name("path", format!("paths/{name}"))),
+        (key(), wanted()).prop_map(|(key, wanted)| Filter::Entry("labels", key, wanted)),
+        (key(), text()).prop_map(|(key, text)| Filter::Entry("labels", key, Match::Equals(text))),
+        key().prop_map(|key| Filter::Key("labels", key)),
     ];
     leaf.prop_recursive(3, 12, 3, |inner| {
         let some = || proptest::collection::vec(inner.clone(), 0..4);
@@ -133,6 +172,12 @@ async fn fill(world: &World, rows: &[item::Model]) {
         conn.execute(&Tables::new(conn.get_database_backend()).create_table_from_entity(item::Entity)).await?;
         let models = rows.iter().map(|row| row.clone().into_active_model().reset_all());
         item::Entity::insert_many(models).exec_without_returning(conn).await?;
+        conn.execute(&Tables::new(conn.get_database_backend()).create_table_from_entity(entry::Entity)).await?;
+        let entries = rows
+            .iter()
+            .flat_map(|row| labels(row).into_iter().map(|(word, said)| entry::Model { item: row.id, word, said }));
+        let models = entries.map(|entry| entry.into_active_model().reset_all());
+        entry::Entity::insert_many(models).exec_without_returning(conn).await?;
         Ok::<_, DbError>(())
     };
     world.db.write("fill", fill).await.unwrap();
@@ -158,7 +203,10 @@ async fn both_engines_select_what_the_filter_means() {
         let mut hits = 0;
         for _ in 0..400 {
             let listing = Listing { filter: sample(&mut runner, filter()), order: None };
-            let meant = |row: &&item::Model| listing.filter.matches(&SCHEMA, &|name| value(row, name));
+            let meant = |row: &&item::Model| {
+                let labels = labels(row);
+                listing.filter.matches(&SCHEMA, &|name| value(row, &labels, name))
+            };
             let expected: Vec<i64> = rows.iter().filter(meant).map(|row| row.id).collect();
             let found: Vec<i64> = ids(&world, &listing, None, 1_000).await.iter().map(|row| row.id).collect();
             assert_eq!(found, expected, "{}: {}: {rows:#?}", world.engine(), listing.filter);
@@ -191,7 +239,8 @@ async fn pages_have_each_item_once_in_the_order_asked_for() {
             loop {
                 let page = ids(&world, &listing, after.as_ref(), 7).await;
                 let Some(last) = page.last() else { break };
-                let place = Place::of(last.id, &listing, |name| value(last, name));
+                let labels = labels(last);
+                let place = Place::of(last.id, &listing, |name| value(last, &labels, name));
                 assert_eq!(place.to_string().parse(), Ok(place.clone()));
                 after = Some(place);
                 found.extend(page);

@@ -1,12 +1,17 @@
 //! Directories.
 
-use bailiwick_core::{AccountId, DirectoryId};
-use bailiwick_db::Tx;
+use bailiwick_core::{AccountId, DirectoryId, authz::Tenant};
+use bailiwick_db::{DbError, Tx};
 use bailiwick_rpc::Call;
+use sea_orm::{ConnectionTrait, DbErr};
 
 use super::{App, Done, Error, Made, Mutation, lock_account, own_account, own_directory};
 use crate::{
-    domain::{self, directory::Directory},
+    domain::{
+        self,
+        directory::{Contents, Directory, Switches},
+        folder::Folder,
+    },
     events, store,
 };
 
@@ -22,15 +27,21 @@ impl App {
         let work = move |tx: Tx| async move {
             let locked = lock_account(tx.conn(), id).await?;
             let (now, belongs_to) = (self.now(), locked.membership.map(|m| m.directory));
-            let new = DirectoryId::random(self.entropy.as_ref());
+            let new = self.new_directory_id(tx.conn()).await?;
             let (directory, membership) = Directory::enable(new, &locked.account, belongs_to, self.random_id(), now)?;
             store::directory::insert(tx.conn(), &directory).await?;
+            let root = Folder::root(directory.id, now);
+            store::folder::insert(tx.conn(), &root).await?;
             store::member::insert(tx.conn(), &membership).await?;
             let made = Made {
                 resource: directory.id.name(),
-                tenant: bailiwick_core::authz::Tenant::Directory(directory.id),
+                tenant: Tenant::Directory(directory.id),
                 accounts: vec![id],
-                facts: vec![events::directory(&directory), events::account(&locked.account, Some(&membership))],
+                facts: vec![
+                    events::account(&locked.account, Some(&membership)),
+                    events::directory(&directory),
+                    events::folder_holds(&root),
+                ],
             };
             self.record(&tx, call, change, now, made);
             Ok(directory)
@@ -43,5 +54,84 @@ impl App {
         let id = own_directory(&call.permit, named)?;
         let found = store::directory::get(self.db.reader(), id).await?;
         found.ok_or_else(|| domain::Error::NotFound(id.name()).into())
+    }
+
+    /// Switches features of a directory.
+    pub async fn directory_update(
+        &self,
+        call: &Call,
+        change: &Mutation,
+        named: DirectoryId,
+        switches: Switches,
+        etag: &str,
+    ) -> Result<Done<Directory>, Error> {
+        let id = own_directory(&call.permit, named)?;
+        let work = move |tx: Tx| async move {
+            let now = self.now();
+            let directory = self.lock_settled(&tx, id, now).await?.switch(switches, etag, now)?;
+            store::directory::save(tx.conn(), &directory).await?;
+            let made = Made {
+                resource: id.name(),
+                tenant: Tenant::Directory(id),
+                accounts: Vec::new(),
+                facts: vec![events::directory(&directory)],
+            };
+            self.record(&tx, call, change, now, made);
+            Ok(directory)
+        };
+        self.mutate("directory_update", change, work).await
+    }
+
+    /// Disables a directory that is empty: its management account is standalone again (E-DIR-18).
+    pub async fn directory_delete(
+        &self,
+        call: &Call,
+        change: &Mutation,
+        named: DirectoryId,
+        etag: &str,
+    ) -> Result<Done<()>, Error> {
+        let id = own_directory(&call.permit, named)?;
+        let work = move |tx: Tx| async move {
+            let (conn, now) = (tx.conn(), self.now());
+            let directory = self.lock_settled(&tx, id, now).await?;
+            let locked = lock_account(conn, directory.management_account).await?;
+            let tree = store::folder::tree(conn, id).await?;
+            let contents = Contents {
+                members: store::member::count_listed(conn, id).await?,
+                pending: store::invitation::count_pending(conn, id, now).await?,
+                folders: u32::try_from(tree.folders().count().saturating_sub(1)).unwrap_or(u32::MAX),
+                claims: store::claim::count_all(conn, id).await?,
+            };
+            directory.disable(contents, etag)?;
+            let mut facts = vec![events::account(&locked.account, None)];
+            facts.extend(store::invitation::all(conn, id).await?.iter().map(events::invitation_gone));
+            facts.extend(store::control_policy::all(conn, id).await?.iter().map(events::control_policy_gone));
+            facts.extend(tree.folders().map(events::folder_gone));
+            facts.push(events::directory_gone(&directory));
+            store::invitation::delete_all(conn, id).await?;
+            store::member::delete(conn, id, directory.management_account).await?;
+            for folder in tree.folders() {
+                store::folder::delete(conn, folder).await?;
+            }
+            store::control_policy::delete_all(conn, id).await?;
+            store::directory::delete(conn, id, now).await?;
+            let accounts = vec![directory.management_account];
+            let made = Made { resource: id.name(), tenant: Tenant::Directory(id), accounts, facts };
+            self.record(&tx, call, change, now, made);
+            Ok(())
+        };
+        self.mutate("directory_delete", change, work).await
+    }
+
+    /// An id that no directory has or had.
+    async fn new_directory_id(&self, conn: &impl ConnectionTrait) -> Result<DirectoryId, Error> {
+        const TRIES: usize = 8;
+        for _ in 0..TRIES {
+            let id = DirectoryId::random(self.entropy.as_ref());
+            if !store::directory::was(conn, id).await? {
+                return Ok(id);
+            }
+        }
+        Err(DbError::from(DbErr::Custom("random ids are those of former directories".to_owned())).into())
     }
 }

@@ -1,6 +1,6 @@
 //! Invitations.
 
-use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Tenant};
+use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Tenant, filter::Filter};
 use bailiwick_db::{PageTokenError, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
@@ -13,7 +13,8 @@ use crate::{
     domain::{
         self,
         account::Account,
-        invitation::{Answer, Invitation, NewInvitation, RATE_WINDOW, Sent, Target, check_target},
+        folder::ROOT_FOLDER,
+        invitation::{Answer, Invitation, NewInvitation, RATE_WINDOW, Sent, Target, check_target, stored},
         member::{Membership, joining_names},
     },
     events, store,
@@ -38,9 +39,10 @@ impl App {
             let target = store::account::get(conn, new.account).await?;
             let in_directory = store::member::of_account(conn, new.account).await?.is_some();
             let target = target.as_ref().map(|t| Target { enterprise: t.enterprise.as_ref(), in_directory });
-            check_target(sender.verified()?, new.account, target)?;
+            let legal_name = check_target(sender.verified()?, new.account, target)?;
+            store::folder::tree(conn, id).await?.find(id, &new.folder)?;
             let sent = self.sent(conn, id, new.account, now).await?;
-            let invitation = Invitation::send(id, self.random_id(), new.clone(), &sender, sent, now)?;
+            let invitation = Invitation::send((id, self.random_id()), new.clone(), legal_name, &sender, sent, now)?;
             store::invitation::insert(conn, &invitation).await?;
             let facts = vec![events::invitation(&invitation)];
             self.record(&tx, call, change, now, made(&invitation, facts));
@@ -61,11 +63,13 @@ impl App {
         &self,
         call: &Call,
         named: DirectoryId,
+        filter: &Filter,
         asked: &PageRequest,
     ) -> Result<Page<Invitation>, Error> {
         let directory = own_directory(&call.permit, named)?;
-        let window = self.window(call, asked, "").await?;
-        let items = store::invitation::page_sent(self.db.reader(), directory, after(&window)?, window.limit()).await?;
+        let window = self.window(call, asked, &filter.to_string()).await?;
+        let (filter, after, limit) = (stored(filter, self.now()), after(&window)?, window.limit());
+        let items = store::invitation::page_sent(self.db.reader(), directory, &filter, after, limit).await?;
         self.page(call, &window, items, page_key)
     }
 
@@ -74,12 +78,13 @@ impl App {
         &self,
         call: &Call,
         named: AccountId,
+        filter: &Filter,
         asked: &PageRequest,
     ) -> Result<Page<Invitation>, Error> {
         let account = own_account(&call.permit, named)?;
-        let window = self.window(call, asked, "").await?;
-        let items =
-            store::invitation::page_received(self.db.reader(), account, after(&window)?, window.limit()).await?;
+        let window = self.window(call, asked, &filter.to_string()).await?;
+        let (filter, after, limit) = (stored(filter, self.now()), after(&window)?, window.limit());
+        let items = store::invitation::page_received(self.db.reader(), account, &filter, after, limit).await?;
         self.page(call, &window, items, page_key)
     }
 
@@ -104,6 +109,10 @@ impl App {
             let accepted = invitation.accept(&locked.account, in_directory, &sender, occupancy, now)?;
             let name = free_name(conn, directory_id, &locked.account).await?;
             let membership = Membership::invited(directory_id, locked.account.id, name, self.random_id(), now);
+            // The folder may be gone by now (E-DIR-10).
+            let there = store::folder::tree(conn, directory_id).await?.has(&accepted.folder);
+            let folder = if there { accepted.folder.clone() } else { ROOT_FOLDER.to_owned() };
+            let membership = Membership { folder, labels: accepted.labels.clone(), ..membership };
             store::invitation::save(conn, &accepted).await?;
             store::member::insert(conn, &membership).await?;
             let facts = vec![events::account(&locked.account, Some(&membership))];

@@ -8,7 +8,7 @@ use bailiwick_core::{AccountId, DirectoryId, Role, Timestamp, authz::Tenant};
 use bailiwick_db::{DbError, Tx};
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Error, lock_directory};
+use super::{App, Error};
 use crate::{
     domain::{invitation::RETENTION, verification::RATE_WINDOW},
     events, store,
@@ -75,7 +75,10 @@ impl App {
     }
 
     async fn purge(&self, tx: Tx, id: DirectoryId, before: Timestamp) -> Result<(), Error> {
-        lock_directory(tx.conn(), id).await?;
+        // It may have been disabled in the meantime, and its invitations with it.
+        if store::directory::lock(tx.conn(), id).await?.is_none() {
+            return Ok(());
+        }
         let due = store::invitation::finished_before(tx.conn(), id, before, INVITATIONS_MAX).await?;
         if due.is_empty() {
             return Ok(());

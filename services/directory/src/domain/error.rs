@@ -140,6 +140,101 @@ pub enum Error {
     /// A claim of the service needs the service-linked role (E-DEL-11).
     #[error("the service uses the account: `{0}` cannot be deleted")]
     LinkedRoleInUse(String),
+    /// Too many levels of folders (E-DIR-01).
+    #[error("a folder would lie more than {limit} levels below the root folder")]
+    FolderDepthExceeded {
+        /// Most levels.
+        limit: u32,
+    },
+    /// Too many folders (E-DIR-02).
+    #[error("the directory has {limit} folders, which is the limit")]
+    FolderQuotaExceeded {
+        /// Most folders.
+        limit: u32,
+    },
+    /// The name is taken (E-DIR-11).
+    #[error("another folder in the same folder has the display name `{0}`")]
+    FolderNameUsed(String),
+    /// There are members in the folder (E-DIR-12).
+    #[error("`{0}` has members")]
+    FolderHasMembers(String),
+    /// There are folders in the folder (E-DIR-12).
+    #[error("`{0}` has subfolders")]
+    FolderHasSubfolders(String),
+    /// The root folder is as it is (E-DIR-13).
+    #[error("the root folder can be neither renamed nor moved nor deleted")]
+    RootFolderImmutable,
+    /// The folder would come to lie below itself.
+    #[error("`{0}` cannot be moved into itself or a folder below it")]
+    FolderCycle(String),
+    /// What is to be moved is in the folder.
+    #[error("it is in `{0}` already")]
+    AlreadyInFolder(String),
+    /// The member is in this folder, not in the one that it was thought to be in.
+    #[error("the member is in `{0}`")]
+    SourceFolderMismatch(String),
+    /// Members (E-DIR-18).
+    #[error("the directory has {members} members")]
+    DirectoryHasMembers {
+        /// How many.
+        members: u32,
+    },
+    /// Invitations that can still be accepted (E-DIR-18).
+    #[error("the directory has {pending} pending invitations")]
+    DirectoryHasInvitations {
+        /// How many.
+        pending: u32,
+    },
+    /// Folders (E-DIR-18).
+    #[error("the directory has {folders} folders besides the root folder")]
+    DirectoryHasFolders {
+        /// How many.
+        folders: u32,
+    },
+    /// Services use the directory (E-DIR-18).
+    #[error("trusted services hold {claims} claims in the directory")]
+    DirectoryInUse {
+        /// How many.
+        claims: u32,
+    },
+    /// The id is taken.
+    #[error("the directory has a control policy `{0}` already")]
+    ControlPolicyExists(String),
+    /// Too many control policies (E-DIR-26, E-DIR-29).
+    #[error("{} {limit} control policies, which is the limit", .on.as_ref().map_or_else(|| "the directory has".to_owned(), |on| format!("`{on}` is bounded by")))]
+    ControlPolicyQuotaExceeded {
+        /// On this folder or member; in the directory if none.
+        on: Option<String>,
+        /// Most policies.
+        limit: u32,
+    },
+    /// It is attached already.
+    #[error("`{policy}` is attached to `{target}` already")]
+    ControlPolicyAttached {
+        /// The policy.
+        policy: String,
+        /// The folder or member.
+        target: String,
+    },
+    /// It is not attached.
+    #[error("`{policy}` is not attached to `{target}`")]
+    ControlPolicyNotAttached {
+        /// The policy.
+        policy: String,
+        /// The folder or member.
+        target: String,
+    },
+    /// A folder or member has one control policy at least (E-DIR-26).
+    #[error("it is the last control policy of `{0}`")]
+    LastControlPolicy(String),
+    /// It is attached somewhere.
+    #[error("`{policy}` is attached to {attachments} folders and members")]
+    ControlPolicyInUse {
+        /// The policy.
+        policy: String,
+        /// To how many.
+        attachments: u32,
+    },
     /// Access key and secret do not match, or may not be used: all the same to who tries.
     #[error("the access key or its secret is wrong")]
     CredentialInvalid,

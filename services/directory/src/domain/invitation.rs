@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use bailiwick_core::{AccountId, DirectoryId, Timestamp};
+use bailiwick_core::{
+    AccountId, DirectoryId, Timestamp,
+    filter::{Field, Filter, Kind, Relation, Schema},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error,
+    Error, Labels,
     account::{Account, EnterpriseIdentity},
     etag,
     member::Occupancy,
@@ -18,6 +21,21 @@ pub const VALIDITY: Duration = Duration::from_hours(14 * 24);
 pub const RATE_WINDOW: Duration = Duration::from_hours(24);
 /// How long a finished invitation stays listed (E-DIR-35).
 pub const RETENTION: Duration = Duration::from_hours(30 * 24);
+
+/// What invitations can be filtered by.
+pub static SCHEMA: Schema = Schema {
+    fields: &[
+        Field::new("account", Kind::Text),
+        Field::new("state", Kind::Enum(&[PENDING, ACCEPTED, DECLINED, CANCELLED, EXPIRED])),
+        Field::new("create_time", Kind::Time),
+        Field::new("expire_time", Kind::Time),
+    ],
+};
+const PENDING: &str = "INVITATION_STATE_PENDING";
+const ACCEPTED: &str = "INVITATION_STATE_ACCEPTED";
+const DECLINED: &str = "INVITATION_STATE_DECLINED";
+const CANCELLED: &str = "INVITATION_STATE_CANCELLED";
+const EXPIRED: &str = "INVITATION_STATE_EXPIRED";
 
 /// Where an invitation stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +69,12 @@ pub struct Invitation {
     pub management_account: AccountId,
     /// The enterprise that sends it (E-DIR-09).
     pub sender_legal_name: String,
+    /// The enterprise that it is sent to (E-DIR-09).
+    pub recipient_legal_name: String,
+    /// Id of the folder that the account is to join in (E-DIR-10).
+    pub folder: String,
+    /// Labels of the member to be (E-DIR-10).
+    pub labels: Labels,
     /// When it was sent.
     pub create_time: Timestamp,
     /// Until when it can be accepted.
@@ -68,6 +92,10 @@ pub struct NewInvitation {
     pub account: AccountId,
     /// A word to it.
     pub note: String,
+    /// Id of the folder that it is to join in, which exists.
+    pub folder: String,
+    /// Labels of the member to be.
+    pub labels: Labels,
 }
 
 /// What the directory has sent so far.
@@ -114,15 +142,31 @@ impl State {
     }
 }
 
+/// A filter over [`SCHEMA`] as one over what is stored: an invitation is expired by its time, and pending no longer.
+pub fn stored(filter: &Filter, now: Timestamp) -> Filter {
+    let all = |parts: &[Filter]| parts.iter().map(|part| stored(part, now)).collect();
+    let unanswered =
+        |relation| Filter::All(vec![Filter::Enum("state", PENDING), Filter::Time("expire_time", relation, now)]);
+    match filter {
+        Filter::All(parts) => Filter::All(all(parts)),
+        Filter::Any(parts) => Filter::Any(all(parts)),
+        Filter::Not(part) => Filter::Not(Box::new(stored(part, now))),
+        Filter::Enum(_, state) if *state == PENDING => unanswered(Relation::After),
+        Filter::Enum(_, state) if *state == EXPIRED => unanswered(Relation::UpTo),
+        other => other.clone(),
+    }
+}
+
 /// Whether an account may be invited (E-DIR-08, R-DIR-15). One that does not exist, is not verified or is of another
 /// enterprise is refused in the same words, whether it has a directory or not: the sender learns nothing of strangers.
-pub fn check_target(sender: &EnterpriseIdentity, id: AccountId, target: Option<Target<'_>>) -> Result<(), Error> {
+/// What is returned is its legal name, which it shares with the sender.
+pub fn check_target(sender: &EnterpriseIdentity, id: AccountId, target: Option<Target<'_>>) -> Result<String, Error> {
     match target {
         Some(Target { enterprise: Some(enterprise), in_directory }) if enterprise.same_enterprise(sender) => {
             if in_directory {
                 Err(Error::AccountAlreadyInDirectory(id))
             } else {
-                Ok(())
+                Ok(enterprise.legal_name.clone())
             }
         }
         _ => Err(Error::LegalEntityMismatch(id)),
@@ -132,9 +176,9 @@ pub fn check_target(sender: &EnterpriseIdentity, id: AccountId, target: Option<T
 impl Invitation {
     /// Sends an invitation (R-DIR-09).
     pub fn send(
-        directory: DirectoryId,
-        id: String,
+        (directory, id): (DirectoryId, String),
         new: NewInvitation,
+        recipient_legal_name: String,
         sender: &Account,
         sent: Sent,
         now: Timestamp,
@@ -154,6 +198,9 @@ impl Invitation {
             state: State::Pending,
             management_account: sender.id,
             sender_legal_name: sender.verified()?.legal_name.clone(),
+            recipient_legal_name,
+            folder: new.folder,
+            labels: new.labels,
             create_time: now,
             expire_time: now.after(VALIDITY),
             respond_time: None,

@@ -12,10 +12,12 @@ use bailiwick_core::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Error,
+    Error, Labels,
     account::{Account, AccountType, NewAccount},
+    check_etag,
+    control_policy::FULL_ACCESS,
     directory::{Directory, ROOT_FOLDER},
-    etag,
+    etag, folder,
     role::ACCESS_ROLE,
     user::User,
 };
@@ -28,6 +30,8 @@ pub static SCHEMA: Schema = Schema {
         Field::new("type", Kind::Enum(&["ACCOUNT_TYPE_RESOURCE", "ACCOUNT_TYPE_CLOUD"])),
         Field::new("join_method", Kind::Enum(&["JOIN_METHOD_CREATED", "JOIN_METHOD_INVITED"])),
         Field::sorted("join_time", Kind::Time),
+        Field::new("folder", Kind::Name),
+        Field::new("labels", Kind::Map),
     ],
 };
 
@@ -57,6 +61,10 @@ pub struct Membership {
     pub display_name: String,
     /// Id of the folder.
     pub folder: String,
+    /// Texts under keys (E-DIR-31).
+    pub labels: Labels,
+    /// Ids of the control policies attached to the member itself, sorted.
+    pub control_policies: Vec<String>,
     /// When it joined.
     pub join_time: Timestamp,
     /// Grows with each change.
@@ -72,6 +80,44 @@ pub struct Member {
     pub membership: Membership,
     /// Type of the account.
     pub kind: AccountType,
+    /// Whether its root user may sign in (R-DIR-18, R-DIR-30).
+    pub root_user_enabled: bool,
+}
+
+/// What is recommended for the security of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recommendation {
+    /// Whoever gets hold of the root credentials does irreparable damage: switch to a resource account (R-DIR-36).
+    SwitchToResourceAccount,
+}
+
+/// What a member is created with. The texts are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMember {
+    /// The account.
+    pub account: NewAccount,
+    /// Id of the folder.
+    pub folder: String,
+    /// Texts under keys.
+    pub labels: Labels,
+    /// Id of the role in it that the identities of the management account can assume.
+    pub access_role: String,
+}
+
+/// What is to change of a member; none stays as it is. The texts are checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberChange {
+    /// Display name.
+    pub display_name: Option<String>,
+    /// All labels.
+    pub labels: Option<Labels>,
+}
+
+impl From<NewAccount> for NewMember {
+    /// In the root folder.
+    fn from(account: NewAccount) -> Self {
+        Self { account, folder: ROOT_FOLDER.to_owned(), labels: Labels::new(), access_role: ACCESS_ROLE.to_owned() }
+    }
 }
 
 /// How full a directory is.
@@ -125,14 +171,15 @@ impl Membership {
         incarnation: String,
         now: Timestamp,
     ) -> Self {
-        let folder = ROOT_FOLDER.to_owned();
         Self {
             directory,
             account,
             incarnation,
             join_method,
             display_name,
-            folder,
+            folder: ROOT_FOLDER.to_owned(),
+            labels: Labels::new(),
+            control_policies: vec![FULL_ACCESS.to_owned()],
             join_time: now,
             version: 1,
             purge_time: None,
@@ -147,6 +194,30 @@ impl Membership {
     /// Whether its deletion is due: it is no member any more, even where its row is not yet gone.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.purge_time.is_some_and(|purge_time| purge_time <= now)
+    }
+
+    /// Changes display name or labels; `name_used` is of another account of the directory (E-DIR-11).
+    pub fn update(&self, change: MemberChange, name_used: bool, asked_etag: &str) -> Result<Self, Error> {
+        check_etag(asked_etag, &self.etag(), || self.name())?;
+        let display_name = change.display_name.unwrap_or_else(|| self.display_name.clone());
+        if name_used && display_name != self.display_name {
+            return Err(Error::DisplayNameUsed(display_name));
+        }
+        let labels = change.labels.unwrap_or_else(|| self.labels.clone());
+        Ok(Self { display_name, labels, version: self.version + 1, ..self.clone() })
+    }
+
+    /// Moves it into another folder, which exists, if it is where it is thought to be.
+    pub fn move_to(&self, source: Option<&str>, destination: &str, asked_etag: &str) -> Result<Self, Error> {
+        check_etag(asked_etag, &self.etag(), || self.name())?;
+        let name = |id: &str| folder::name(self.directory, id);
+        if source.is_some_and(|source| source != self.folder) {
+            return Err(Error::SourceFolderMismatch(name(&self.folder)));
+        }
+        if self.folder == destination {
+            return Err(Error::AlreadyInFolder(name(destination)));
+        }
+        Ok(Self { folder: destination.to_owned(), version: self.version + 1, ..self.clone() })
     }
 
     /// The resource name.
@@ -170,6 +241,12 @@ impl Member {
             _ => None,
         }
     }
+
+    /// What is recommended for its security.
+    pub fn recommendations(&self) -> Vec<Recommendation> {
+        let exposed = self.kind == AccountType::Cloud && self.root_user_enabled;
+        if exposed { vec![Recommendation::SwitchToResourceAccount] } else { Vec::new() }
+    }
 }
 
 /// What the directory says about a new member.
@@ -179,21 +256,6 @@ pub struct Place {
     pub name_used: bool,
     /// How full the directory is.
     pub occupancy: Occupancy,
-}
-
-/// What a member is created with. The texts are checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewMember {
-    /// The account.
-    pub account: NewAccount,
-    /// Id of the role in it that the identities of the management account can assume.
-    pub access_role: String,
-}
-
-impl From<NewAccount> for NewMember {
-    fn from(account: NewAccount) -> Self {
-        Self { account, access_role: ACCESS_ROLE.to_owned() }
-    }
 }
 
 /// Ids of a new member, chosen at random.
@@ -221,10 +283,11 @@ pub fn create(
     directory: &Directory,
     management: &Account,
     place: Place,
-    new: NewAccount,
+    new: NewMember,
     ids: NewIds,
     now: Timestamp,
 ) -> Result<Created, Error> {
+    let NewMember { account: new, folder, labels, .. } = new;
     if place.name_used {
         return Err(Error::DisplayNameUsed(new.display_name));
     }
@@ -232,6 +295,7 @@ pub fn create(
     let account = Account::create_resource(ids.account, new, management, now)?;
     let root = User::root(&account, false);
     let membership = Membership::created(directory, &account, ids.incarnation, now);
+    let membership = Membership { folder, labels, ..membership };
     Ok(Created { account, root, membership })
 }
 
@@ -246,9 +310,36 @@ pub fn joining_names(account: &Account) -> [String; 2] {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::Text, *};
+    use super::{super::Text, departure::tests::member, *};
 
     const NOW: Timestamp = Timestamp::from_micros(5);
+
+    // covers: E-DIR-11, E-GW-07
+    #[test]
+    fn a_member_is_changed_and_moved_only_as_its_caller_thinks_it_is() {
+        let member = member(AccountType::Cloud).membership;
+        let named = |name: &str| MemberChange { display_name: Some(name.to_owned()), labels: None };
+        let used = member.update(named("billing"), true, "");
+        assert_eq!(used, Err(Error::DisplayNameUsed("billing".to_owned())));
+        assert!(member.update(named("payments"), true, "").is_ok(), "its own name");
+        let renamed = member.update(named("billing"), false, &member.etag()).unwrap();
+        assert_eq!(renamed.update(named("x2"), false, &member.etag()), Err(Error::EtagMismatch(member.name())));
+        let root = folder::name(member.directory, ROOT_FOLDER);
+        let moved = member.move_to(Some(ROOT_FOLDER), "fd-1", "").unwrap();
+        assert_eq!((moved.folder.as_str(), moved.version), ("fd-1", 2));
+        assert_eq!(member.move_to(None, ROOT_FOLDER, ""), Err(Error::AlreadyInFolder(root.clone())));
+        assert_eq!(member.move_to(Some("fd-2"), "fd-1", ""), Err(Error::SourceFolderMismatch(root)));
+        assert_eq!(member.move_to(None, "fd-1", "stale"), Err(Error::EtagMismatch(member.name())));
+    }
+
+    // covers: R-DIR-36
+    #[test]
+    fn an_enabled_root_user_of_a_cloud_account_is_reported() {
+        let cloud = member(AccountType::Cloud);
+        assert_eq!(cloud.recommendations(), [Recommendation::SwitchToResourceAccount]);
+        assert!(Member { root_user_enabled: false, ..cloud }.recommendations().is_empty());
+        assert!(member(AccountType::Resource).recommendations().is_empty());
+    }
 
     proptest! {
         // covers: E-DIR-03

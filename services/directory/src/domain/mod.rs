@@ -9,12 +9,15 @@ pub mod access_role;
 pub mod account;
 pub mod attachment;
 pub mod claim;
+pub mod control_policy;
 pub mod credential;
 pub mod destination;
 pub mod directory;
 mod error;
+pub mod folder;
 pub mod group;
 pub mod invitation;
+mod labels;
 pub mod linked_role;
 pub mod member;
 pub mod message;
@@ -29,6 +32,7 @@ pub mod user;
 pub mod verification;
 
 pub use error::{Blocker, Error};
+pub use labels::{Labels, check_labels};
 pub use quota::Quota;
 pub use text::{InvalidText, Text, is_provider};
 

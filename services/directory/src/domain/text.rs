@@ -44,6 +44,10 @@ impl Text {
     pub const REGISTRATION_NUMBER: Self = Self::line(1, 64);
     /// Who verified an enterprise.
     pub const VERIFIER: Self = Self::line(1, 100);
+    /// Display names of folders (E-DIR-11).
+    pub const FOLDER_NAME: Self = Self::line(1, 24);
+    /// What a control policy is for.
+    pub const POLICY_DESCRIPTION: Self = Self { min: 0, max: 1_024, lines: true };
     /// The note of an invitation (E-DIR-10).
     pub const NOTE: Self = Self { min: 0, max: 1_024, lines: true };
 
@@ -82,6 +86,9 @@ mod tests {
         }
         assert!(Text::DISPLAY_NAME.check(&"信".repeat(50)).is_ok());
         assert!(Text::DISPLAY_NAME.check(&"a".repeat(51)).is_err());
+        assert!(Text::FOLDER_NAME.check("a").is_ok());
+        assert!(Text::FOLDER_NAME.check(&"信".repeat(24)).is_ok());
+        assert!(Text::FOLDER_NAME.check(&"a".repeat(25)).is_err());
         assert!(Text::NOTE.check(&"a".repeat(1_024)).is_ok());
         assert!(Text::NOTE.check(&"a".repeat(1_025)).is_err());
     }

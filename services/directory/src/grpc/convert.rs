@@ -1,7 +1,7 @@
 //! Domain state as the contract shows it.
 
 use bailiwick_api::{directory::v1 as pb, r#type::v1::PrincipalKind};
-use bailiwick_core::{AccountId, Timestamp, TrustedService};
+use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
 
 use crate::{
     app::{NewAccessKey, NewCredentialSecret, NewSession, Rotated},
@@ -10,17 +10,19 @@ use crate::{
         account::{AccountView, EnterpriseIdentity},
         attachment::Attachment,
         claim::Claim,
+        control_policy::{self, ControlPolicyView, Effective, FULL_ACCESS},
         credential::Credential,
         directory::{Directory, ROOT_FOLDER},
+        folder::{self, FolderView},
         group::{Group, GroupMember},
         invitation::{Invitation, State},
         linked_role::LinkedRole,
-        member::{Finding, Member, MemberDeletionCheck},
+        member::{Finding, Member, MemberDeletionCheck, Recommendation},
         policy::{PolicyId, PolicyVersion, PolicyView, VersionId},
         role::{AnyRole, Role},
         user::User,
     },
-    events::{account_type, folder, join_method},
+    events::{account_type, folder as member_folder, join_method},
 };
 
 pub(super) use crate::events::timestamp;
@@ -59,16 +61,67 @@ pub(super) fn directory(directory: Directory) -> pb::Directory {
         create_time: Some(timestamp(directory.create_time)),
         etag: directory.etag(),
         member_deletion_enabled: directory.member_deletion_enabled,
-        ..pb::Directory::default()
+        control_policies_enabled: directory.control_policies_enabled,
+        update_time: Some(timestamp(directory.update_time)),
     }
 }
 
+pub(super) fn folder(view: FolderView) -> pb::Folder {
+    let FolderView { folder, depth } = view;
+    pb::Folder {
+        name: folder.name(),
+        etag: folder.etag(),
+        parent: folder.parent.map(|parent| folder::name(folder.directory, &parent)).unwrap_or_default(),
+        display_name: folder.display_name,
+        depth: i32::try_from(depth).unwrap_or(i32::MAX),
+        create_time: Some(timestamp(folder.create_time)),
+        update_time: Some(timestamp(folder.update_time)),
+    }
+}
+
+pub(super) fn control_policy(view: ControlPolicyView) -> pb::ControlPolicy {
+    let ControlPolicyView { policy, attachments } = view;
+    pb::ControlPolicy {
+        name: policy.name(),
+        etag: policy.etag(),
+        system: policy.id == FULL_ACCESS,
+        attachment_count: i32::try_from(attachments).unwrap_or(i32::MAX),
+        create_time: Some(timestamp(policy.create_time)),
+        update_time: Some(timestamp(policy.update_time)),
+        description: policy.description,
+        document: policy.document,
+    }
+}
+
+pub(super) fn attachment(
+    directory: DirectoryId,
+    attachment: control_policy::Attachment,
+) -> pb::ControlPolicyAttachment {
+    pb::ControlPolicyAttachment {
+        control_policy: control_policy::name(directory, &attachment.policy),
+        target: attachment.node.name(directory),
+        attach_time: attachment.attach_time.map(timestamp),
+    }
+}
+
+pub(super) fn effective(directory: DirectoryId, member: String, effective: Effective) -> pb::EffectiveControlPolicy {
+    let nodes = effective.nodes.into_iter().map(|node| pb::EffectiveControlPolicyNode {
+        target: node.node.name(directory),
+        control_policies: node.policies.into_iter().map(control_policy).collect(),
+    });
+    pb::EffectiveControlPolicy { member, enabled: effective.enabled, nodes: nodes.collect() }
+}
+
 pub(super) fn member(member: Member) -> pb::Member {
-    let Member { membership, kind } = member;
+    let recommendation = |of: Recommendation| match of {
+        Recommendation::SwitchToResourceAccount => pb::MemberRecommendation::SwitchToResourceAccount.into(),
+    };
+    let recommendations = member.recommendations().into_iter().map(recommendation).collect();
+    let Member { membership, kind, root_user_enabled } = member;
     pb::Member {
         name: membership.name(),
         account: membership.account.name(),
-        folder: folder(&membership),
+        folder: member_folder(&membership),
         etag: membership.etag(),
         r#type: account_type(kind).into(),
         join_method: join_method(membership.join_method).into(),
@@ -81,6 +134,9 @@ pub(super) fn member(member: Member) -> pb::Member {
             pb::MemberState::Active.into()
         },
         purge_time: membership.purge_time.map(timestamp),
+        root_user_enabled,
+        recommendations,
+        labels: membership.labels.into_iter().collect(),
         ..pb::Member::default()
     }
 }
@@ -118,7 +174,9 @@ pub(super) fn invitation(invitation: Invitation, now: Timestamp) -> pb::Invitati
         respond_time: invitation.respond_time.map(timestamp),
         note: invitation.note,
         sender_legal_name: invitation.sender_legal_name,
-        ..pb::Invitation::default()
+        recipient_legal_name: invitation.recipient_legal_name,
+        folder: folder::name(invitation.directory, &invitation.folder),
+        labels: invitation.labels.into_iter().collect(),
     }
 }
 

@@ -107,6 +107,14 @@ impl ApiError for Error {
             Self::Domain(E::UserQuotaExceeded { limit }) => ("users of the account", limit),
             Self::Domain(E::AccessKeyQuotaExceeded { limit }) => ("access keys of the user", limit),
             Self::Domain(E::CredentialQuotaExceeded { limit }) => ("single-purpose credentials of the user", limit),
+            Self::Domain(E::FolderDepthExceeded { limit }) => ("levels of folders below the root folder", limit),
+            Self::Domain(E::FolderQuotaExceeded { limit }) => ("folders of the directory", limit),
+            Self::Domain(E::ControlPolicyQuotaExceeded { on: None, limit }) => {
+                ("custom control policies of the directory", limit)
+            }
+            Self::Domain(E::ControlPolicyQuotaExceeded { on: Some(_), limit }) => {
+                ("control policies of the folder or member", limit)
+            }
             Self::Domain(E::VerificationQuotaExceeded { limit, .. }) => ("verification codes within 24 hours", limit),
             Self::Domain(E::QuotaExceeded { quota, limit }) => {
                 return vec![QuotaViolation::new(quota.to_string(), format!("at most {limit}"))];
@@ -133,7 +141,22 @@ fn domain_kind(error: &domain::Error) -> Kind {
     use domain::Error as E;
     match error {
         E::NotFound(_) => Kind::NotFound,
-        E::EtagMismatch(_) => Kind::Aborted,
+        E::EtagMismatch(_) | E::SourceFolderMismatch(_) => Kind::Aborted,
+        E::FolderDepthExceeded { .. }
+        | E::FolderHasMembers(_)
+        | E::FolderHasSubfolders(_)
+        | E::RootFolderImmutable
+        | E::FolderCycle(_)
+        | E::AlreadyInFolder(_)
+        | E::DirectoryHasMembers { .. }
+        | E::DirectoryHasInvitations { .. }
+        | E::DirectoryHasFolders { .. }
+        | E::DirectoryInUse { .. }
+        | E::ControlPolicyNotAttached { .. }
+        | E::LastControlPolicy(_)
+        | E::ControlPolicyInUse { .. } => Kind::FailedPrecondition,
+        E::FolderNameUsed(_) | E::ControlPolicyExists(_) | E::ControlPolicyAttached { .. } => Kind::AlreadyExists,
+        E::FolderQuotaExceeded { .. } | E::ControlPolicyQuotaExceeded { .. } => Kind::ResourceExhausted,
         E::EnterpriseIdentityRequired(_)
         | E::LegalEntityMismatch(_)
         | E::AccountAlreadyInDirectory(_)
@@ -215,6 +238,25 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::PolicyVersionInUse(_) => Reason::PolicyVersionInUse,
         E::SystemPolicyImmutable(_) => Reason::SystemPolicyImmutable,
         E::ServiceLinkedRoleImmutable { .. } => Reason::ServiceLinkedRoleImmutable,
+        E::FolderDepthExceeded { .. } => Reason::FolderDepthExceeded,
+        E::FolderQuotaExceeded { .. } => Reason::FolderQuotaExceeded,
+        E::FolderNameUsed(_) => Reason::FolderNameUsed,
+        E::FolderHasMembers(_) => Reason::FolderHasMembers,
+        E::FolderHasSubfolders(_) => Reason::FolderHasSubfolders,
+        E::RootFolderImmutable => Reason::RootFolderImmutable,
+        E::FolderCycle(_) => Reason::FolderCycle,
+        E::AlreadyInFolder(_) => Reason::AlreadyInFolder,
+        E::SourceFolderMismatch(_) => Reason::SourceFolderMismatch,
+        E::DirectoryHasMembers { .. } => Reason::DirectoryHasMembers,
+        E::DirectoryHasInvitations { .. } => Reason::DirectoryHasInvitations,
+        E::DirectoryHasFolders { .. } => Reason::DirectoryHasFolders,
+        E::DirectoryInUse { .. } => Reason::DirectoryInUse,
+        E::ControlPolicyExists(_) => Reason::ControlPolicyExists,
+        E::ControlPolicyQuotaExceeded { .. } => Reason::ControlPolicyQuotaExceeded,
+        E::ControlPolicyAttached { .. } => Reason::ControlPolicyAttached,
+        E::ControlPolicyNotAttached { .. } => Reason::ControlPolicyNotAttached,
+        E::LastControlPolicy(_) => Reason::LastControlPolicy,
+        E::ControlPolicyInUse { .. } => Reason::ControlPolicyInUse,
     }
 }
 
@@ -262,6 +304,7 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         | E::ExpireTimeOutOfRange
         | E::SessionPolicyTooLong
         | E::CredentialInvalid
+        | E::RootFolderImmutable
         | E::VerificationTooSoon { .. } => Vec::new(),
         E::QuotaExceeded { quota, limit } => vec![("quota", quota.to_string()), ("limit", limit.to_string())],
         E::ResourceExists(resource) => vec![("resource", resource.clone())],
@@ -272,6 +315,30 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         E::SystemPolicyImmutable(policy) => vec![("policy", policy.clone())],
         E::ServiceLinkedRoleImmutable { role, service } => {
             vec![("role", role.clone()), ("trusted_service", service.to_string())]
+        }
+        E::FolderDepthExceeded { limit }
+        | E::FolderQuotaExceeded { limit }
+        | E::ControlPolicyQuotaExceeded { on: None, limit } => vec![("limit", limit.to_string())],
+        E::ControlPolicyQuotaExceeded { on: Some(target), limit } => {
+            vec![("limit", limit.to_string()), ("target", target.clone())]
+        }
+        E::FolderNameUsed(name) => vec![("display_name", name.clone())],
+        E::FolderHasMembers(folder)
+        | E::FolderHasSubfolders(folder)
+        | E::FolderCycle(folder)
+        | E::AlreadyInFolder(folder)
+        | E::SourceFolderMismatch(folder) => vec![("folder", folder.clone())],
+        E::DirectoryHasMembers { members } => vec![("members", members.to_string())],
+        E::DirectoryHasInvitations { pending } => vec![("pending_invitations", pending.to_string())],
+        E::DirectoryHasFolders { folders } => vec![("folders", folders.to_string())],
+        E::DirectoryInUse { claims } => vec![("claims", claims.to_string())],
+        E::ControlPolicyExists(policy) => vec![("control_policy", policy.clone())],
+        E::ControlPolicyAttached { policy, target } | E::ControlPolicyNotAttached { policy, target } => {
+            vec![("control_policy", policy.clone()), ("target", target.clone())]
+        }
+        E::LastControlPolicy(target) => vec![("target", target.clone())],
+        E::ControlPolicyInUse { policy, attachments } => {
+            vec![("control_policy", policy.clone()), ("attachments", attachments.to_string())]
         }
     }
 }

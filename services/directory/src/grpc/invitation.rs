@@ -10,14 +10,15 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     Grpc, answer, convert,
-    parse::{finish, in_directory, mutation, page, text},
+    parse::{finish, folder, in_directory, labels, mutation, page, text},
     pb,
 };
 use crate::{
     app::{Done, Mutation},
     domain::{
         Text,
-        invitation::{Answer, Invitation, NewInvitation},
+        directory::ROOT_FOLDER,
+        invitation::{Answer, Invitation, NewInvitation, SCHEMA},
     },
 };
 
@@ -53,8 +54,9 @@ impl InvitationService for Grpc {
         let mut fields = InvalidFields::new();
         let directory = fields.directory("parent", &request.parent);
         let asked = page(&mut fields, request.page_size, &request.page_token);
-        let (directory, asked) = finish(fields, directory.zip(asked))?;
-        let page = self.0.invitation_list(&call, directory, &asked).await?;
+        let filter = fields.take("filter", SCHEMA.filter(&request.filter));
+        let ((directory, asked), filter) = finish(fields, directory.zip(asked).zip(filter))?;
+        let page = self.0.invitation_list(&call, directory, &filter, &asked).await?;
         let invitations = self.shown(page.items);
         Ok(Response::new(pb::ListInvitationsResponse { invitations, next_page_token: page.next }))
     }
@@ -67,8 +69,9 @@ impl InvitationService for Grpc {
         let mut fields = InvalidFields::new();
         let account = fields.account("parent", &request.parent);
         let asked = page(&mut fields, request.page_size, &request.page_token);
-        let (account, asked) = finish(fields, account.zip(asked))?;
-        let page = self.0.invitation_list_received(&call, account, &asked).await?;
+        let filter = fields.take("filter", SCHEMA.filter(&request.filter));
+        let ((account, asked), filter) = finish(fields, account.zip(asked).zip(filter))?;
+        let page = self.0.invitation_list_received(&call, account, &filter, &asked).await?;
         let invitations = self.shown(page.items);
         Ok(Response::new(pb::ListReceivedInvitationsResponse { invitations, next_page_token: page.next }))
     }
@@ -148,7 +151,12 @@ fn parse_create(
     let new = fields.required("invitation", request.invitation).and_then(|invitation| {
         let account = fields.account("invitation.account", &invitation.account);
         let note = text(&mut fields, "invitation.note", &invitation.note, Text::NOTE);
-        Some(NewInvitation { account: account?, note: note? })
+        let labels = labels(&mut fields, "invitation.labels", invitation.labels);
+        let folder = match invitation.folder.as_str() {
+            "" => Some(ROOT_FOLDER.to_owned()),
+            name => folder(&mut fields, "invitation.folder", name, directory),
+        };
+        Some(NewInvitation { account: account?, note: note?, folder: folder?, labels: labels? })
     });
     let (directory, new) = finish(fields, directory.zip(new))?;
     Ok((change, directory, new))

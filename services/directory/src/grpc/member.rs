@@ -11,14 +11,16 @@ use super::{
     Grpc,
     account::new_account,
     answer, convert,
-    parse::{finish, in_directory, listing, mutation, page},
+    parse::{finish, folder, in_directory, labels, listing, mask, mutation, page, text},
     pb,
     role::ROLE_ID,
 };
 use crate::{
     app::Mutation,
     domain::{
-        member::{MemberDeletion, NewMember, SCHEMA},
+        Text,
+        directory::ROOT_FOLDER,
+        member::{MemberChange, MemberDeletion, NewMember, SCHEMA},
         role::{ACCESS_ROLE, is_role_id},
     },
 };
@@ -39,7 +41,7 @@ impl MemberService for Grpc {
     async fn get_member(&self, request: Request<pb::GetMemberRequest>) -> Result<Response<pb::Member>, Status> {
         let (call, request) = split(request)?;
         let mut fields = InvalidFields::new();
-        let named = name(&mut fields, &request.name);
+        let named = name(&mut fields, "name", &request.name);
         let (directory, account) = finish(fields, named)?;
         let found = self.0.member_get(&call, directory, account).await?;
         Ok(Response::new(convert::member(found)))
@@ -66,18 +68,32 @@ impl MemberService for Grpc {
         let request_id = take(&mut request.request_id);
         let change = mutation(&mut fields, &call, &request_id, &request);
         let change = Mutation { validate_only: request.validate_only, ..change };
-        let named = name(&mut fields, &request.name);
+        let named = name(&mut fields, "name", &request.name);
         let (directory, account) = finish(fields, named)?;
         let done = self.0.member_remove(&call, &change, directory, account, &request.etag).await?;
         Ok(answer(done, |()| ()))
     }
 
-    async fn update_member(&self, _: Request<pb::UpdateMemberRequest>) -> Result<Response<pb::Member>, Status> {
-        Err(Status::unimplemented("UpdateMember is being built"))
+    async fn update_member(&self, request: Request<pb::UpdateMemberRequest>) -> Result<Response<pb::Member>, Status> {
+        let (call, request) = split(request)?;
+        let (change, named, asked, etag) = parse_update(&call, request)?;
+        let done = self.0.member_update(&call, &change, named, asked, &etag).await?;
+        Ok(answer(done, convert::member))
     }
 
-    async fn move_member(&self, _: Request<pb::MoveMemberRequest>) -> Result<Response<pb::Member>, Status> {
-        Err(Status::unimplemented("MoveMember is being built"))
+    async fn move_member(&self, request: Request<pb::MoveMemberRequest>) -> Result<Response<pb::Member>, Status> {
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let named = name(&mut fields, "name", &request.name);
+        let of = named.map(|(directory, _)| directory);
+        let source = (!request.source.is_empty()).then(|| folder(&mut fields, "source", &request.source, of)).flatten();
+        let destination = folder(&mut fields, "destination", &request.destination, of);
+        let (named, destination) = finish(fields, named.zip(destination))?;
+        let way = (source.as_deref(), destination.as_str());
+        let done = self.0.member_move(&call, &change, named, way, &request.etag).await?;
+        Ok(answer(done, convert::member))
     }
 
     async fn leave_directory(&self, request: Request<pb::LeaveDirectoryRequest>) -> Result<Response<()>, Status> {
@@ -86,7 +102,7 @@ impl MemberService for Grpc {
         let request_id = take(&mut request.request_id);
         let change = mutation(&mut fields, &call, &request_id, &request);
         let change = Mutation { validate_only: request.validate_only, ..change };
-        let named = name(&mut fields, &request.name);
+        let named = name(&mut fields, "name", &request.name);
         let (directory, account) = finish(fields, named)?;
         let done = self.0.member_leave(&call, &change, directory, account).await?;
         Ok(answer(done, |()| ()))
@@ -112,7 +128,7 @@ impl MemberService for Grpc {
     ) -> Result<Response<pb::MemberDeletionCheck>, Status> {
         let (call, request) = split(request)?;
         let mut fields = InvalidFields::new();
-        let named = name(&mut fields, &request.name);
+        let named = name(&mut fields, "name", &request.name);
         let (directory, account) = finish(fields, named)?;
         let check = self.0.member_check_deletion(&call, directory, account).await?;
         Ok(Response::new(convert::member_deletion_check(&check)))
@@ -133,16 +149,36 @@ impl MemberService for Grpc {
         let mut fields = InvalidFields::new();
         let request_id = take(&mut request.request_id);
         let change = mutation(&mut fields, &call, &request_id, &request);
-        let named = name(&mut fields, &request.name);
+        let named = name(&mut fields, "name", &request.name);
         let (directory, account) = finish(fields, named)?;
         let done = self.0.member_undelete(&call, &change, directory, account, &request.etag).await?;
         Ok(answer(done, convert::member))
     }
 }
 
-fn name(fields: &mut InvalidFields, name: &str) -> Option<(DirectoryId, AccountId)> {
-    let (directory, [account]) = in_directory(fields, "name", name, "directories/{directory}/members/{account}")?;
-    Some((directory, fields.parse("name", account)?))
+fn name(fields: &mut InvalidFields, field: &str, name: &str) -> Option<(DirectoryId, AccountId)> {
+    let (directory, [account]) = in_directory(fields, field, name, "directories/{directory}/members/{account}")?;
+    Some((directory, fields.parse(field, account)?))
+}
+
+type Named = (DirectoryId, AccountId);
+
+fn parse_update(
+    call: &Call,
+    mut request: pb::UpdateMemberRequest,
+) -> Result<(Mutation, Named, MemberChange, String), Status> {
+    let mut fields = InvalidFields::new();
+    let request_id = take(&mut request.request_id);
+    let change = mutation(&mut fields, call, &request_id, &request);
+    let member = fields.required("member", request.member).unwrap_or_default();
+    let named = name(&mut fields, "member.name", &member.name);
+    let set = [!member.display_name.is_empty(), !member.labels.is_empty()];
+    let [renames, relabels] = mask(&mut fields, request.update_mask.as_ref(), ["display_name", "labels"], set);
+    let display_name =
+        renames.then(|| text(&mut fields, "member.display_name", &member.display_name, Text::DISPLAY_NAME)).flatten();
+    let labels = relabels.then(|| labels(&mut fields, "member.labels", member.labels)).flatten();
+    let named = finish(fields, named)?;
+    Ok((change, named, MemberChange { display_name, labels }, member.etag))
 }
 
 fn parse_create(
@@ -156,12 +192,18 @@ fn parse_create(
     let directory = fields.directory("parent", &request.parent);
     let new = fields.required("member", request.member).and_then(|member| {
         let names = ["member.display_name", "provider", "external_id"];
-        new_account(&mut fields, names, &member.display_name, &request.provider, &request.external_id)
+        let new = new_account(&mut fields, names, &member.display_name, &request.provider, &request.external_id);
+        let labels = labels(&mut fields, "member.labels", member.labels);
+        let folder = match request.folder.as_str() {
+            "" => Some(ROOT_FOLDER.to_owned()),
+            name => folder(&mut fields, "folder", name, directory),
+        };
+        Some((new?, folder?, labels?))
     });
     let access_role = if request.access_role.is_empty() { ACCESS_ROLE.to_owned() } else { request.access_role };
     fields.check("access_role", is_role_id(&access_role), ROLE_ID);
-    let (directory, account) = finish(fields, directory.zip(new))?;
-    Ok((change, directory, NewMember { account, access_role }))
+    let (directory, (account, folder, labels)) = finish(fields, directory.zip(new))?;
+    Ok((change, directory, NewMember { account, folder, labels, access_role }))
 }
 
 impl Grpc {
@@ -174,7 +216,7 @@ impl Grpc {
         let request_id = take(&mut request.request_id);
         let change = mutation(&mut fields, call, &request_id, &request);
         let change = Mutation { validate_only: request.validate_only, ..change };
-        let named = name(&mut fields, &request.name);
+        let named = name(&mut fields, "name", &request.name);
         let few = request.ignored_findings.len() <= FINDINGS_MAX;
         fields.check("ignored_findings", few, format!("must be at most {FINDINGS_MAX}"));
         let findings = request.ignored_findings.iter().take(FINDINGS_MAX);

@@ -1,6 +1,6 @@
 //! What requests have in common.
 
-use std::{ops::RangeInclusive, time::Duration};
+use std::{collections::HashMap, ops::RangeInclusive, time::Duration};
 
 use bailiwick_core::{
     AccountId, DirectoryId, Owner, Timestamp,
@@ -16,11 +16,14 @@ use tonic::Status;
 use crate::{
     app::{Mutation, PageRequest},
     domain::{
-        Text,
+        Labels, Text,
         attachment::{Target, TargetKind},
+        check_labels,
     },
 };
 
+/// The pattern of the names of folders.
+const FOLDER: &str = "directories/{directory}/folders/{folder}";
 /// The pattern of the names of users.
 pub(super) const USER: &str = "accounts/{account}/users/{user}";
 
@@ -132,6 +135,56 @@ fn plain<'a, const N: usize>(
         return None;
     }
     fields.name(field, name, pattern)
+}
+
+/// The id in a name of a folder of a directory.
+pub(super) fn folder(fields: &mut InvalidFields, field: &str, name: &str, of: Option<DirectoryId>) -> Option<String> {
+    let (directory, id) = folder_name(fields, field, name)?;
+    in_same(fields, field, directory, of).map(|()| id.to_owned())
+}
+
+/// Directory and id of a name of a folder.
+pub(super) fn folder_name<'a>(
+    fields: &mut InvalidFields,
+    field: &str,
+    name: &'a str,
+) -> Option<(DirectoryId, &'a str)> {
+    in_directory::<1>(fields, field, name, FOLDER).map(|(directory, [id])| (directory, id))
+}
+
+/// Notes a violation if a further name is of another directory than the one that the request is about.
+pub(super) fn in_same(
+    fields: &mut InvalidFields,
+    field: &str,
+    directory: DirectoryId,
+    of: Option<DirectoryId>,
+) -> Option<()> {
+    let same = of.is_none_or(|of| of == directory);
+    fields.check(field, same, "must be of the same directory");
+    same.then_some(())
+}
+
+/// The fields of `known` that a mask names; if it names none, those that `set` says are set.
+pub(super) fn mask<const N: usize>(
+    fields: &mut InvalidFields,
+    mask: Option<&prost_types::FieldMask>,
+    known: [&str; N],
+    set: [bool; N],
+) -> [bool; N] {
+    let paths = mask.map_or(&[] as &[String], |mask| mask.paths.as_slice());
+    if paths.is_empty() {
+        return set;
+    }
+    for path in paths.iter().filter(|path| !known.contains(&path.as_str())) {
+        fields.violation("update_mask", format!("`{path}` cannot be updated"));
+    }
+    known.map(|name| paths.iter().any(|path| path == name))
+}
+
+/// Labels of a member.
+pub(super) fn labels(fields: &mut InvalidFields, field: &str, labels: HashMap<String, String>) -> Option<Labels> {
+    let labels: Labels = labels.into_iter().collect();
+    fields.take(field, check_labels(&labels)).map(|()| labels)
 }
 
 /// Directory and user of a name of a user.

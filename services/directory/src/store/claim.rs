@@ -1,9 +1,11 @@
 //! Usage claims.
 
 use bailiwick_core::{AccountId, DirectoryId, TrustedService};
-use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+};
 
-use super::{Result, account, entity::claims, key, keys, parse, time};
+use super::{Result, account, count, entity::claims, key, keys, parse, time};
 use crate::domain::claim::{Claim, Kind, Strength};
 
 /// Where a claim is in the order of its kind.
@@ -14,6 +16,12 @@ pub async fn on_member(conn: &impl ConnectionTrait, directory: DirectoryId, of: 
     let query = claims::Entity::find().filter(on(directory, &[of]));
     let rows = query.order_by_asc(claims::Column::TrustedService).order_by_asc(claims::Column::Kind).all(conn).await?;
     rows.into_iter().map(from_row).collect()
+}
+
+/// How many claims there are in a directory.
+pub async fn count_all(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<u32> {
+    let of = claims::Column::Directory.eq(directory.to_string());
+    Ok(count(claims::Entity::find().filter(of).count(conn).await?))
 }
 
 /// The claims of one service and kind on some members of a directory.

@@ -1,13 +1,14 @@
 //! Invitations.
 
-use bailiwick_core::{AccountId, DirectoryId, Timestamp};
+use bailiwick_core::{AccountId, DirectoryId, Timestamp, filter::Filter};
+use bailiwick_db::{Columns, Source};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    QuerySelect, Select, sea_query::Expr,
 };
 
-use super::{Result, account, code, coded, count, entity::invitations, key, time};
-use crate::domain::invitation::{Invitation, State};
+use super::{Result, account, code, coded, count, entity::invitations, key, malformed, time};
+use crate::domain::invitation::{Invitation, SCHEMA, State};
 
 const STATES: [(State, &str); 5] = [
     (State::Pending, "pending"),
@@ -31,25 +32,27 @@ pub async fn get(conn: &impl ConnectionTrait, directory: DirectoryId, id: &str) 
     sent_by(directory).filter(invitations::Column::Invitation.eq(id)).one(conn).await?.map(from_row).transpose()
 }
 
-/// The invitations that a directory sent, newest first.
+/// The invitations that a directory sent and that are asked for by a filter over what is stored, newest first.
 pub async fn page_sent(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
+    filter: &Filter,
     after: Option<After>,
     limit: u64,
 ) -> Result<Vec<Invitation>> {
-    page(conn, sent_by(directory), after, limit).await
+    page(conn, sent_by(directory), filter, after, limit).await
 }
 
-/// The invitations that an account received, newest first.
+/// The invitations that an account received and that are asked for, newest first.
 pub async fn page_received(
     conn: &impl ConnectionTrait,
     by: AccountId,
+    filter: &Filter,
     after: Option<After>,
     limit: u64,
 ) -> Result<Vec<Invitation>> {
     let received = invitations::Entity::find().filter(invitations::Column::Account.eq(key(by)));
-    page(conn, received, after, limit).await
+    page(conn, received, filter, after, limit).await
 }
 
 /// How many invitations of a directory are pending at a time.
@@ -114,6 +117,9 @@ pub async fn insert(conn: &impl ConnectionTrait, invitation: &Invitation) -> Res
         note: Set(invitation.note.clone()),
         management_account: Set(key(invitation.management_account)),
         sender_legal_name: Set(invitation.sender_legal_name.clone()),
+        recipient_legal_name: Set(invitation.recipient_legal_name.clone()),
+        folder: Set(invitation.folder.clone()),
+        labels: Set(serde_json::to_string(&invitation.labels).unwrap_or_default()),
         create_us: Set(invitation.create_time.as_micros()),
         expire_us: Set(invitation.expire_time.as_micros()),
         ..changing(invitation)
@@ -130,6 +136,18 @@ pub async fn save(conn: &impl ConnectionTrait, invitation: &Invitation) -> Resul
         .filter(invitations::Column::Invitation.eq(&invitation.id))
         .exec(conn)
         .await?;
+    Ok(())
+}
+
+/// All invitations of a directory.
+pub async fn all(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<Vec<Invitation>> {
+    sent_by(directory).all(conn).await?.into_iter().map(from_row).collect()
+}
+
+/// Forgets all invitations of a directory.
+pub async fn delete_all(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<()> {
+    let all = invitations::Column::Directory.eq(directory.to_string());
+    invitations::Entity::delete_many().filter(all).exec(conn).await?;
     Ok(())
 }
 
@@ -164,10 +182,13 @@ fn finished(before: Timestamp) -> Condition {
 
 async fn page(
     conn: &impl ConnectionTrait,
-    mut query: Select<invitations::Entity>,
+    query: Select<invitations::Entity>,
+    filter: &Filter,
     after: Option<After>,
     limit: u64,
 ) -> Result<Vec<Invitation>> {
+    let columns = Columns { schema: &SCHEMA, id: || column(invitations::Column::CreateUs), source };
+    let mut query = query.filter(columns.condition(filter, conn.get_database_backend())?);
     if let Some(After { create_time, id }) = after {
         let create_us = create_time.as_micros();
         let same_time = Condition::all()
@@ -177,6 +198,26 @@ async fn page(
     }
     let query = query.order_by_desc(invitations::Column::CreateUs).order_by_desc(invitations::Column::Invitation);
     query.limit(limit).all(conn).await?.into_iter().map(from_row).collect()
+}
+
+fn source(field: &str) -> Option<Source> {
+    const CODES: &[(&str, &str)] = &[
+        ("INVITATION_STATE_PENDING", "pending"),
+        ("INVITATION_STATE_ACCEPTED", "accepted"),
+        ("INVITATION_STATE_DECLINED", "declined"),
+        ("INVITATION_STATE_CANCELLED", "cancelled"),
+    ];
+    Some(match field {
+        "account" => Source::Text(Expr::cust("('accounts/' || CAST(account AS TEXT))")),
+        "state" => Source::Code(column(invitations::Column::State), CODES),
+        "create_time" => Source::Time(column(invitations::Column::CreateUs)),
+        "expire_time" => Source::Time(column(invitations::Column::ExpireUs)),
+        _ => return None,
+    })
+}
+
+fn column(column: invitations::Column) -> Expr {
+    Expr::col((invitations::Entity, column))
 }
 
 fn changing(invitation: &Invitation) -> invitations::ActiveModel {
@@ -197,6 +238,9 @@ fn from_row(row: invitations::Model) -> Result<Invitation> {
         state: coded("state", &STATES, &row.state)?,
         management_account: account(row.management_account)?,
         sender_legal_name: row.sender_legal_name,
+        recipient_legal_name: row.recipient_legal_name,
+        folder: row.folder,
+        labels: serde_json::from_str(&row.labels).map_err(|_| malformed("labels", &row.labels))?,
         create_time: time(row.create_us),
         expire_time: time(row.expire_us),
         respond_time: row.respond_us.map(time),

@@ -1,20 +1,23 @@
 //! Memberships.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, filter::Listing};
-use bailiwick_db::{Columns, Place, Source};
+use bailiwick_db::{Columns, Entries, Place, Source};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
 };
 
 use super::{
-    Result, account, code, coded, count,
+    Result, account, code, coded, control_policy, count,
     entity::{accounts, members},
-    key, keys, malformed, time,
+    key, keys, label, malformed, time, user,
 };
-use crate::domain::member::{JoinMethod, Member, Membership, SCHEMA};
+use crate::domain::{
+    control_policy::Node,
+    member::{JoinMethod, Member, Membership, SCHEMA},
+};
 
 const JOIN_METHODS: [(JoinMethod, &str); 3] = [
     (JoinMethod::Created, "created"),
@@ -24,7 +27,8 @@ const JOIN_METHODS: [(JoinMethod, &str); 3] = [
 
 /// The membership of an account, in whatever directory.
 pub async fn of_account(conn: &impl ConnectionTrait, id: AccountId) -> Result<Option<Membership>> {
-    members::Entity::find_by_id(key(id)).one(conn).await?.map(from_row).transpose()
+    let row = members::Entity::find_by_id(key(id)).one(conn).await?;
+    Ok(from_rows(conn, row.into_iter().collect()).await?.pop())
 }
 
 /// The directories that some accounts belong to.
@@ -42,21 +46,22 @@ pub async fn of_accounts(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Resu
 /// The memberships of some accounts in one directory, that of the management account among them.
 pub async fn find(conn: &impl ConnectionTrait, directory: DirectoryId, ids: &[AccountId]) -> Result<Vec<Membership>> {
     let query = of(directory).filter(members::Column::Account.is_in(keys(ids)));
-    query.all(conn).await?.into_iter().map(from_row).collect()
+    from_rows(conn, query.all(conn).await?).await
 }
 
 /// A member of a directory; not its management account.
 pub async fn get(conn: &impl ConnectionTrait, directory: DirectoryId, id: AccountId) -> Result<Option<Member>> {
     let row = listed(directory).filter(members::Column::Account.eq(key(id))).one(conn).await?;
-    let found = with_types(conn, row.map(from_row).transpose()?.into_iter().collect()).await?;
+    let found = with_types(conn, from_rows(conn, row.into_iter().collect()).await?).await?;
     Ok(found.into_iter().next())
 }
 
-/// The members of a directory that are asked for, after `after`; not its management account, and not those whose
-/// deletion is due.
+/// The members of a directory that are asked for, after `after`, in some folders if these are given; not its
+/// management account, and not those whose deletion is due.
 pub async fn page(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
+    within: Option<&BTreeSet<String>>,
     listing: &Listing,
     after: Option<&Place>,
     now: Timestamp,
@@ -67,8 +72,11 @@ pub async fn page(
         columns.select(listed(directory).filter(not_due(now)), listing, after, conn.get_database_backend())?;
     let same_account = column(members::Column::Account).eq(Expr::col((accounts::Entity, accounts::Column::Account)));
     QueryTrait::query(&mut query).inner_join(accounts::Entity, same_account);
+    if let Some(folders) = within {
+        query = query.filter(members::Column::Folder.is_in(folders));
+    }
     let rows = query.limit(limit).all(conn).await?;
-    with_types(conn, rows.into_iter().map(from_row).collect::<Result<_>>()?).await
+    with_types(conn, from_rows(conn, rows).await?).await
 }
 
 /// The place of a member in a list.
@@ -85,6 +93,8 @@ fn source(field: &str) -> Option<Source> {
         "type" => Source::Code(Expr::col((accounts::Entity, accounts::Column::Kind)), TYPES),
         "join_method" => Source::Code(column(members::Column::JoinMethod), METHODS),
         "join_time" => Source::Time(column(members::Column::JoinUs)),
+        "folder" => Source::Text(Expr::cust("('directories/' || members.directory || '/folders/' || members.folder)")),
+        "labels" => Source::Entries(Entries { table: "member_labels", key: "label", text: "value", item: "account" }),
         _ => return None,
     })
 }
@@ -98,26 +108,31 @@ pub async fn count_listed(conn: &impl ConnectionTrait, directory: DirectoryId) -
     Ok(count(listed(directory).count(conn).await?))
 }
 
+/// How many accounts are in a folder, the management account counted.
+pub async fn count_in(conn: &impl ConnectionTrait, directory: DirectoryId, folder: &str) -> Result<u32> {
+    Ok(count(of(directory).filter(members::Column::Folder.eq(folder)).count(conn).await?))
+}
+
 /// Whether an account of the directory has the display name.
 pub async fn has_name(conn: &impl ConnectionTrait, directory: DirectoryId, name: &str) -> Result<bool> {
     Ok(of(directory).filter(members::Column::DisplayName.eq(name)).count(conn).await? > 0)
 }
 
-/// Adds a membership.
+/// Adds a membership, with its labels and what is attached to it from the first.
 pub async fn insert(conn: &impl ConnectionTrait, membership: &Membership) -> Result<()> {
     let row = members::ActiveModel {
         account: Set(key(membership.account)),
         directory: Set(membership.directory.to_string()),
         incarnation: Set(membership.incarnation.clone()),
         join_method: Set(code(&JOIN_METHODS, membership.join_method)),
-        display_name: Set(membership.display_name.clone()),
-        folder: Set(membership.folder.clone()),
         join_us: Set(membership.join_time.as_micros()),
-        version: Set(membership.version),
         purge_us: Set(membership.purge_time.map(Timestamp::as_micros)),
+        ..changing(membership)
     };
     members::Entity::insert(row).exec_without_returning(conn).await?;
-    Ok(())
+    label::put(conn, membership.account, &membership.labels).await?;
+    let node = Node::Member(membership.account);
+    control_policy::attach(conn, membership.directory, &node, &membership.control_policies, None).await
 }
 
 /// Writes when the membership of an account ends; none if it does not.
@@ -148,7 +163,7 @@ pub async fn due(conn: &impl ConnectionTrait, directory: DirectoryId, now: Times
         .order_by_asc(members::Column::Account)
         .all(conn)
         .await?;
-    rows.into_iter().map(from_row).collect()
+    from_rows(conn, rows).await
 }
 
 /// For the sweeper: directories with members whose deletion is due.
@@ -165,8 +180,21 @@ pub async fn directories_with_due(conn: &impl ConnectionTrait, now: Timestamp, l
     rows.iter().map(|id| super::directory(id)).collect()
 }
 
-/// Ends a membership.
+/// Writes what changes of a membership, but for what is attached to it.
+pub async fn save(conn: &impl ConnectionTrait, membership: &Membership) -> Result<()> {
+    members::Entity::update_many()
+        .set(changing(membership))
+        .filter(members::Column::Directory.eq(membership.directory.to_string()))
+        .filter(members::Column::Account.eq(key(membership.account)))
+        .exec(conn)
+        .await?;
+    label::put(conn, membership.account, &membership.labels).await
+}
+
+/// Ends a membership, with its labels and attachments.
 pub async fn delete(conn: &impl ConnectionTrait, directory: DirectoryId, id: AccountId) -> Result<()> {
+    label::put(conn, id, &Default::default()).await?;
+    control_policy::detach_all(conn, directory, &Node::Member(id)).await?;
     members::Entity::delete_many()
         .filter(members::Column::Directory.eq(directory.to_string()))
         .filter(members::Column::Account.eq(key(id)))
@@ -191,12 +219,39 @@ fn listed(directory: DirectoryId) -> Select<members::Entity> {
 async fn with_types(conn: &impl ConnectionTrait, memberships: Vec<Membership>) -> Result<Vec<Member>> {
     let ids: Vec<AccountId> = memberships.iter().map(|m| m.account).collect();
     let types = account::types(conn, &ids).await?;
+    let roots = user::roots(conn, &ids).await?;
     let member = |membership: Membership| {
         let kind = types.get(&membership.account).copied();
         let kind = kind.ok_or_else(|| malformed("account of a member", membership.account))?;
-        Ok(Member { membership, kind })
+        let root_user_enabled = roots.get(&membership.account).copied().unwrap_or(false);
+        Ok(Member { membership, kind, root_user_enabled })
     };
     memberships.into_iter().map(member).collect()
+}
+
+fn changing(membership: &Membership) -> members::ActiveModel {
+    members::ActiveModel {
+        display_name: Set(membership.display_name.clone()),
+        folder: Set(membership.folder.clone()),
+        version: Set(membership.version),
+        ..Default::default()
+    }
+}
+
+/// Memberships of one directory.
+async fn from_rows(conn: &impl ConnectionTrait, rows: Vec<members::Model>) -> Result<Vec<Membership>> {
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let directory = super::directory(&first.directory)?;
+    let mut memberships = rows.into_iter().map(from_row).collect::<Result<Vec<_>>>()?;
+    let accounts: Vec<AccountId> = memberships.iter().map(|m| m.account).collect();
+    let mut labels = label::of(conn, &accounts).await?;
+    let nodes = accounts.iter().map(|account| Node::Member(*account));
+    let mut attached = control_policy::on(conn, directory, nodes).await?;
+    for membership in &mut memberships {
+        membership.labels = labels.remove(&membership.account).unwrap_or_default();
+        membership.control_policies = attached.remove(&Node::Member(membership.account)).unwrap_or_default();
+    }
+    Ok(memberships)
 }
 
 fn from_row(row: members::Model) -> Result<Membership> {
@@ -207,6 +262,8 @@ fn from_row(row: members::Model) -> Result<Membership> {
         join_method: coded("join method", &JOIN_METHODS, &row.join_method)?,
         display_name: row.display_name,
         folder: row.folder,
+        labels: Default::default(),
+        control_policies: Vec::new(),
         join_time: time(row.join_us),
         version: row.version,
         purge_time: row.purge_us.map(time),

@@ -8,6 +8,10 @@ pub(crate) mod claims {
     pub(crate) use super::super::entity::claims::Entity;
 }
 
+pub(crate) mod control_policy_attachments {
+    pub(crate) use super::super::entity::control_policy_attachments::{Entity, Model};
+}
+
 pub(crate) mod directories {
     pub(crate) use super::super::entity::directories::{Column, Entity};
 }

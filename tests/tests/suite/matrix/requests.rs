@@ -28,6 +28,18 @@ pub fn request(method: &str, names: &Names) -> Value {
             json!({"account": names.account(Who::Standalone).name(), "validate_only": true})
         }
         ("directory.v1.DirectoryService", "GetDirectory") => json!({"name": d}),
+        ("directory.v1.DirectoryService", "UpdateDirectory") => json!({"directory": {"name": d, "etag": "stale"}}),
+        ("directory.v1.DirectoryService", "DeleteDirectory") => {
+            json!({"name": d, "etag": "stale", "validate_only": true})
+        }
+        ("directory.v1.FolderService", rpc) => folder(method, rpc, &d),
+        ("directory.v1.ControlPolicyService", rpc) => control_policy(method, rpc, names),
+        ("directory.v1.MemberService", "UpdateMember") => {
+            json!({"member": {"name": format!("{d}/members/{}", names.created), "etag": "stale"}})
+        }
+        ("directory.v1.MemberService", "MoveMember") => {
+            json!({"name": format!("{d}/members/{}", names.created), "destination": format!("{d}/folders/root")})
+        }
         ("directory.v1.MemberService", "CreateMember" | "ListMembers") => json!({"parent": d}),
         ("directory.v1.MemberService", "GetMember" | "RemoveMember") => {
             json!({"name": format!("{d}/members/{}", names.created)})
@@ -183,6 +195,34 @@ fn entry(method: &str, rpc: &str, names: &Names, collection: &str, field: &str) 
         rpc if rpc.starts_with("Get") => json!({"name": name}),
         rpc if rpc.starts_with("Update") => json!({field: {"name": name, "etag": "stale"}}),
         rpc if rpc.starts_with("Delete") => json!({"name": name, "etag": "stale"}),
+        _ => missing(method),
+    }
+}
+
+/// The requests of the tree: about the root folder, which does not change.
+fn folder(method: &str, rpc: &str, d: &str) -> Value {
+    let root = format!("{d}/folders/root");
+    match rpc {
+        "CreateFolder" => json!({"parent": root}),
+        "ListFolders" => json!({"parent": d}),
+        "UpdateFolder" => json!({"folder": {"name": root, "display_name": "other"}}),
+        "MoveFolder" => json!({"name": root, "destination": root}),
+        "GetFolder" | "DeleteFolder" | "ListFolderAncestors" => json!({"name": root}),
+        _ => missing(method),
+    }
+}
+
+/// The requests of control policies: about the system policy, which does not change and is attached everywhere.
+fn control_policy(method: &str, rpc: &str, names: &Names) -> Value {
+    let d = names.directory.name();
+    let (full, root) = (format!("{d}/controlPolicies/FullAliyunAccess"), format!("{d}/folders/root"));
+    match rpc {
+        "CreateControlPolicy" | "ListControlPolicies" => json!({"parent": d}),
+        "GetControlPolicy" | "DeleteControlPolicy" => json!({"name": full}),
+        "UpdateControlPolicy" => json!({"control_policy": {"name": full, "description": "other"}}),
+        "AttachControlPolicy" | "DetachControlPolicy" => json!({"name": full, "target": root}),
+        "ListControlPolicyAttachments" => json!({"parent": root}),
+        "GetEffectiveControlPolicy" => json!({"name": format!("{d}/members/{}", names.created)}),
         _ => missing(method),
     }
 }

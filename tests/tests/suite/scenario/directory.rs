@@ -124,6 +124,7 @@ async fn an_invited_account_joins_only_by_its_own_acceptance() {
     let list = "directory.v1.InvitationService/ListReceivedInvitations";
     let received = invited.root.call(list, received).await.unwrap();
     assert_eq!(text(&received["invitations"][0], "senderLegalName"), "Example");
+    assert_eq!(text(&received["invitations"][0], "recipientLegalName"), "Example");
     let members = management.root.call(LIST_MEMBERS, json!({"parent": directory})).await.unwrap();
     assert_eq!(members["members"], json!([]), "an invitation alone makes no member");
 
@@ -200,5 +201,126 @@ async fn a_member_leaves_only_when_no_service_holds_it_and_comes_back_with_nothi
     join(&management, &directory, &account).await;
     let back = account.root.refused("sase.v1.SaseMemberService/ListSaseMembers", list).await;
     assert_eq!(back.reason, "SEAT_REQUIRED", "a new membership is administrator of nothing");
+    suite.stop().await;
+}
+
+/// covers: E-DIR-04, E-DIR-06, E-DIR-10
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invitations_carry_folder_and_labels_are_filtered_and_limited_by_the_day() {
+    let suite = Suite::start(Databases::Sqlite).await;
+    let operator = suite.operator().await;
+    let management = register(&operator, "management", "Example").await;
+    let directory = enable_directory(&management).await;
+    let root = format!("{directory}/folders/root");
+    let create = json!({"parent": root, "folder": {"display_name": "shops"}});
+    let shops = management.root.call("directory.v1.FolderService/CreateFolder", create).await.unwrap();
+    let shops = text(&shops, "name");
+    let invited = register(&operator, "invited", "Example").await;
+    let other = register(&operator, "other", "Other").await;
+
+    let with = |account: &str, folder: &str, labels: serde_json::Value| json!({"parent": directory, "invitation": {"account": account, "folder": folder, "labels": labels}});
+    let refused = management.root.refused(INVITE, with(&invited.name, shops, json!({"acs:x": ""}))).await;
+    assert_eq!(refused.fields, ["invitation.labels"]);
+    let nowhere = format!("{directory}/folders/fd-0");
+    let refused = management.root.refused(INVITE, with(&invited.name, &nowhere, json!({}))).await;
+    assert_eq!(refused.code, Code::NotFound);
+    let sent = management.root.call(INVITE, with(&invited.name, shops, json!({"env": "prod"}))).await.unwrap();
+    assert_eq!((text(&sent, "folder"), text(&sent["labels"], "env")), (shops, "prod"));
+    let absent = json!({"parent": directory, "invitation": {"account": "accounts/9999999999999999"}});
+    let absent = management.root.refused(INVITE, absent).await;
+    let of_other = json!({"parent": directory, "invitation": {"account": other.name}});
+    let of_other = management.root.refused(INVITE, of_other).await;
+    assert_eq!(
+        (absent.code, &absent.reason),
+        (of_other.code, &of_other.reason),
+        "a sender learns nothing of strangers"
+    );
+
+    let list = "directory.v1.InvitationService/ListInvitations";
+    let found = async |filter: &str| {
+        let page = management.root.call(list, json!({"parent": directory, "filter": filter})).await.unwrap();
+        page["invitations"].as_array().unwrap().len()
+    };
+    assert_eq!(found("state = INVITATION_STATE_PENDING").await, 1);
+    invited.root.call(ACCEPT, json!({"name": sent["name"]})).await.unwrap();
+    assert_eq!(found("state = INVITATION_STATE_PENDING").await, 0);
+    assert_eq!(found(&format!("state = INVITATION_STATE_ACCEPTED account = \"{}\"", invited.name)).await, 1);
+    let wrong = management.root.refused(list, json!({"parent": directory, "filter": "state = PENDING"})).await;
+    assert_eq!(wrong.fields, ["filter"]);
+    let received = json!({"parent": invited.name, "filter": "state = INVITATION_STATE_DECLINED"});
+    let received = invited.root.call("directory.v1.InvitationService/ListReceivedInvitations", received).await.unwrap();
+    assert_eq!(received["invitations"], json!([]));
+    let members = management.root.call(LIST_MEMBERS, json!({"parent": directory})).await.unwrap();
+    let member = &members["members"][0];
+    assert_eq!((text(member, "folder"), text(&member["labels"], "env")), (shops, "prod"));
+
+    // The accepted one does not count.
+    let guest = register(&operator, "guest", "Example").await;
+    for _ in 0..20 {
+        let name = invite(&management, &directory, &guest).await;
+        management.root.call(CANCEL, json!({"name": name})).await.unwrap();
+    }
+    let over = json!({"parent": directory, "invitation": {"account": guest.name}});
+    let over = management.root.refused(INVITE, over).await;
+    assert_eq!((over.code, &*over.reason), (Code::ResourceExhausted, "INVITATION_RATE_EXCEEDED"));
+    assert_eq!(over.metadata["limit"], "20");
+    suite.stop().await;
+}
+
+/// covers: R-DIR-05, E-DIR-18, E-DIR-19
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_directory_is_disabled_and_its_account_stands_alone_again() {
+    const DELETE: &str = "directory.v1.DirectoryService/DeleteDirectory";
+    const UPDATE: &str = "directory.v1.DirectoryService/UpdateDirectory";
+    const GET: &str = "directory.v1.DirectoryService/GetDirectory";
+    let suite = Suite::start(Databases::Sqlite).await;
+    let operator = suite.operator().await;
+    let management = register(&operator, "management", "Example").await;
+    let directory = enable_directory(&management).await;
+    let account = register(&operator, "member", "Example").await;
+    let stranger = register(&operator, "stranger", "Other").await;
+    join(&management, &directory, &account).await;
+    let this = json!({"name": directory});
+
+    for switches in [json!({"name": directory, "member_deletion_enabled": true}), json!({"name": directory})] {
+        let update = json!({"directory": switches, "update_mask": "memberDeletionEnabled"});
+        let updated = management.root.call(UPDATE, update.clone()).await.unwrap();
+        let expected = switches.get("member_deletion_enabled").cloned().unwrap_or(json!(false));
+        assert_eq!((&updated["memberDeletionEnabled"], &updated["controlPoliciesEnabled"]), (&expected, &json!(false)));
+        assert_eq!(account.root.refused(UPDATE, update.clone()).await.reason, "SEAT_REQUIRED");
+        assert_eq!(stranger.root.refused(UPDATE, update).await.reason, "RESOURCE_NOT_FOUND");
+    }
+    let unknown = json!({"directory": {"name": directory}, "update_mask": "managementAccount"});
+    assert_eq!(management.root.refused(UPDATE, unknown).await.fields, ["update_mask"]);
+
+    let refused = async |expected: &str| {
+        let refused = management.root.refused(DELETE, this.clone()).await;
+        assert_eq!((refused.code, &*refused.reason), (Code::FailedPrecondition, expected));
+    };
+    assert_eq!(account.root.refused(DELETE, this.clone()).await.reason, "SEAT_REQUIRED");
+    assert_eq!(stranger.root.refused(DELETE, this.clone()).await.reason, "RESOURCE_NOT_FOUND");
+    refused("DIRECTORY_HAS_MEMBERS").await;
+    let member = format!("{directory}/members/{}", account.name.trim_start_matches("accounts/"));
+    management.root.call(REMOVE_MEMBER, json!({"name": member})).await.unwrap();
+    let invitation = invite(&management, &directory, &account).await;
+    refused("DIRECTORY_HAS_INVITATIONS").await;
+    management.root.call(CANCEL, json!({"name": invitation})).await.unwrap();
+    let create = json!({"parent": format!("{directory}/folders/root"), "folder": {"display_name": "shops"}});
+    let folder = management.root.call("directory.v1.FolderService/CreateFolder", create).await.unwrap();
+    refused("DIRECTORY_HAS_FOLDERS").await;
+    management.root.call("directory.v1.FolderService/DeleteFolder", json!({"name": folder["name"]})).await.unwrap();
+    let dry = json!({"name": directory, "validate_only": true});
+    management.root.call(DELETE, dry).await.unwrap();
+    management.root.call(GET, this.clone()).await.unwrap();
+
+    management.root.call(DELETE, this.clone()).await.unwrap();
+    assert_eq!(management.root.refused(GET, this.clone()).await.reason, "RESOURCE_NOT_FOUND");
+    assert_eq!(account.root.refused(ACCEPT, json!({"name": invitation})).await.reason, "RESOURCE_NOT_FOUND");
+    let read = json!({"name": management.name});
+    let read = management.root.call("directory.v1.AccountService/GetAccount", read).await.unwrap();
+    assert_eq!(text(&read, "directory"), "");
+    let next = enable_directory(&management).await;
+    assert_ne!(next, directory);
+    join(&management, &next, &account).await;
     suite.stop().await;
 }

@@ -32,7 +32,7 @@ async fn an_accepted_invitation_makes_one_member() {
         assert_eq!(world.facts().await.invitee(directory, &invitation.id), Some(id), "{}", world.engine);
         assert!(world.members(by, directory).await.is_empty());
         let received = world.root(id, "InvitationService/ListReceivedInvitations", &id.name()).await;
-        let page = world.app.invitation_list_received(&received, id, &first(10)).await.unwrap();
+        let page = world.app.invitation_list_received(&received, id, &Default::default(), &first(10)).await.unwrap();
         assert_eq!(page.items[0].sender_legal_name, "Acme");
         world.accept(id, &invitation).await.unwrap();
         let members = world.members(by, directory).await;
@@ -86,11 +86,19 @@ async fn an_invitation_runs_out_of_time_and_is_forgotten_later() {
         world.clock.advance(29 * DAY);
         world.app.sweep().await.unwrap();
         let call = world.root(by, "InvitationService/ListInvitations", &directory.name()).await;
-        let kept = world.app.invitation_list(&call, directory, &first(10)).await.unwrap().items;
+        let kept = world.app.invitation_list(&call, directory, &Default::default(), &first(10)).await.unwrap().items;
         assert_eq!(kept.iter().map(|i| &i.id).collect::<Vec<_>>(), [&second.id, &invitation.id]);
         world.clock.advance(2 * DAY);
         world.app.sweep().await.unwrap();
-        assert!(world.app.invitation_list(&call, directory, &first(10)).await.unwrap().items.is_empty());
+        assert!(
+            world
+                .app
+                .invitation_list(&call, directory, &Default::default(), &first(10))
+                .await
+                .unwrap()
+                .items
+                .is_empty()
+        );
         assert_eq!(world.facts().await.invitee(directory, &invitation.id), None);
         let head = world.app.db.head().await.unwrap();
         world.app.sweep().await.unwrap();
@@ -169,5 +177,67 @@ async fn only_the_recipient_accepts() {
         assert!(matches!(refused(taken), Refusal::NotFound(_)), "{}", world.engine);
         let taken = world.app.invitation_answer(&call, &change(), directory, &invitation.id, Answer::Decline).await;
         assert!(matches!(refused(taken), Refusal::NotFound(_)));
+    }
+}
+
+// covers: E-DIR-10
+#[tokio::test]
+async fn folder_and_labels_of_an_invitation_count_at_acceptance() {
+    for world in worlds().await {
+        let (by, directory) = world.directory("Acme").await;
+        let kept = world.folder(by, directory, "root", "kept").await.unwrap();
+        let gone = world.folder(by, directory, "root", "gone").await.unwrap();
+        let labels = Labels::from([("env".to_owned(), "prod".to_owned())]);
+        let call = world.root(by, "InvitationService/CreateInvitation", &directory.name()).await;
+        let mut joined = Vec::new();
+        for (name, folder) in [("one", &kept), ("two", &gone)] {
+            let id = world.account(name, Some("Acme")).await;
+            let new = NewInvitation { folder: folder.clone(), labels: labels.clone(), ..invitation_to(id) };
+            let sent = world.app.invitation_create(&call, &change(), directory, new).await.unwrap().value;
+            assert_eq!((sent.sender_legal_name.as_str(), sent.recipient_legal_name.as_str()), ("Acme", "Acme"));
+            joined.push((id, sent));
+        }
+        let delete = world.root(by, "FolderService/DeleteFolder", &domain::folder::name(directory, &gone)).await;
+        world.app.folder_delete(&delete, &change(), (directory, &gone), "").await.unwrap();
+        for ((id, sent), folder) in joined.into_iter().zip([kept.as_str(), "root"]) {
+            world.accept(id, &sent).await.unwrap();
+            let members = world.members(by, directory).await;
+            let member = &members.iter().find(|m| m.membership.account == id).unwrap().membership;
+            assert_eq!((member.folder.as_str(), &member.labels), (folder, &labels), "{}", world.engine);
+        }
+        let stranger = world.account("three", Some("Acme")).await;
+        let new = NewInvitation { folder: gone.clone(), ..invitation_to(stranger) };
+        let refusal = refused(world.app.invitation_create(&call, &change(), directory, new).await);
+        assert_eq!(refusal, Refusal::NotFound(domain::folder::name(directory, &gone)));
+    }
+}
+
+// covers: E-DIR-05
+#[tokio::test]
+async fn invitations_are_filtered_by_where_they_stand_now() {
+    for world in worlds().await {
+        let (by, directory) = world.directory("Acme").await;
+        let ids = [world.account("one", Some("Acme")).await, world.account("two", Some("Acme")).await];
+        let old = world.invite(by, directory, ids[0]).await.unwrap();
+        world.clock.advance(7 * DAY);
+        let new = world.invite(by, directory, ids[1]).await.unwrap();
+        let call = world.root(by, "InvitationService/ListInvitations", &directory.name()).await;
+        let list = async |filter: &str| {
+            let filter = domain::invitation::SCHEMA.filter(filter).unwrap();
+            let page = world.app.invitation_list(&call, directory, &filter, &first(10)).await.unwrap();
+            page.items.into_iter().map(|invitation| invitation.id).collect::<Vec<_>>()
+        };
+        let (pending, expired) = ("state = INVITATION_STATE_PENDING", "state = INVITATION_STATE_EXPIRED");
+        assert_eq!(list(pending).await, [new.id.clone(), old.id.clone()], "{}", world.engine);
+        world.clock.advance(7 * DAY);
+        assert_eq!((list(pending).await, list(expired).await), (vec![new.id.clone()], vec![old.id.clone()]));
+        let of_one = format!("account = {}", ids[0].name());
+        assert_eq!(list(&of_one).await, std::slice::from_ref(&old.id));
+        assert!(list("state = INVITATION_STATE_ACCEPTED").await.is_empty());
+        assert_eq!(list(&format!("NOT {pending}")).await, std::slice::from_ref(&old.id));
+        let received = world.root(ids[0], "InvitationService/ListReceivedInvitations", &ids[0].name()).await;
+        let filter = domain::invitation::SCHEMA.filter(pending).unwrap();
+        let page = world.app.invitation_list_received(&received, ids[0], &filter, &first(10)).await.unwrap();
+        assert!(page.items.is_empty());
     }
 }

@@ -1,10 +1,10 @@
 use bailiwick_core::{authz::Facts, filter::Listing};
 
-use super::*;
+use super::{super::scope::Scope, *};
 use crate::domain::{
     Error as Refusal,
     account::AccountType,
-    member::{JoinMethod, SCHEMA},
+    member::{JoinMethod, MemberChange, NewMember, SCHEMA},
 };
 
 // covers: R-DIR-08, R-DIR-13, R-DIR-14, R-DIR-30, R-DIR-32, R-DEL-08
@@ -71,7 +71,7 @@ async fn members_and_invitations_at_once_never_exceed_the_quota() {
                     async move { app.member_create(&call, &change(), directory, new).await.map(drop) },
                 ));
                 let (app, call) = (world.app.clone(), invite.clone());
-                let new = NewInvitation { account, note: String::new() };
+                let new = invitation_to(account);
                 tries.push(tokio::spawn(async move {
                     app.invitation_create(&call, &change(), directory, new).await.map(drop)
                 }));
@@ -148,7 +148,10 @@ async fn pages_give_every_member_once_and_belong_to_their_list() {
         let taken = world.app.member_list(&foreign, elsewhere, &asked, &Listing::default()).await;
         assert!(matches!(taken, Err(Error::PageToken(_))), "{}", world.engine);
         let sent = world.root(by, "InvitationService/ListInvitations", &directory.name()).await;
-        assert!(matches!(world.app.invitation_list(&sent, directory, &asked).await, Err(Error::PageToken(_))));
+        assert!(matches!(
+            world.app.invitation_list(&sent, directory, &Default::default(), &asked).await,
+            Err(Error::PageToken(_))
+        ));
         world.clock.advance(std::time::Duration::from_hours(25));
         assert!(matches!(
             world.app.member_list(&call, directory, &asked, &Listing::default()).await,
@@ -204,5 +207,109 @@ async fn members_are_filtered_and_ordered_by_what_they_say() {
         assert_eq!(list(&format!("account = {}", one.name()), "account desc").await, [one]);
         let named = world.app.member_list(&call, elsewhere, &first(1), &Listing::default()).await;
         assert!(matches!(named, Err(Error::Refused(_))), "{}", world.engine);
+    }
+}
+
+// covers: R-DIR-07, R-DIR-32, E-DIR-11, E-DIR-25, E-DIR-31
+#[tokio::test]
+async fn members_are_labelled_moved_and_found_by_it() {
+    for world in worlds().await {
+        let (by, directory) = world.directory("Acme").await;
+        let shops = world.folder(by, directory, "root", "shops").await.unwrap();
+        let one = world.member(by, directory, "one").await.unwrap().membership;
+        let create = world.root(by, "MemberService/CreateMember", &directory.name()).await;
+        let labels = Labels::from([("env".to_owned(), "prod".to_owned()), ("a b".to_owned(), String::new())]);
+        let new = NewMember { folder: shops.clone(), labels: labels.clone(), ..named("two").into() };
+        let two = world.app.member_create(&create, &change(), directory, new).await.unwrap().value.membership;
+        assert_eq!((&two.folder, &two.labels), (&shops, &labels), "{}", world.engine);
+        let lost = NewMember { folder: "fd-none".to_owned(), ..named("lost").into() };
+        let refusal = refused(world.app.member_create(&create, &change(), directory, lost).await);
+        assert_eq!(refusal, Refusal::NotFound(domain::folder::name(directory, "fd-none")));
+
+        let update = world.root(by, "MemberService/UpdateMember", &one.name()).await;
+        let asked =
+            MemberChange { labels: Some(Labels::from([("env".to_owned(), "test".to_owned())])), display_name: None };
+        let done = world.app.member_update(&update, &change(), (directory, one.account), asked, &one.etag()).await;
+        let labelled = done.unwrap().value.membership;
+        let asked = |name: &str| MemberChange { display_name: Some(name.to_owned()), labels: None };
+        let taken = world.app.member_update(&update, &change(), (directory, one.account), asked("two"), "").await;
+        assert_eq!(refused(taken), Refusal::DisplayNameUsed("two".to_owned()));
+        let stale =
+            world.app.member_update(&update, &change(), (directory, one.account), asked("x1"), &one.etag()).await;
+        assert_eq!(refused(stale), Refusal::EtagMismatch(one.name()));
+
+        let list = world.root(by, "MemberService/ListMembers", &directory.name()).await;
+        let find = async |filter: &str| {
+            let listing =
+                Listing { filter: SCHEMA.filter(filter).unwrap(), order: SCHEMA.order("display_name").unwrap() };
+            let page = world.app.member_list(&list, directory, &first(10), &listing).await.unwrap();
+            page.items.into_iter().map(|member| member.membership.display_name).collect::<Vec<_>>()
+        };
+        let in_shops = format!("folder = {}", domain::folder::name(directory, &shops));
+        for (filter, found) in [
+            ("labels.env = prod", vec!["two"]),
+            ("labels.env = pr*", vec!["two"]),
+            ("labels:env", vec!["one", "two"]),
+            ("labels.\"a b\":*", vec!["two"]),
+            ("NOT labels.env = prod", vec!["one"]),
+            ("prod", vec![]),
+            (in_shops.as_str(), vec!["two"]),
+            ("shops", vec![]),
+        ] {
+            assert_eq!(find(filter).await, found, "{}: {filter}", world.engine);
+        }
+
+        let moved = world.move_member(by, directory, one.account, &shops).await.unwrap().membership;
+        assert_eq!((&moved.folder, &moved.labels), (&shops, &labelled.labels));
+        assert_eq!(find(&in_shops).await, ["one", "two"], "{}", world.engine);
+        let fact = world.last_change().await.facts.remove(0).fact.unwrap().kind.unwrap();
+        let Kind::Account(fact) = fact else { panic!("{fact:?}") };
+        assert_eq!(fact.folder, domain::folder::name(directory, &shops));
+        assert_eq!(fact.control_policies, [domain::control_policy::name(directory, "FullAliyunAccess")]);
+        let again = refused(world.move_member(by, directory, one.account, &shops).await);
+        assert_eq!(again, Refusal::AlreadyInFolder(fact.folder.clone()));
+        let call = world.root(by, "MemberService/MoveMember", &one.name()).await;
+        let target = (directory, one.account);
+        let wrong = world.app.member_move(&call, &change(), target, (Some("root"), "root"), "").await;
+        assert_eq!(refused(wrong), Refusal::SourceFolderMismatch(fact.folder));
+        let none = refused(world.move_member(by, directory, one.account, "fd-none").await);
+        assert_eq!(none, Refusal::NotFound(domain::folder::name(directory, "fd-none")));
+        let management = refused(world.move_member(by, directory, by, &shops).await);
+        assert_eq!(management, Refusal::ManagementAccountNotEligible(by));
+    }
+}
+
+// covers: R-DEL-07, R-DEL-08
+#[tokio::test]
+async fn within_folders_only_their_members_are_seen() {
+    for world in worlds().await {
+        let (by, directory) = world.directory("Acme").await;
+        let shops = world.folder(by, directory, "root", "shops").await.unwrap();
+        let small = world.folder(by, directory, &shops, "small").await.unwrap();
+        let mut ids = Vec::new();
+        for (name, folder) in [("out", "root"), ("in", &shops), ("deep", &small)] {
+            let id = world.member(by, directory, name).await.unwrap().membership.account;
+            if folder != "root" {
+                world.move_member(by, directory, id, folder).await.unwrap();
+            }
+            ids.push(id);
+        }
+        let call = world.root(by, "MemberService/ListMembers", &directory.name()).await;
+        let listing = Listing { filter: Default::default(), order: SCHEMA.order("display_name").unwrap() };
+        for (scope, names, seen) in [
+            (Scope::Whole, vec!["deep", "in", "out"], [true, true, true]),
+            (Scope::Folders(vec![shops.clone()]), vec!["deep", "in"], [false, true, true]),
+            (Scope::Folders(vec![small.clone()]), vec!["deep"], [false, false, true]),
+            (Scope::Folders(Vec::new()), vec![], [false, false, false]),
+            (Scope::Folders(vec!["fd-none".to_owned()]), vec![], [false, false, false]),
+        ] {
+            let page = world.app.member_page(&call, &scope, &first(10), &listing).await.unwrap();
+            let found: Vec<_> = page.items.into_iter().map(|m| m.membership.display_name).collect();
+            assert_eq!(found, names, "{}: {scope:?}", world.engine);
+            for (id, seen) in ids.iter().zip(seen) {
+                let found = world.app.member_read(directory, &scope, *id).await.unwrap();
+                assert_eq!(found.is_some(), seen, "{}: {scope:?}", world.engine);
+            }
+        }
     }
 }

@@ -3,9 +3,12 @@
 
 mod accounts;
 mod claims;
+mod control_policies;
 mod credentials;
 mod deletion;
 mod departures;
+mod directories;
+mod folders;
 mod groups;
 mod handlers;
 mod identities;
@@ -19,6 +22,7 @@ mod reviews;
 mod roles;
 mod sessions;
 mod tokens;
+mod tree_races;
 mod verifications;
 
 use std::{
@@ -44,7 +48,7 @@ use crate::{
     config::{IdentityLimits, Limits},
     delivery::{Deliveries, tests::Recorder},
     domain::{
-        self,
+        self, Labels,
         account::{Attestation, NewAccount},
         attachment::{Put, Target, TargetKind},
         invitation::{Invitation, NewInvitation},
@@ -124,6 +128,11 @@ pub(crate) fn document(number: u32) -> String {
 
 pub(crate) fn target(account: AccountId, kind: TargetKind, id: &str) -> Target<'_> {
     Target { account, kind, id }
+}
+
+pub(crate) fn invitation_to(account: AccountId) -> NewInvitation {
+    let (note, folder) = ("join us".to_owned(), "root".to_owned());
+    NewInvitation { account, note, folder, labels: Labels::new() }
 }
 
 impl World {
@@ -312,7 +321,7 @@ impl World {
 
     pub(crate) async fn invite(&self, by: AccountId, of: DirectoryId, who: AccountId) -> Result<Invitation, Error> {
         let call = self.root(by, "InvitationService/CreateInvitation", &of.name()).await;
-        let new = NewInvitation { account: who, note: "join us".to_owned() };
+        let new = invitation_to(who);
         Ok(self.app.invitation_create(&call, &change(), of, new).await?.value)
     }
 
@@ -320,6 +329,29 @@ impl World {
         let call = self.root(by, "InvitationService/AcceptInvitation", &invitation.name()).await;
         let done = self.app.invitation_accept(&call, &change(), invitation.directory, &invitation.id).await;
         Ok(done?.value)
+    }
+
+    /// A folder; its id.
+    pub(crate) async fn folder(
+        &self,
+        by: AccountId,
+        of: DirectoryId,
+        under: &str,
+        name: &str,
+    ) -> Result<String, Error> {
+        let call = self.root(by, "FolderService/CreateFolder", &domain::folder::name(of, under)).await;
+        Ok(self.app.folder_create(&call, &change(), of, under, name).await?.value.folder.id)
+    }
+
+    pub(crate) async fn move_member(
+        &self,
+        by: AccountId,
+        of: DirectoryId,
+        who: AccountId,
+        to: &str,
+    ) -> Result<Member, Error> {
+        let call = self.root(by, "MemberService/MoveMember", &format!("{}/members/{who}", of.name())).await;
+        Ok(self.app.member_move(&call, &change(), (of, who), (None, to), "").await?.value)
     }
 
     /// An account that joined by invitation: a member that can be removed.

@@ -19,7 +19,7 @@ use crate::{
         invitation::{Answer, State},
         member::FindingKind,
     },
-    store::testing::{accounts, claims, directories, members, service_linked_roles, users},
+    store::testing::{accounts, claims, control_policy_attachments, directories, members, service_linked_roles, users},
 };
 
 const ROUNDS: usize = 6;
@@ -69,15 +69,30 @@ pub(super) async fn check_invariants(world: &World) {
         assert_eq!(enabled.filter(|row| row.join_method == "enabled-directory").count(), 1, "{engine}");
     }
 
+    let mut attached: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in control_policy_attachments::Entity::find().all(conn).await.unwrap() {
+        let control_policy_attachments::Model { directory, node, policy, .. } = row;
+        let policies = attached.entry(format!("directories/{directory}/{node}")).or_default();
+        policies.push(format!("directories/{directory}/controlPolicies/{policy}"));
+        policies.sort();
+    }
+    for node in attached.keys().filter(|node| node.contains("/members/")) {
+        let of = |row: &&members::Model| *node == format!("directories/{}/members/{}", row.directory, row.account);
+        assert_eq!(all_members.iter().filter(of).count(), 1, "a control policy of no member: {node}: {engine}");
+    }
     let facts = account_facts(world).await;
     for row in &all_members {
         let fact = facts.get(&row.account).unwrap_or_else(|| panic!("no fact of `{}`: {engine}", row.account));
         assert_eq!(fact.directory, format!("directories/{}", row.directory), "{engine}");
         assert_eq!((&fact.incarnation, fact.suspended), (&row.incarnation, row.purge_us.is_some()), "{engine}");
+        let node = format!("{}/members/{}", fact.directory, row.account);
+        assert_eq!(Some(&fact.control_policies), attached.get(&node), "{node}: {engine}");
+        assert!(!fact.control_policies.is_empty(), "nothing bounds {node}: {engine}");
     }
     for (account, fact) in facts {
         assert!(!deleted.contains(&account), "a fact of a deleted account: {engine}");
         assert_eq!(fact.directory.is_empty(), !memberships.contains_key(&account), "{engine}");
+        assert!(memberships.contains_key(&account) || fact.control_policies.is_empty(), "{engine}");
     }
 }
 

@@ -150,7 +150,7 @@ async fn the_management_account_has_a_role_in_the_members_that_it_creates() {
         let root = world.identity(&IdentityName::root(member).to_string()).await.unwrap();
         assert!(fact.generation > root.generation, "{}", world.engine);
         let call = world.root(by, "MemberService/CreateMember", &directory.name()).await;
-        let new = NewMember { account: named("billing"), access_role: "Owner".to_owned() };
+        let new = NewMember { access_role: "Owner".to_owned(), ..named("billing").into() };
         let other = world.app.member_create(&call, &change(), directory, new).await.unwrap().value.membership.account;
         assert!(world.identity(&format!("{}/roles/Owner", other.name())).await.is_some());
         assert!(world.identity(&format!("{}/roles/{ACCESS_ROLE}", other.name())).await.is_none());

@@ -33,9 +33,14 @@ fn sent() -> Sent {
 }
 
 fn send(sent: Sent) -> Result<Invitation, Error> {
-    let new = NewInvitation { account: TARGET.try_into().unwrap(), note: String::new() };
+    let new = NewInvitation {
+        account: TARGET.try_into().unwrap(),
+        note: String::new(),
+        folder: "root".to_owned(),
+        labels: Labels::new(),
+    };
     let sender = account(SENDER, Some("Acme"));
-    Invitation::send("rd-0000000000001".parse().unwrap(), "i".to_owned(), new, &sender, sent, NOW)
+    Invitation::send(("rd-0000000000001".parse().unwrap(), "i".to_owned()), new, "Acme".to_owned(), &sender, sent, NOW)
 }
 
 // covers: R-DIR-15, E-DIR-08
@@ -54,7 +59,7 @@ fn strangers_are_indistinguishable() {
     }
     let own = |in_directory| check(Some(Target { enterprise: same.as_ref(), in_directory }));
     assert_eq!(own(true), Err(Error::AccountAlreadyInDirectory(id)));
-    assert_eq!(own(false), Ok(()));
+    assert_eq!(own(false), Ok("Acme".to_owned()));
 }
 
 // covers: E-DIR-03, E-DIR-04, E-DIR-07
@@ -117,5 +122,28 @@ proptest! {
         if first < 3 {
             prop_assert_eq!(invitation.state, state);
         }
+    }
+}
+
+// covers: E-DIR-05
+#[test]
+fn a_filter_sees_an_invitation_as_it_stands_at_the_time() {
+    use bailiwick_core::filter::Value;
+    let invitation = send(sent()).unwrap();
+    let matches = |text: &str, now: Timestamp| {
+        let value = |name: &str| match name {
+            // What is stored says that it is pending, for good.
+            "state" => Some(Value::Enum(PENDING)),
+            "expire_time" => Some(Value::Time(invitation.expire_time)),
+            _ => None,
+        };
+        stored(&SCHEMA.filter(text).unwrap(), now).matches(&SCHEMA, &value)
+    };
+    for (now, pending) in [(NOW, true), (invitation.expire_time, false)] {
+        assert_eq!(invitation.state_at(now) == State::Pending, pending);
+        assert_eq!(matches("state = INVITATION_STATE_PENDING", now), pending);
+        assert_eq!(matches("state = INVITATION_STATE_EXPIRED", now), !pending);
+        assert_eq!(matches("NOT (state = INVITATION_STATE_EXPIRED)", now), pending);
+        assert!(!matches("state = INVITATION_STATE_ACCEPTED", now));
     }
 }

@@ -51,7 +51,7 @@ pub(super) mod tests {
             "one".to_owned(),
             NOW,
         );
-        Member { membership, kind }
+        Member { membership, kind, root_user_enabled: kind == AccountType::Cloud }
     }
 
     pub(in super::super) fn claim(member: &Member, kind: Kind, strength: Strength) -> Claim {

@@ -14,6 +14,10 @@ pub struct Model {
     pub state: String,
     pub management_account: i64,
     pub sender_legal_name: String,
+    pub recipient_legal_name: String,
+    pub folder: String,
+    /// JSON.
+    pub labels: String,
     pub create_us: i64,
     pub expire_us: i64,
     pub respond_us: Option<i64>,

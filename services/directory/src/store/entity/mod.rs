@@ -3,11 +3,16 @@
 pub(super) mod access_keys;
 pub(super) mod accounts;
 pub(super) mod claims;
+pub(super) mod control_policies;
+pub(super) mod control_policy_attachments;
 pub(super) mod credentials;
+pub(super) mod deleted_directories;
 pub(super) mod directories;
+pub(super) mod folders;
 pub(super) mod group_members;
 pub(super) mod groups;
 pub(super) mod invitations;
+pub(super) mod member_labels;
 pub(super) mod members;
 pub(super) mod operators;
 pub(super) mod outbox;

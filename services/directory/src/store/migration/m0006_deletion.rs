@@ -18,8 +18,6 @@ impl MigrationName for Migration {
 #[async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        add(manager, "directories", ColumnDef::new("member_deletion_enabled").boolean().not_null().default(false))
-            .await?;
         add(manager, "members", ColumnDef::new("purge_us").big_integer()).await?;
         add(manager, "accounts", ColumnDef::new("delete_us").big_integer()).await?;
         let due = Index::create().name("members_purge").table("members").col("purge_us").to_owned();

@@ -2,6 +2,7 @@
 
 mod m0001_directory;
 mod m0002_verifications;
+mod m0003_tree;
 mod m0004_identities;
 mod m0005_sessions;
 mod m0006_deletion;
@@ -13,6 +14,7 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     vec![
         Box::new(m0001_directory::Migration),
         Box::new(m0002_verifications::Migration),
+        Box::new(m0003_tree::Migration),
         Box::new(m0004_identities::Migration),
         Box::new(m0005_sessions::Migration),
         Box::new(m0006_deletion::Migration),
