@@ -235,6 +235,43 @@ fn who_is_bound_to_no_tenant_names_none() {
 }
 
 #[test]
+fn only_administrators_have_a_scope_to_keep_to() {
+    let needed = "`scope_filtered` goes with SEAT_ADMINISTRATOR only";
+    let filtered = format!("{} scope_filtered: true", SOUND.rule);
+    let rules = with_rule(filtered.clone().leak()).check().unwrap();
+    assert!(check::as_rust(&rules).contains("scope_filtered: true"));
+    with_rule(filtered.replace("SEAT_ADMINISTRATOR", "SEAT_OWN_ACCOUNT_OR_ADMINISTRATOR").leak()).refused(needed);
+    for seat in ["MANAGEMENT_ACCOUNT", "OWN_ACCOUNT", "MEMBER", "INVITEE", "TRUSTED_PRINCIPAL"] {
+        let rule = format!(
+            r#"action: "things:CreateThing" seat: SEAT_{seat} resource: "parent" audit: AUDIT_WRITE scope_filtered: true"#
+        );
+        with_rule(rule.leak()).refused(needed);
+    }
+}
+
+#[test]
+fn an_external_id_is_for_whoever_a_role_trusts() {
+    let rule = |seat: &str, path: &str| {
+        let rule = format!(
+            r#"action: "things:CreateThing" seat: SEAT_{seat} resource: "parent" audit: AUDIT_WRITE external_id: "{path}""#
+        );
+        with_rule(rule.leak())
+    };
+    let rules = rule("TRUSTED_PRINCIPAL", "thing.name").check().unwrap();
+    let text = check::as_rust(&rules);
+    assert!(text.contains("seat: Seat::TrustedPrincipal"), "{text}");
+    assert!(text.contains(r#"external_id: Some(FieldPath { text: "thing.name", numbers: &[2, 1] })"#), "{text}");
+    for seat in ["MANAGEMENT_ACCOUNT", "OWN_ACCOUNT", "MEMBER", "INVITEE"] {
+        rule(seat, "thing.name").refused("`external_id` goes with SEAT_TRUSTED_PRINCIPAL only");
+    }
+    rule("TRUSTED_PRINCIPAL", "nowhere").refused("has no field `nowhere`");
+    rule("TRUSTED_PRINCIPAL", "others").refused("`others` is repeated, and names one resource");
+    rule("TRUSTED_PRINCIPAL", "chosen").refused("`chosen` is in a oneof or a map");
+    with_rule(r#"action: "things:CreateThing" seat: SEAT_TRUSTED_PRINCIPAL audit: AUDIT_WRITE"#)
+        .refused("SEAT_TRUSTED_PRINCIPAL needs `resource`");
+}
+
+#[test]
 fn a_change_can_be_repeated_safely() {
     let request = SOUND.request.replace("string request_id = 10;", "");
     Contract { request: request.leak(), ..SOUND }.refused("a method that changes state needs `request_id`");

@@ -1,19 +1,30 @@
-//! AccessService: how a call of the caller would be decided. It reaches its handler as any other call does, and tells of
-//! the caller's own rights alone.
+//! AccessService: how calls would be decided. Its calls reach it as any other call does.
+//!
+//! - It decides with the facts, the caller and the circumstances by which its own call was let through: one revision for
+//!   each answer.
+//! - It tells of the caller's own rights, and of those of identities of the caller's account. Nothing is told that the
+//!   caller could not learn by calling: what it cannot see does not exist.
+//! - The work of an answer is bounded, and other calls get their turn in the midst of it.
 
 use std::sync::Arc;
 
 use bailiwick_api::gateway::v1::{
-    AccessExplanation, AccessStep, ExplainAccessRequest, access_service_server::AccessService,
+    AccessCheck, AccessExplanation, BatchCheckAccessRequest, BatchCheckAccessResponse, CheckAccessRequest,
+    ExplainAccessRequest, ExplainPrincipalAccessRequest, ListAccessibleAccountsRequest, ListAccessibleAccountsResponse,
+    access_service_server::AccessService,
 };
-use bailiwick_core::authz::{Caller, Environment, Rule, Targets, explain};
-use bailiwick_rpc::InvalidFields;
+use bailiwick_core::authz::{Caller, Environment, decide};
+use bailiwick_rpc::{InvalidFields, Kind, Problem};
 use tonic::{Request, Response, Status};
 
 use crate::{facts::Version, routing::Routing};
 
-/// Most accounts that a question names.
-const MAX_ACCOUNTS: usize = 1_024;
+mod explanation;
+mod listing;
+mod question;
+mod simulation;
+
+use question::{Question, method};
 
 /// What a service of the gateway itself knows of its call; in the request's extensions.
 #[derive(Clone, Debug)]
@@ -33,68 +44,96 @@ pub struct Access {
     pub routing: Routing,
 }
 
+/// By what a question is answered.
+struct Asking {
+    caller: Caller,
+    version: Arc<Version>,
+    environment: Environment,
+}
+
 #[tonic::async_trait]
 impl AccessService for Access {
     async fn explain_access(
         &self,
         request: Request<ExplainAccessRequest>,
     ) -> Result<Response<AccessExplanation>, Status> {
-        let (_, extensions, asked) = request.into_parts();
-        let call = extensions.get::<LocalCall>().and_then(|call| Some((call, call.version.as_ref()?)));
-        let (LocalCall { caller, environment, .. }, version) = call.ok_or_else(no_call)?;
-        let (rule, targets) = self.parse(asked)?;
-        Ok(Response::new(explanation(rule, caller, version, &targets, environment)))
+        let (asking, asked) = split(request)?;
+        let question = Question::parse(&self.routing, question::of_own(asked))?;
+        Ok(Response::new(explanation::of(&question, &asking.caller, &asking.version, &asking.environment)))
     }
-}
 
-impl Access {
-    fn parse(&self, asked: ExplainAccessRequest) -> Result<(&'static Rule, Targets), Status> {
+    async fn explain_principal_access(
+        &self,
+        request: Request<ExplainPrincipalAccessRequest>,
+    ) -> Result<Response<AccessExplanation>, Status> {
+        let (asking, asked) = split(request)?;
+        let simulation = simulation::parse(&asked, asking.environment.now)?;
+        let question = Question::parse(&self.routing, question::of_principal(asked))?;
+        Ok(Response::new(simulation.explained(&question, &asking)?))
+    }
+
+    async fn check_access(&self, request: Request<CheckAccessRequest>) -> Result<Response<AccessCheck>, Status> {
+        let (asking, asked) = split(request)?;
+        let question = Question::parse(&self.routing, asked)?;
+        Ok(Response::new(asking.check(&question)))
+    }
+
+    async fn batch_check_access(
+        &self,
+        request: Request<BatchCheckAccessRequest>,
+    ) -> Result<Response<BatchCheckAccessResponse>, Status> {
+        let (asking, asked) = split(request)?;
+        let questions = Question::parse_all(&self.routing, asked.checks)?;
+        let mut checks = Vec::with_capacity(questions.len());
+        for question in &questions {
+            checks.push(asking.check(question));
+            tokio::task::yield_now().await;
+        }
+        Ok(Response::new(BatchCheckAccessResponse { checks, revision: asking.version.position.revision }))
+    }
+
+    async fn list_accessible_accounts(
+        &self,
+        request: Request<ListAccessibleAccountsRequest>,
+    ) -> Result<Response<ListAccessibleAccountsResponse>, Status> {
+        let (asking, asked) = split(request)?;
         let mut invalid = InvalidFields::new();
-        let route = self.routing.find(&format!("/{}", asked.method));
-        let rule = invalid.take("method", route.map(|route| route.rule).ok_or("must be a method of the suite"));
-        invalid.check("accounts", asked.accounts.len() <= MAX_ACCOUNTS, "must not be over 1,024");
-        match rule {
-            Some(rule) => {
+        let rule = method(&self.routing, &mut invalid, "method".to_owned(), &asked.method);
+        let size = invalid.page_size("page_size", asked.page_size);
+        let form = rule.and_then(|rule| listing::Form::parse(&mut invalid, rule, &asked.resource));
+        match (form, size) {
+            (Some(form), Some(size)) => {
                 invalid.finish()?;
-                Ok((rule, Targets { resource: asked.resource, accounts: asked.accounts, ..Targets::default() }))
+                Ok(Response::new(asking.page(&form, size, &asked).await?))
             }
-            None => Err(invalid.into_status()),
+            _ => Err(invalid.into_status()),
         }
     }
 }
 
-fn explanation(
-    rule: &Rule,
-    caller: &Caller,
-    version: &Version,
-    targets: &Targets,
-    environment: &Environment,
-) -> AccessExplanation {
-    let (decided, explained) = explain(rule, caller, &version.snapshot, targets, environment);
-    let (reason, message) = match &decided {
-        Ok(_) => (String::new(), String::new()),
-        Err(refusal) => (refusal.reason.as_str().to_owned(), refusal.message.clone()),
-    };
-    let step =
-        |s: bailiwick_core::authz::Step| AccessStep { condition: s.condition, holds: s.holds, because: s.because };
-    AccessExplanation {
-        allowed: decided.is_ok(),
-        reason,
-        message,
-        action: rule.action.to_owned(),
-        required_seat: rule.seat.as_str().to_owned(),
-        trusted_service: rule.trusted_service.map_or_else(String::new, |service| service.id().to_owned()),
-        steps: explained.steps.into_iter().map(step).collect(),
-        revision: version.position.revision,
+impl Asking {
+    fn check(&self, question: &Question) -> AccessCheck {
+        let Question { rule, targets } = question;
+        let decided = decide(rule, &self.caller, &self.version.snapshot, targets, &self.environment);
+        AccessCheck {
+            allowed: decided.is_ok(),
+            reason: decided.err().map(|refusal| refusal.reason.as_str().to_owned()).unwrap_or_default(),
+            required_seat: rule.seat.as_str().to_owned(),
+            revision: self.version.position.revision,
+        }
     }
 }
 
-fn no_call() -> Status {
-    let message = "a request to the gateway's own service passed no decision";
-    bailiwick_rpc::Problem::new(
-        bailiwick_rpc::Kind::Internal,
-        bailiwick_api::errors::v1::ErrorReason::Internal,
-        message,
-    )
-    .into()
+fn split<T>(request: Request<T>) -> Result<(Asking, T), Status> {
+    let (_, mut extensions, asked) = request.into_parts();
+    let call = extensions.remove::<LocalCall>();
+    match call {
+        Some(LocalCall { caller, version: Some(version), environment }) => {
+            Ok((Asking { caller, version, environment }, asked))
+        }
+        _ => {
+            let message = "a request to the gateway's own service passed no decision";
+            Err(Problem::new(Kind::Internal, bailiwick_api::errors::v1::ErrorReason::Internal, message).into())
+        }
+    }
 }

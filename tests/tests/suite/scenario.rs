@@ -1,5 +1,6 @@
 //! What the product documents promise, through the gateway: by the right caller, and by wrong ones.
 
+mod access;
 mod audit;
 mod contract;
 mod control_policies;

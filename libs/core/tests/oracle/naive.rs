@@ -178,10 +178,13 @@ impl Relations {
             return Err(Reason::SeatRequired);
         }
         for action in std::iter::once(&rule.action).chain(rule.also_requires) {
-            self.bounds_allow(account, action)?;
+            self.bounds_allow(account, action, std::slice::from_ref(&targets.resource))?;
             let allows = |policy: &AttachedPolicy| matches!(policy, AttachedPolicy::System(policy) if policy_allows(*policy, action));
             if identity.kind != PrincipalKind::Root && !identity.policies.iter().any(allows) {
                 return Err(Reason::ActionNotAllowed);
+            }
+            for text in &targets.accounts {
+                self.bounds_allow(account, action, &names_of_account(text))?;
             }
         }
         if identity.kind == PrincipalKind::Root && rule.operator_required {
@@ -411,7 +414,7 @@ impl Relations {
     }
 
     /// E-DIR-27: control policies bound members, root users included; every place on the way up must allow.
-    fn bounds_allow(&self, account: &str, action: &str) -> Result<(), Reason> {
+    fn bounds_allow(&self, account: &str, action: &str, names: &[String]) -> Result<(), Reason> {
         for directory in self.directories(account) {
             let bounded = |r: &Relation| matches!(r, Relation::Bounded { directory: d } if *d == directory);
             if !self.0.iter().any(bounded) || self.manages(account, &directory) {
@@ -422,7 +425,7 @@ impl Relations {
             places.push(self.placement(account).control_policies.into_vec());
             let says: Vec<Vec<Option<bool>>> = places
                 .iter()
-                .map(|place| place.iter().map(|policy| self.bound_says(policy, action)).collect())
+                .map(|place| place.iter().map(|policy| self.bound_says(policy, action, names)).collect())
                 .collect();
             if says.iter().flatten().any(|said| *said == Some(false)) {
                 return Err(Reason::ActionDenied);
@@ -435,13 +438,15 @@ impl Relations {
     }
 
     /// Whether a control policy allows or denies; one that is not known denies.
-    fn bound_says(&self, policy: &ControlPolicy, action: &str) -> Option<bool> {
+    fn bound_says(&self, policy: &ControlPolicy, action: &str, names: &[String]) -> Option<bool> {
         let ControlPolicy::Custom(name) = policy else { return Some(true) };
         let known = |r: &Relation| matches!(r, Relation::Documented { policy } if policy == name);
         if !self.0.iter().any(known) {
             return Some(false);
         }
-        if name.ends_with("/organization") {
+        if name.ends_with("/not-one") {
+            Some(!names.iter().any(|name| name == "accounts/1000000000000001"))
+        } else if name.ends_with("/organization") {
             (action.starts_with("directory:") || action.starts_with("delegation:")).then_some(true)
         } else {
             Some(!(action.contains(":Get") || action.contains(":List")))
@@ -459,6 +464,16 @@ impl Relations {
             && place.account == account
             && self.0.iter().any(present)
     }
+}
+
+/// How an account that is acted on can be called: as the call does it, and by itself.
+fn names_of_account(text: &str) -> Vec<String> {
+    let account = Subject::read(text).and_then(|subject| match subject.owner {
+        Owner::Account(account) => Some(account),
+        Owner::Directory(_) => Some(subject.last).filter(|last| is_account(last)),
+    });
+    let by_itself = account.map(|account| format!("accounts/{account}"));
+    [text.to_owned()].into_iter().chain(by_itself).collect()
 }
 
 /// Where a call is about the caller's own account, that is all that it may act on.

@@ -77,6 +77,8 @@ pub enum Bound {
     Full,
     Organization,
     NoReading,
+    /// Nothing is done to account 1, by whatever name.
+    NotOne,
 }
 
 impl Bound {
@@ -85,6 +87,7 @@ impl Bound {
             Self::Full => return ControlPolicy::FullAccess,
             Self::Organization => "organization",
             Self::NoReading => "no-reading",
+            Self::NotOne => "not-one",
         };
         ControlPolicy::Custom(format!("{}/controlPolicies/{id}", directory(number).name()))
     }
@@ -96,6 +99,10 @@ impl Bound {
             Self::NoReading => {
                 r#"{"Effect":"Allow","Action":"*","Resource":"*"},
                    {"Effect":"Deny","Action":["*:Get*","*:List*"],"Resource":"*"}"#
+            }
+            Self::NotOne => {
+                r#"{"Effect":"Allow","Action":"*","Resource":"*"},
+                   {"Effect":"Deny","Action":"*","Resource":"accounts/1000000000000001"}"#
             }
         };
         let text = format!(r#"{{"Version":"1","Statement":[{statement}]}}"#);
@@ -317,7 +324,7 @@ impl Scribe {
                 }
                 vec![holds(self.directory(of))]
             }
-            Event::Documents { directory: of, removed } => [Bound::Organization, Bound::NoReading]
+            Event::Documents { directory: of, removed } => [Bound::Organization, Bound::NoReading, Bound::NotOne]
                 .map(|bound| {
                     let policy = bound.of(of).name().to_owned();
                     FactChange { fact: Fact::Policy { policy, document: Some(bound.document()) }, removed }
@@ -467,7 +474,7 @@ fn invite() -> impl Strategy<Value = Event> {
 fn bounds() -> impl Strategy<Value = Vec<Bound>> {
     prop_oneof![
         6 => Just(vec![Bound::Full]),
-        3 => vec(select(vec![Bound::Full, Bound::Organization, Bound::NoReading]), 0..3),
+        3 => vec(select(vec![Bound::Full, Bound::Organization, Bound::NoReading, Bound::NotOne]), 0..3),
     ]
 }
 

@@ -6,8 +6,6 @@ use tonic_types::StatusExt;
 
 use super::world::*;
 
-const WHO: &str = "/bailiwick.directory.v1.TokenService/GetCallerIdentity";
-
 #[tokio::test]
 async fn stale_facts_decide_nothing_until_they_are_fresh_again() {
     let world = World::with(crate::GatewayConfig { freshness: Duration::from_millis(1_000), ..config() }).await;

@@ -17,7 +17,6 @@ use super::{client::encoded, world::*};
 use crate::{GatewayConfig, StartError, TlsFiles};
 
 const EXPLAIN: &str = "/bailiwick.gateway.v1.AccessService/ExplainAccess";
-const WHO: &str = "/bailiwick.directory.v1.TokenService/GetCallerIdentity";
 
 async fn channel(world: &World) -> Channel {
     Channel::from_shared(format!("http://{}", world.address())).unwrap().connect().await.unwrap()
@@ -31,7 +30,7 @@ async fn a_caller_is_told_how_its_call_would_be_decided() {
     let ask = |method: &str, resource: &str| ExplainAccessRequest {
         method: method.to_owned(),
         resource: resource.to_owned(),
-        accounts: Vec::new(),
+        ..ExplainAccessRequest::default()
     };
     let create = ask("bailiwick.directory.v1.MemberService/CreateMember", DIRECTORY);
     let carol = world.token(&user(ADMIN, "carol"));

@@ -6,8 +6,8 @@ use bailiwick_api::{
     TOKEN_AUDIENCE, TOKEN_ISSUER, TokenClaims,
     delegation::v1::fact_service_server::FactServiceServer,
     directory::v1::{
-        member_service_server::MemberServiceServer, signing_key_service_server::SigningKeyServiceServer,
-        token_service_server::TokenServiceServer,
+        GetCallerIdentityRequest, member_service_server::MemberServiceServer,
+        signing_key_service_server::SigningKeyServiceServer, token_service_server::TokenServiceServer,
     },
     sase::v1::sase_member_service_server::SaseMemberServiceServer,
     r#type::v1::{
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use super::{
-    client::Client,
+    client::{Client, encoded},
     roles::{Echo, Facts, Members, SaseMembers, SigningKeys, TokenIssuer},
 };
 use crate::{Dependencies, Gateway, GatewayConfig, Plan, Route, Routing, serve, testing::SigningPair};
@@ -41,6 +41,7 @@ pub const MEMBER: &str = "accounts/1000000000000003";
 pub const STRANGER: &str = "accounts/1000000000000009";
 
 pub const CREATE: &str = "/bailiwick.directory.v1.MemberService/CreateMember";
+pub const WHO: &str = "/bailiwick.directory.v1.TokenService/GetCallerIdentity";
 pub const GET: &str = "/bailiwick.directory.v1.MemberService/GetMember";
 
 pub struct World {
@@ -115,8 +116,13 @@ impl World {
     }
 
     pub fn token_for(&self, identity: &str, seconds: i64) -> String {
+        self.token_with(identity, seconds, |_| {})
+    }
+
+    /// A token that says something else than usual.
+    pub fn token_with(&self, identity: &str, seconds: i64, edit: impl FnOnce(&mut TokenClaims)) -> String {
         let now = SystemClock.now().as_seconds();
-        let claims = TokenClaims {
+        let mut claims = TokenClaims {
             iss: TOKEN_ISSUER.to_owned(),
             aud: TOKEN_AUDIENCE.to_owned(),
             sub: identity.to_owned(),
@@ -128,7 +134,17 @@ impl World {
             akid: "AK1".to_owned(),
             ..TokenClaims::default()
         };
+        edit(&mut claims);
         format!("Bearer {}", self.pair.sign(&claims))
+    }
+
+    /// Makes a change of the facts, and returns when the gateway decides by it.
+    pub async fn settle(&self, changes: Vec<AccessFactChange>) {
+        let position = bailiwick_api::encode_token(vec![self.facts.change(changes)]);
+        let dave = self.token(&user(MEMBER, "dave"));
+        let headers = [("authorization", dave.as_str()), (bailiwick_api::CONSISTENCY_TOKEN, position.as_str())];
+        let answered = self.client().await.call(WHO, &headers, encoded(&GetCallerIdentityRequest {})).await;
+        assert_eq!(answered.status().code(), tonic::Code::Ok, "{:?}", answered.status());
     }
 
     pub async fn stop(&mut self) {

@@ -150,8 +150,20 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("bastion.v1.BastionMemberService", rpc) => entry(method, rpc, names, "bastionMembers", "bastion_member"),
         ("audit.v1.AuditService", "ListDirectoryAuditEntries" | "WatchDirectoryAuditEntries") => json!({"parent": d}),
         ("audit.v1.AuditService", "ListAccountAuditEntries" | "WatchAccountAuditEntries") => json!({"parent": m}),
-        ("gateway.v1.AccessService", "ExplainAccess") => {
-            json!({"method": "bailiwick.directory.v1.DirectoryService/GetDirectory", "resource": d})
+        ("gateway.v1.AccessService", rpc) => {
+            let call = json!({"method": "bailiwick.directory.v1.DirectoryService/GetDirectory", "resource": d});
+            let (method, resource) = (&call["method"], &call["resource"]);
+            match rpc {
+                "ExplainAccess" | "CheckAccess" => call,
+                "ExplainPrincipalAccess" => {
+                    json!({"principal": format!("{m}/users/full"), "method": method, "resource": resource})
+                }
+                "BatchCheckAccess" => json!({"checks": [call]}),
+                "ListAccessibleAccounts" => {
+                    json!({"method": "bailiwick.directory.v1.UserService/ListUsers", "resource": "accounts/-"})
+                }
+                _ => missing("bailiwick.gateway.v1.AccessService"),
+            }
         }
         _ => missing(method),
     }

@@ -1,5 +1,9 @@
 //! The policies: what is denied, what bounds, what allows.
 
+use std::io::Write as _;
+
+use crate::ResourceName;
+
 use super::{
     super::{AttachedPolicy, ControlPolicy, Matched, Matches, PolicyMatch},
     Circumstances, Decision, Facts, MAX_FOLDERS, PolicyType, PrincipalKind, Reason, Refusal, Standing, Who, refusal,
@@ -9,9 +13,16 @@ use super::{
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     action: &'a str,
-    /// Empty if the call names none.
-    resource: &'a str,
+    /// The names of the resource: the one in the call, empty if there is none; of an account acted on, that of the account
+    /// too.
+    names: &'a [&'a str],
     circumstances: Circumstances,
+}
+
+/// The name of the account that a value means, `accounts/{account}`, without an allocation.
+struct AccountName {
+    bytes: [u8; Self::LENGTH],
+    length: usize,
 }
 
 /// What a policy says. A policy whose document is not known denies: it could be one that does.
@@ -33,17 +44,22 @@ impl<'f, F: Facts> Decision<'f, F> {
     pub(super) fn policies(&mut self, who: &Who<'f, '_>, standing: Standing) -> Result<(), Refusal> {
         let (rule, targets) = (self.rule, self.targets);
         let resource = if rule.resource.is_some() { targets.resource.as_str() } else { "" };
+        let circumstances = who.circumstances;
         for action in std::iter::once(rule.action).chain(rule.also_requires.iter().copied()) {
-            let mut by = None;
-            for resource in std::iter::once(resource).chain(targets.accounts.iter().map(String::as_str)) {
-                let asked = Asked { action, resource, circumstances: who.circumstances };
-                let allowed_by = self.allowed(who, standing, asked)?;
-                by = by.or(Some(allowed_by));
+            let by = self.allowed(who, standing, Asked { action, names: &[resource], circumstances })?;
+            for written in &targets.accounts {
+                // A method may take several forms of name for an account, and a policy must not be avoided by the other.
+                let account = AccountName::of(written);
+                let names: &[&str] = match &account {
+                    Some(account) if account.text() != written => &[written, account.text()],
+                    _ => &[written],
+                };
+                self.allowed(who, standing, Asked { action, names, circumstances })?;
             }
             self.note_with(
                 || format!("a policy of the identity allows `{action}`"),
                 true,
-                || match by.flatten() {
+                || match by {
                     Some(policy) => format!("policy `{policy}`"),
                     None => "a root user may do what its account may do".to_owned(),
                 },
@@ -58,7 +74,7 @@ impl<'f, F: Facts> Decision<'f, F> {
         let session = who.principal.session.as_ref().and_then(|session| Some((session, session.policy.as_ref()?)));
         let mut in_session = true;
         if let Some((session, policy)) = session {
-            let matches = policy.matching(asked.action, asked.resource, &asked.circumstances);
+            let matches = policy.matching_any(asked.action, asked.names, &asked.circumstances);
             self.not_denied(PolicyType::Session, &session.name, Said::Known(matches), asked)?;
             in_session = matches.allow.is_some();
         }
@@ -70,7 +86,7 @@ impl<'f, F: Facts> Decision<'f, F> {
                 AttachedPolicy::Custom(name) => facts.policy(name),
             };
             let said = match document {
-                Some(document) => Said::Known(document.matching(asked.action, asked.resource, &asked.circumstances)),
+                Some(document) => Said::Known(document.matching_any(asked.action, asked.names, &asked.circumstances)),
                 None => Said::Unknown,
             };
             self.not_denied(PolicyType::Identity, attached.name(), said, asked)?;
@@ -99,7 +115,7 @@ impl<'f, F: Facts> Decision<'f, F> {
         if purpose.action == action {
             return Ok(());
         }
-        let asked = Asked { action, resource: "", circumstances: who.circumstances };
+        let asked = Asked { action, names: &[], circumstances: who.circumstances };
         let message = format!("the credential is good for `{}` alone, and not for `{action}`", purpose.action);
         Err(self.not_allowed(PolicyType::Credential, asked, message))
     }
@@ -138,7 +154,7 @@ impl<'f, F: Facts> Decision<'f, F> {
                 continue;
             };
             let said = match facts.policy(name) {
-                Some(document) => Said::Known(document.matching(asked.action, asked.resource, &asked.circumstances)),
+                Some(document) => Said::Known(document.matching_any(asked.action, asked.names, &asked.circumstances)),
                 None => Said::Unknown,
             };
             self.not_denied(PolicyType::Control, name, said, asked)?;
@@ -154,7 +170,7 @@ impl<'f, F: Facts> Decision<'f, F> {
         if !said.denies() {
             return Ok(());
         }
-        let Asked { action, resource, .. } = asked;
+        let (action, resource) = (asked.action, asked.resource());
         self.note_with(
             || format!("no policy denies `{action}`"),
             false,
@@ -190,6 +206,31 @@ impl<'f, F: Facts> Decision<'f, F> {
     }
 }
 
+impl<'a> Asked<'a> {
+    /// The resource as the call names it.
+    fn resource(&self) -> &'a str {
+        self.names.first().copied().unwrap_or_default()
+    }
+}
+
+impl AccountName {
+    const LENGTH: usize = "accounts/".len() + 16;
+
+    /// None if the value is no name of an account: the call is refused for that.
+    fn of(value: &str) -> Option<Self> {
+        let account = ResourceName::parse(value).ok()?.target_account().ok()?;
+        let mut bytes = [0; Self::LENGTH];
+        let mut rest = bytes.as_mut_slice();
+        write!(rest, "accounts/{account}").ok()?;
+        let length = Self::LENGTH - rest.len();
+        Some(Self { bytes, length })
+    }
+
+    fn text(&self) -> &str {
+        self.bytes.get(..self.length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
+    }
+}
+
 impl Said<'_> {
     fn allows(self) -> bool {
         matches!(self, Self::Known(Matches { allow: Some(_), .. }))
@@ -205,7 +246,7 @@ impl Said<'_> {
             policy: policy.to_owned(),
             kind,
             action: asked.action.to_owned(),
-            resource: asked.resource.to_owned(),
+            resource: asked.resource().to_owned(),
             allows,
             statement: by.map(|by| by.index),
             sid: by.and_then(|by| by.sid).unwrap_or_default().to_owned(),

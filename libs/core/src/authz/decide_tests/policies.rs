@@ -217,6 +217,63 @@ fn a_denial_outweighs_whatever_allows() {
 }
 
 #[test]
+fn an_account_has_one_policy_under_either_of_its_names() {
+    let administrator = [SystemPolicy::AdministratorAccess.into()];
+    let both = |expected: [&str; 2]| {
+        format!(
+            "carol@A designate D1 C            -> {0}
+             carol@A designate D1 D1/members/C -> {0}
+             carol@A designate D1 D            -> {1}
+             carol@A designate D1 D1/members/D -> {1}
+             carol@A designate D1 D D1/members/C -> {0}",
+            expected[0], expected[1]
+        )
+    };
+    check(&own(&statement("Deny", "delegation:*", &name("C")), &administrator), &both(["ACTION_DENIED", "allowed"]));
+    let allow = [statement("Allow", "delegation:*", &name("D1")), statement("Allow", "*", &name("D"))].join(",");
+    check(&own(&allow, &[]), &both(["ACTION_NOT_ALLOWED", "allowed"]));
+    // The name that was written counts as well.
+    check(
+        &own(&statement("Deny", "delegation:*", &name("D1/members/C")), &administrator),
+        "carol@A designate D1 D1/members/C -> ACTION_DENIED\ncarol@A designate D1 C -> allowed",
+    );
+    let allow = [statement("Allow", "delegation:*", &name("D1")), statement("Allow", "*", &name("D1/members/C"))];
+    check(
+        &own(&allow.join(","), &[]),
+        "carol@A designate D1 D1/members/C -> allowed\ncarol@A designate D1 C -> ACTION_NOT_ALLOWED",
+    );
+    // Control policies and session policies read the same names.
+    let bounded = freeze(&statement("Deny", "sase:*", &name("D")));
+    let full = [ControlPolicy::FullAccess, custom()];
+    let world = with([bounded, attached('B', &full), enabled(true), delegated('B', TrustedService::Sase, "first")]);
+    check(&world, "admin@B add-sase D1 D1/members/D -> ACTION_DENIED\nadmin@B add-sase D1 D1/members/C -> allowed");
+}
+
+#[test]
+fn what_a_statement_leaves_out_is_left_out_under_either_name() {
+    let except = |effect: &str, account: &str| {
+        format!(r#"{{"Effect":"{effect}","Action":"delegation:*","NotResource":["{}"]}}"#, name(account))
+    };
+    for excepted in ["C", "D1/members/C"] {
+        let world = own(&except("Allow", excepted), &[]);
+        check(&world, "carol@A designate D1 D1/members/C -> ACTION_NOT_ALLOWED");
+        check(&world, "carol@A designate D1 D1/members/D -> allowed\ncarol@A designate D1 D -> allowed");
+    }
+    let deny =
+        format!(r#"{{"Effect":"Deny","Action":"delegation:*","NotResource":["{}","{}"]}}"#, name("D1"), name("C"));
+    let world = own(&deny, &[SystemPolicy::AdministratorAccess.into()]);
+    check(
+        &world,
+        "
+        carol@A designate D1 C            -> allowed
+        carol@A designate D1 D1/members/C -> allowed
+        carol@A designate D1 D            -> ACTION_DENIED
+        carol@A designate D1 D1/members/D -> ACTION_DENIED
+        ",
+    );
+}
+
+#[test]
 fn conditions_see_address_time_transport_and_second_factor() {
     let when = |condition: &str| {
         let statement = format!(r#"{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{{{condition}}}}}"#);

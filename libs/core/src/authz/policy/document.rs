@@ -117,8 +117,16 @@ impl Document {
     ///
     /// Allocates nothing.
     pub fn matching(&self, action: &str, resource: &str, circumstances: &Circumstances) -> Matches<'_> {
+        self.matching_any(action, &[resource], circumstances)
+    }
+
+    /// What it says about an action on a resource that has several names: one that a pattern matches is enough, so that a
+    /// denial of either name denies, and `NotResource` leaves the resource out under either.
+    ///
+    /// Allocates nothing.
+    pub fn matching_any(&self, action: &str, names: &[&str], circumstances: &Circumstances) -> Matches<'_> {
         let request = Request { circumstances, external_id: None };
-        self.matches(|statement| statement.is_about(action, resource, request))
+        self.matches(|statement| statement.is_about(action, names, request))
     }
 
     /// Whether a trust document lets an identity assume the role, with the external id that it sent (E-GW-04). A root

@@ -37,17 +37,19 @@ pub(super) struct Choice {
 }
 
 impl Choice {
-    fn includes(&self, text: &str) -> bool {
-        self.patterns.iter().any(|pattern| pattern.matches(text)) != self.negated
+    /// Of several texts, which mean the same, one that matches is enough; of a negated choice none may match.
+    fn includes(&self, texts: &[&str]) -> bool {
+        let matches = |pattern: &Pattern| texts.iter().any(|text| pattern.matches(text));
+        self.patterns.iter().any(matches) != self.negated
     }
 }
 
 impl Statement {
-    /// Whether it is about a call.
-    pub(super) fn is_about(&self, action: &str, resource: &str, request: Request<'_>) -> bool {
+    /// Whether it is about a call upon a resource of these names: a pattern is about the resource if it matches one.
+    pub(super) fn is_about(&self, action: &str, names: &[&str], request: Request<'_>) -> bool {
         match &self.scope {
             Scope::Calls { actions, resources } => {
-                actions.includes(action) && resources.includes(resource) && self.conditions_hold(request)
+                actions.includes(&[action]) && resources.includes(names) && self.conditions_hold(request)
             }
             Scope::Principals(_) => false,
         }
