@@ -17,6 +17,7 @@ mod operator;
 mod outbox;
 mod policy;
 mod role;
+mod security_info;
 mod signing;
 mod sweep;
 mod token;
@@ -31,6 +32,7 @@ pub use claim::{PlaceClaims, ReleaseClaims};
 pub use error::Error;
 pub use list::{Page, PageRequest};
 pub use mutation::{Done, Mutation};
+pub use security_info::Whose;
 pub use signing::{PublicKey, SigningKeyError, SigningKeys};
 
 use std::sync::Arc;

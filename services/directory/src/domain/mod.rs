@@ -16,6 +16,7 @@ pub mod message;
 pub mod operator;
 pub mod policy;
 pub mod role;
+pub mod security_info;
 mod text;
 pub mod user;
 pub mod verification;

@@ -132,7 +132,12 @@ fn domain_kind(error: &domain::Error) -> Kind {
         | E::RootUserDisabled(_)
         | E::RootUserImmutable
         | E::ManagementAccountNotEligible(_)
-        | E::VerificationCodeInvalid { .. } => Kind::FailedPrecondition,
+        | E::VerificationCodeInvalid { .. }
+        | E::MissingSecurityInfo(_)
+        | E::AccessKeyInUse { .. }
+        | E::RiskNotAcknowledged
+        | E::PhoneAlreadyBound(_)
+        | E::ContactChangeNotPending(_) => Kind::FailedPrecondition,
         E::DisplayNameUsed(_) | E::ExternalAccountUsed { .. } | E::InvitationPending(_) | E::UserExists(_) => {
             Kind::AlreadyExists
         }
@@ -180,6 +185,11 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::VerificationCodeInvalid { .. } => Reason::VerificationCodeInvalid,
         E::VerificationTooSoon { .. } => Reason::VerificationTooSoon,
         E::VerificationQuotaExceeded { .. } => Reason::VerificationQuotaExceeded,
+        E::MissingSecurityInfo(_) => Reason::MissingSecurityInfo,
+        E::AccessKeyInUse { .. } => Reason::AccessKeyInUse,
+        E::RiskNotAcknowledged => Reason::RiskNotAcknowledged,
+        E::PhoneAlreadyBound(_) => Reason::PhoneAlreadyBound,
+        E::ContactChangeNotPending(_) => Reason::ContactChangeNotPending,
     }
 }
 
@@ -196,7 +206,13 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         | E::MemberNotPendingDeletion(id)
         | E::RootUserDisabled(id)
         | E::ManagementAccountNotEligible(id)
-        | E::AccountNotInDirectory(id) => account(id),
+        | E::AccountNotInDirectory(id)
+        | E::MissingSecurityInfo(id)
+        | E::PhoneAlreadyBound(id) => account(id),
+        E::AccessKeyInUse { account: id, keys } => {
+            vec![("account", id.name()), ("access_keys", keys.to_string())]
+        }
+        E::ContactChangeNotPending(state) => state.iter().map(|state| ("state", state.as_str().to_owned())).collect(),
         E::DisplayNameUsed(name) => vec![("display_name", name.clone())],
         E::ExternalAccountUsed { provider, external_id } => {
             vec![("provider", provider.clone()), ("external_id", external_id.clone())]
@@ -219,7 +235,9 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         E::UserExists(user) => vec![("user", user.clone())],
         E::UnknownPolicy(policy) => vec![("policy", policy.clone())],
         E::UnknownTrustedService(service) => vec![("trusted_service", service.clone())],
-        E::RootUserImmutable | E::CredentialInvalid | E::VerificationTooSoon { .. } => Vec::new(),
+        E::RootUserImmutable | E::CredentialInvalid | E::VerificationTooSoon { .. } | E::RiskNotAcknowledged => {
+            Vec::new()
+        }
     }
 }
 

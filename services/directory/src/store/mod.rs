@@ -14,6 +14,7 @@ mod migration;
 pub mod operator;
 pub mod outbox;
 pub mod role;
+pub mod security_info;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod user;

@@ -11,7 +11,9 @@ mod invitations;
 mod members;
 mod mutations;
 mod races;
+mod security_info;
 mod tokens;
+mod type_switch;
 mod verifications;
 
 use std::sync::Arc;
@@ -157,8 +159,7 @@ impl World {
     pub(crate) async fn call(&self, by: &IdentityName, method: &str, resource: &str) -> Call {
         let facts = self.facts().await;
         let fact = facts.identity(by).unwrap_or_else(|| panic!("`{by}` is no identity"));
-        let principal =
-            Principal::new(by.clone(), fact.generation, "AKtest");
+        let principal = Principal::new(by.clone(), fact.generation, "AKtest");
         let operator = Operator {
             principal: by.to_string(),
             kind: fact.kind,
@@ -262,7 +263,8 @@ impl World {
 fn call(caller: &Caller, operator: Operator, facts: &Snapshot, method: &str, resource: &str) -> Call {
     let rule = bailiwick_api::rule(&format!("/bailiwick.directory.v1.{method}")).unwrap();
     let targets = Targets { resource: resource.to_owned(), ..Targets::default() };
-    let permit = decide(rule, caller, facts, &targets, &Environment::at(Timestamp::default())).unwrap_or_else(|refusal| panic!("{method}: {refusal}"));
+    let permit = decide(rule, caller, facts, &targets, &Environment::at(Timestamp::default()))
+        .unwrap_or_else(|refusal| panic!("{method}: {refusal}"));
     Call {
         permit,
         operator,

@@ -8,6 +8,7 @@ pub(super) mod invitations;
 pub(super) mod members;
 pub(super) mod operators;
 pub(super) mod outbox;
+pub(super) mod security_contacts;
 pub(super) mod service_linked_roles;
 pub(super) mod user_policies;
 pub(super) mod users;
