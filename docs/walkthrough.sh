@@ -91,7 +91,7 @@ refused_until_allowed=$(call "$a_root" directory.v1.AccessKeyService/CreateAcces
 alice=$(sign_in "$(field accessKeyId <<<"$refused_until_allowed")" "$(field secret <<<"$refused_until_allowed")")
 refused ACTION_NOT_ALLOWED "$alice" directory.v1.DirectoryService/GetDirectory "{\"name\": \"$directory\"}"
 call "$a_root" directory.v1.PolicyService/AttachPolicy \
-    "{\"user\": \"$A/users/alice\", \"policy\": \"$A/policies/AliyunResourceDirectoryFullAccess\"}" >/dev/null
+    "{\"target\": \"$A/users/alice\", \"policy\": \"$A/policies/AliyunResourceDirectoryFullAccess\"}" >/dev/null
 call "$alice" directory.v1.DirectoryService/GetDirectory "{\"name\": \"$directory\"}" | field managementAccount
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ fn a_sound_rule_is_taken_as_it_stands() {
     assert_eq!(
         check::as_rust(&rules),
         r#"static RULES: &[Rule] = &[
-Rule { path: "/bailiwick.unsound.v1.ThingService/CreateThing", role: Some(Role::SasePolicy), action: "things:CreateThing", seat: Seat::Administrator, trusted_service: Some(TrustedService::Sase), resource: Some(FieldPath { text: "parent", numbers: &[1] }), accounts: &[FieldPath { text: "thing.account", numbers: &[2, 2] }, FieldPath { text: "others", numbers: &[3] }], enrolled: true, operator_required: true, also_requires: &["directory:GetMember"], audit: Audit::Write, callers: &[], client_streaming: false, server_streaming: false },
+Rule { path: "/bailiwick.unsound.v1.ThingService/CreateThing", role: Some(Role::SasePolicy), action: "things:CreateThing", seat: Seat::Administrator, trusted_service: Some(TrustedService::Sase), resource: Some(FieldPath { text: "parent", numbers: &[1] }), accounts: &[FieldPath { text: "thing.account", numbers: &[2, 2] }, FieldPath { text: "others", numbers: &[3] }], enrolled: true, operator_required: true, also_requires: &["directory:GetMember"], audit: Audit::Write, callers: &[], scope_filtered: false, external_id: None, client_streaming: false, server_streaming: false },
 ];
 "#
     );

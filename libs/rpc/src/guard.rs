@@ -61,7 +61,7 @@ pub(crate) struct Arrival {
 /// Who calls, before the request has been read.
 enum Claim {
     /// A user, by the gateway's word.
-    User(Permit),
+    User(Box<Permit>),
     /// A role, and the operator that it names.
     Role(Operator),
 }
@@ -133,7 +133,7 @@ impl Guard {
         }
         let context = context.ok_or_else(|| not_authorized("no caller context"))?;
         CallerContext::verify(&context, &self.context_key, self.role, rule, self.clock.now())
-            .map(Claim::User)
+            .map(|permit| Claim::User(Box::new(permit)))
             .map_err(|error| not_authorized(&error.to_string()))
     }
 
@@ -185,7 +185,7 @@ fn permit(
     environment: &Environment,
 ) -> Result<Permit, Status> {
     match claim {
-        Claim::User(permit) if permit.covers(targets) => Ok(permit),
+        Claim::User(permit) if permit.covers(targets) => Ok(*permit),
         Claim::User(_) => Err(not_authorized("the request names other things than were authorized")),
         Claim::Role(operator) => {
             decide_role(rule, peer, targets, environment).map(|permit| permit.with_operator(operator))

@@ -91,7 +91,14 @@ pub fn mirrored(change: &AccessFactChange) -> Result<Mirrored, MirrorError> {
         (Fact::Directory { directory, management_account, .. }, _) => {
             Mirrored::Directory(directory, management_account.filter(|_| !change.removed))
         }
-        (Fact::Identity { .. } | Fact::Invitation { .. }, _) => Mirrored::Other,
+        (
+            Fact::Identity { .. }
+            | Fact::Invitation { .. }
+            | Fact::Folder { .. }
+            | Fact::Policy { .. }
+            | Fact::Credential { .. },
+            _,
+        ) => Mirrored::Other,
         (other, _) => return Err(MirrorError(format!("{other:?}"))),
     })
 }

@@ -38,6 +38,26 @@ pub struct Limits {
     pub verifications_per_day_max: u32,
     /// How long the deletion of a member can be taken back, in days, 365 at most; not at all if zero (E-DIR-20).
     pub deletion_silence_days: u32,
+    /// Groups, policies and roles.
+    pub identities: IdentityLimits,
+}
+
+/// Bounds of the groups, policies and roles of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IdentityLimits {
+    /// Groups of an account.
+    pub groups_max: u32,
+    /// Groups of a user.
+    pub groups_per_user_max: u32,
+    /// Users of a group: a change of the group is told to the gateways for each of them, in one message.
+    pub users_per_group_max: u32,
+    /// Custom policies of an account.
+    pub policies_max: u32,
+    /// Policies attached to a user, group or role.
+    pub policies_per_target_max: u32,
+    /// Roles of an account, service-linked ones not counted.
+    pub roles_max: u32,
 }
 
 impl Default for Limits {
@@ -52,6 +72,20 @@ impl Default for Limits {
             verification_pause_seconds: 60,
             verifications_per_day_max: 100,
             deletion_silence_days: 45,
+            identities: IdentityLimits::default(),
+        }
+    }
+}
+
+impl Default for IdentityLimits {
+    fn default() -> Self {
+        Self {
+            groups_max: 50,
+            groups_per_user_max: 10,
+            users_per_group_max: 100,
+            policies_max: 1_500,
+            policies_per_target_max: 20,
+            roles_max: 1_000,
         }
     }
 }

@@ -3,12 +3,16 @@
 use bailiwick_api::r#type::v1 as pb;
 use pb::{AccessFactChange, access_fact::Kind};
 
+use bailiwick_core::AccountId;
+
 use crate::domain::{
     account::{Account, AccountType},
     directory::Directory,
     invitation::Invitation,
+    linked_role::LinkedRole,
     member::{JoinMethod, Membership},
     operator::Operator,
+    policy::{Policy, PolicyId},
     role::Role,
     user::User,
 };
@@ -56,13 +60,34 @@ pub(crate) fn user_gone(user: &User) -> AccessFactChange {
 }
 
 /// A service-linked role.
+pub(crate) fn linked_role(role: &LinkedRole) -> AccessFactChange {
+    AccessFactChange::holds(Kind::Identity(linked_role_fact(role)))
+}
+
+/// A service-linked role that is no more.
+pub(crate) fn linked_role_gone(role: &LinkedRole) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Identity(linked_role_fact(role)))
+}
+
+/// A role of an account's own.
 pub(crate) fn role(role: &Role) -> AccessFactChange {
     AccessFactChange::holds(Kind::Identity(role_fact(role)))
 }
 
-/// A service-linked role that is no more.
+/// A role of an account's own that is no more.
 pub(crate) fn role_gone(role: &Role) -> AccessFactChange {
     AccessFactChange::gone(Kind::Identity(role_fact(role)))
+}
+
+/// A custom policy, with the document that counts. It comes with or before the identities that have it.
+pub(crate) fn policy(policy: &Policy, document: &str) -> AccessFactChange {
+    let document = document.to_owned();
+    AccessFactChange::holds(Kind::Policy(pb::PolicyFact { policy: policy.name(), document }))
+}
+
+/// A custom policy that is no more; nobody has it.
+pub(crate) fn policy_gone(policy: &Policy) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Policy(pb::PolicyFact { policy: policy.name(), document: String::new() }))
 }
 
 /// An operator of the platform.
@@ -113,12 +138,24 @@ fn user_fact(user: &User) -> pb::IdentityFact {
         kind: pb::PrincipalKind::from(user.kind()).into(),
         enabled: user.enabled,
         generation: user.generation,
-        policies: user.policies.iter().map(|policy| policy.name().to_owned()).collect(),
+        policies: policies(user.account, user.effective_policies()),
         ..pb::IdentityFact::default()
     }
 }
 
 fn role_fact(role: &Role) -> pb::IdentityFact {
+    pb::IdentityFact {
+        identity: role.name(),
+        kind: pb::PrincipalKind::Role.into(),
+        enabled: true,
+        generation: role.generation,
+        policies: policies(role.account, &role.policies),
+        trust_policy: role.trust_policy.clone(),
+        ..pb::IdentityFact::default()
+    }
+}
+
+fn linked_role_fact(role: &LinkedRole) -> pb::IdentityFact {
     pb::IdentityFact {
         identity: role.name(),
         kind: pb::PrincipalKind::ServiceLinkedRole.into(),
@@ -128,6 +165,15 @@ fn role_fact(role: &Role) -> pb::IdentityFact {
         trusted_service: role.service.id().to_owned(),
         ..pb::IdentityFact::default()
     }
+}
+
+/// Policies as facts name them: system policies by their names alone.
+fn policies<'a>(account: AccountId, policies: impl IntoIterator<Item = &'a PolicyId>) -> Vec<String> {
+    let name = |policy: &PolicyId| match policy {
+        PolicyId::System(policy) => policy.name().to_owned(),
+        PolicyId::Custom(_) => policy.name(account),
+    };
+    policies.into_iter().map(name).collect()
 }
 
 fn invitation_fact(invitation: &Invitation) -> pb::InvitationFact {

@@ -1,7 +1,7 @@
 //! The role `directory`: accounts, the directories that enterprises make of them, identities, and their tokens.
 //!
 //! It owns accounts and their verified enterprises, directories with members and invitations, users with access keys and
-//! policies, service-linked roles, usage claims, and the operators of the platform.
+//! policies, groups, roles and service-linked roles, usage claims, and the operators of the platform.
 //!
 //! Invariants:
 //! - An account belongs to one directory at most, and all accounts of a directory are of one enterprise.
@@ -10,6 +10,8 @@
 //! - A member with a blocking claim does not leave; placing a claim proves membership in the same transaction.
 //! - The generation of an identity never goes back, not even for a user made again under an old id: a token that was
 //!   revoked stays revoked. A restore from a backup takes it back; tokens name the epoch that they are of.
+//! - What a custom policy says is known wherever an identity is that has it, and a policy that anything has is not deleted.
+//! - The facts of a user name the policies of its groups: whatever changes those changes the facts of the user with them.
 //! - Secrets are shown once and stored as hashes.
 //! - Every change is in the change log with its operator and its facts, in the transaction that makes it.
 //!
@@ -34,7 +36,7 @@ mod store;
 
 pub use app::SigningKeyError;
 pub use build::{BuildError, Deps, build};
-pub use config::{Config, DeliveryConfig, Limits};
+pub use config::{Config, DeliveryConfig, IdentityLimits, Limits};
 pub use delivery::DeliverySetupError;
 pub use domain::operator::Configured as ConfiguredOperator;
 pub use store::migrations;

@@ -10,8 +10,8 @@ use bailiwick_api::{inspect, rules};
 use bailiwick_core::{
     IdentityName, PrincipalKind, Timestamp, TrustedService,
     authz::{
-        Caller, Environment, Fact, FactChange, IdentityFact, Placement, Principal, Rule, Snapshot, SystemPolicy, Targets,
-        decide,
+        Caller, Environment, Fact, FactChange, IdentityFact, Placement, Principal, Rule, Snapshot, SystemPolicy,
+        Targets, decide,
     },
 };
 use prost_reflect::{DescriptorPool, DynamicMessage, prost::Message};

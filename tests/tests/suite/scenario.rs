@@ -8,3 +8,5 @@ mod filter;
 mod identity;
 mod lists;
 mod members;
+mod policies;
+mod roles;

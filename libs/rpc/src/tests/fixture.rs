@@ -103,6 +103,62 @@ impl MemberService for Handlers {
     async fn remove_member(&self, _: tonic::Request<RemoveMemberRequest>) -> Result<Response<()>, Status> {
         panic!("as a defect would")
     }
+
+    async fn update_member(
+        &self,
+        _: tonic::Request<bailiwick_api::directory::v1::UpdateMemberRequest>,
+    ) -> Result<Response<Member>, Status> {
+        Err(Status::unimplemented("update_member"))
+    }
+
+    async fn move_member(
+        &self,
+        _: tonic::Request<bailiwick_api::directory::v1::MoveMemberRequest>,
+    ) -> Result<Response<Member>, Status> {
+        Err(Status::unimplemented("move_member"))
+    }
+
+    async fn leave_directory(
+        &self,
+        _: tonic::Request<bailiwick_api::directory::v1::LeaveDirectoryRequest>,
+    ) -> Result<Response<()>, Status> {
+        Err(Status::unimplemented("leave_directory"))
+    }
+
+    async fn request_type_switch_verification(
+        &self,
+        _: tonic::Request<bailiwick_api::directory::v1::RequestTypeSwitchVerificationRequest>,
+    ) -> Result<Response<bailiwick_api::directory::v1::TypeSwitchVerification>, Status> {
+        Err(Status::unimplemented("request_type_switch_verification"))
+    }
+
+    async fn switch_member_type(
+        &self,
+        _: tonic::Request<bailiwick_api::directory::v1::SwitchMemberTypeRequest>,
+    ) -> Result<Response<Member>, Status> {
+        Err(Status::unimplemented("switch_member_type"))
+    }
+
+    async fn check_member_deletion(
+        &self,
+        _: tonic::Request<bailiwick_api::directory::v1::CheckMemberDeletionRequest>,
+    ) -> Result<Response<bailiwick_api::directory::v1::MemberDeletionCheck>, Status> {
+        Err(Status::unimplemented("check_member_deletion"))
+    }
+
+    async fn delete_member(
+        &self,
+        _: tonic::Request<bailiwick_api::directory::v1::DeleteMemberRequest>,
+    ) -> Result<Response<Member>, Status> {
+        Err(Status::unimplemented("delete_member"))
+    }
+
+    async fn undelete_member(
+        &self,
+        _: tonic::Request<bailiwick_api::directory::v1::UndeleteMemberRequest>,
+    ) -> Result<Response<Member>, Status> {
+        Err(Status::unimplemented("undelete_member"))
+    }
 }
 
 #[tonic::async_trait]

@@ -15,8 +15,8 @@ use bailiwick_api::{
 use bailiwick_core::{
     AccountId, Clock, DirectoryId, IdentityName, Operator, PrincipalKind, Role, SystemEntropy, Timestamp,
     authz::{
-        Caller, CallerContext, ContextKey, Environment, Fact, FactChange as CoreChange, IdentityFact, Placement, Principal,
-        Snapshot, decide,
+        Caller, CallerContext, ContextKey, Environment, Fact, FactChange as CoreChange, IdentityFact, Placement,
+        Principal, Snapshot, decide,
     },
 };
 use bailiwick_db::{Db, DbDeps, DbOptions, PageTokens, Position, Sealer};
@@ -152,7 +152,13 @@ impl World {
         let rule = bailiwick_api::rule(&path).unwrap();
         let targets = bailiwick_api::inspect(rule, &message.encode_to_vec()).unwrap().targets;
         let identity = IdentityName::root(self.management);
-        let root = IdentityFact { kind: PrincipalKind::Root, enabled: true, generation: 0, policies: Box::default(), trust_policy: None };
+        let root = IdentityFact {
+            kind: PrincipalKind::Root,
+            enabled: true,
+            generation: 0,
+            policies: Box::default(),
+            trust_policy: None,
+        };
         let mut facts = vec![
             Fact::Directory {
                 directory: self.at,
@@ -160,16 +166,26 @@ impl World {
                 control_policies_enabled: false,
             },
             Fact::Identity { identity: identity.clone(), fact: Some(root) },
-            Fact::Account { account: self.management, membership: Some((self.at, "i".to_owned())), placement: Placement::default() },
+            Fact::Account {
+                account: self.management,
+                membership: Some((self.at, "i".to_owned())),
+                placement: Placement::default(),
+            },
         ];
         for name in &targets.accounts {
             let account = name.strip_prefix("accounts/").and_then(|id| id.parse().ok());
-            facts.extend(account.map(|account| Fact::Account { account, membership: Some((self.at, "i".to_owned())), placement: Placement::default() }));
+            facts.extend(account.map(|account| Fact::Account {
+                account,
+                membership: Some((self.at, "i".to_owned())),
+                placement: Placement::default(),
+            }));
         }
         let mut snapshot = Snapshot::empty();
         snapshot.apply(1, facts.into_iter().map(|fact| CoreChange { fact, removed: false }));
         let principal = Principal::new(identity.clone(), 0, "");
-        let permit = decide(rule, &Caller::Identity(principal), &snapshot, &targets, &Environment::at(Timestamp::default())).unwrap();
+        let permit =
+            decide(rule, &Caller::Identity(principal), &snapshot, &targets, &Environment::at(Timestamp::default()))
+                .unwrap();
         let operator = Operator {
             principal: identity.to_string(),
             kind: PrincipalKind::Root,

@@ -12,8 +12,8 @@ use super::{App, Done, Error, Page, PageRequest, lock_directory, platform};
 use crate::{
     domain::{
         claim::{Claim, Kind, Strength, prove_members, prove_usable, still_present},
+        linked_role::LinkedRole,
         member::Membership,
-        role::Role,
     },
     events, store,
 };
@@ -65,9 +65,9 @@ impl App {
             let claims = self.claims_missing(conn, asked, &members, now).await?;
             store::claim::insert(conn, &claims).await?;
             let roles = roles_missing(conn, asked, now).await?;
-            store::role::insert(conn, &roles).await?;
+            store::linked_role::insert(conn, &roles).await?;
             let touched = claims.iter().map(|claim| claim.account).chain(roles.iter().map(|role| role.account));
-            let facts = roles.iter().map(events::role).collect();
+            let facts = roles.iter().map(events::linked_role).collect();
             record(&tx, call, asked.directory, touched.collect(), facts, now);
             Ok::<_, Error>(members)
         };
@@ -88,11 +88,11 @@ impl App {
             let present = store::member::find(conn, *directory, &accounts).await?;
             let members = still_present(memberships, present);
             let claims = store::claim::find(conn, *directory, &members, *service, *kind).await?;
-            let gone = store::role::find(conn, &members, roles).await?;
+            let gone = store::linked_role::find(conn, &members, roles).await?;
             store::claim::delete(conn, *directory, &members, *service, *kind).await?;
-            store::role::delete(conn, &members, roles).await?;
+            store::linked_role::delete(conn, &members, roles).await?;
             let touched = claims.iter().map(|claim| claim.account).chain(gone.iter().map(|role| role.account));
-            let facts = gone.iter().map(events::role_gone).collect();
+            let facts = gone.iter().map(events::linked_role_gone).collect();
             record(&tx, call, *directory, touched.collect(), facts, self.now());
             Ok::<_, Error>(())
         };
@@ -123,8 +123,12 @@ impl App {
     }
 }
 
-async fn roles_missing(conn: &impl ConnectionTrait, asked: &PlaceClaims, now: Timestamp) -> Result<Vec<Role>, Error> {
-    let existing = store::role::find(conn, &asked.accounts, &asked.roles).await?;
+async fn roles_missing(
+    conn: &impl ConnectionTrait,
+    asked: &PlaceClaims,
+    now: Timestamp,
+) -> Result<Vec<LinkedRole>, Error> {
+    let existing = store::linked_role::find(conn, &asked.accounts, &asked.roles).await?;
     let existing: BTreeSet<_> = existing.iter().map(|role| (role.account, role.id.as_str())).collect();
     let mut missing: BTreeMap<AccountId, Vec<&String>> = BTreeMap::new();
     for account in &asked.accounts {
@@ -136,8 +140,13 @@ async fn roles_missing(conn: &impl ConnectionTrait, asked: &PlaceClaims, now: Ti
     let generations = store::account::take_generations(conn, &accounts).await?;
     let roles = missing.into_iter().flat_map(|(account, ids)| {
         let generation = generations.get(&account).copied().unwrap_or_default();
-        let role =
-            move |id: &String| Role { account, id: id.clone(), service: asked.service, generation, create_time: now };
+        let role = move |id: &String| LinkedRole {
+            account,
+            id: id.clone(),
+            service: asked.service,
+            generation,
+            create_time: now,
+        };
         ids.into_iter().map(role)
     });
     Ok(roles.collect())

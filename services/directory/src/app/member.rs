@@ -11,29 +11,28 @@ use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
 use super::{
-    App, Done, Error, Locked, Made, Mutation, Page, PageRequest, account, lock_account, lock_directory,
-    management_account, own_directory,
+    App, Done, Error, Locked, Made, Mutation, Page, PageRequest, account, end_account::end_account,
+    end_membership::end_membership, lock_account, lock_directory, management_account, own_directory,
 };
 use crate::{
     domain::{
-        self,
-        account::NewAccount,
-        member::{self, Member, NewIds, Occupancy, Place},
+        self, access_role,
+        member::{self, Member, NewIds, NewMember, Occupancy, Place},
     },
     events, store,
 };
 
 impl App {
-    /// Creates an account as a member (R-DIR-08).
+    /// Creates an account as a member (R-DIR-08), with the role that the management account has in it.
     pub async fn member_create(
         &self,
         call: &Call,
         change: &Mutation,
         named: DirectoryId,
-        new: NewAccount,
+        new: impl Into<NewMember>,
     ) -> Result<Done<Member>, Error> {
         let id = own_directory(&call.permit, named)?;
-        let new = &new;
+        let NewMember { account: new, access_role } = &new.into();
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let now = self.now();
@@ -44,14 +43,20 @@ impl App {
                 occupancy: self.occupancy(conn, id, now).await?,
             };
             let ids = NewIds { account: AccountId::random(self.entropy.as_ref()), incarnation: self.random_id() };
-            let created = member::create(&directory, &management, place, new.clone(), ids, now)?;
+            let mut created = member::create(&directory, &management, place, new.clone(), ids, now)?;
+            let access = access_role::create(&mut created.account, access_role, &directory, now);
             account::insert(conn, &created.account, &created.root).await?;
+            store::role::insert(conn, &access).await?;
             store::member::insert(conn, &created.membership).await?;
             let made = Made {
                 resource: created.membership.name(),
                 tenant: Tenant::Directory(id),
                 accounts: vec![created.account.id],
-                facts: vec![events::account(&created.account, Some(&created.membership)), events::user(&created.root)],
+                facts: vec![
+                    events::account(&created.account, Some(&created.membership)),
+                    events::user(&created.root),
+                    events::role(&access),
+                ],
             };
             self.record(&tx, call, change, now, made);
             Ok(Member { membership: created.membership, kind: created.account.kind })

@@ -6,9 +6,14 @@
 
 mod access_key;
 mod account;
+mod attachment;
 mod claim;
 mod directory;
+mod end_account;
+mod end_membership;
 mod error;
+mod group;
+mod group_member;
 mod invitation;
 mod list;
 mod member;
@@ -30,8 +35,10 @@ pub(crate) mod tests;
 pub use access_key::{KeyName, NewAccessKey};
 pub use claim::{PlaceClaims, ReleaseClaims};
 pub use error::Error;
+pub use group_member::MemberName;
 pub use list::{Page, PageRequest};
 pub use mutation::{Done, Mutation};
+pub use policy::{NewVersion, VersionName};
 pub use security_info::Whose;
 pub use signing::{PublicKey, SigningKeyError, SigningKeys};
 

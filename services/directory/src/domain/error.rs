@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bailiwick_core::{AccountId, TrustedService};
 
-use super::{account::AccountType, invitation::State, member::Finding, security_info::ChangeState};
+use super::{Quota, account::AccountType, invitation::State, member::Finding, security_info::ChangeState};
 
 /// A claim that keeps a member in its directory (E-DIR-16, E-DIR-17).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +87,7 @@ pub enum Error {
     #[error("the root user of `accounts/{0}` is disabled")]
     RootUserDisabled(AccountId),
     /// The root user is as it is.
-    #[error("the root user can neither be deleted nor be given policies")]
+    #[error("the root user can neither be deleted nor be given policies nor be put into a group")]
     RootUserImmutable,
     /// The user id is taken.
     #[error("the account has a user `{0}` already")]
@@ -138,6 +138,39 @@ pub enum Error {
         limit: u32,
         /// How long it is until the next can be sent.
         retry_after: Duration,
+    },
+    /// As many groups, policies or roles as there may be.
+    #[error("no room: the limit is {limit} {quota}")]
+    QuotaExceeded {
+        /// What there is no room for.
+        quota: Quota,
+        /// Most of them.
+        limit: u32,
+    },
+    /// The name of a group, policy or role is taken.
+    #[error("`{0}` exists already")]
+    ResourceExists(String),
+    /// Somebody has the policy.
+    #[error("`{policy}` is attached {attachments} times: detach it first")]
+    PolicyInUse {
+        /// The policy.
+        policy: String,
+        /// How many users, groups and roles have it.
+        attachments: u32,
+    },
+    /// The version counts.
+    #[error("`{0}` is the version that counts: make another one the default first")]
+    PolicyVersionInUse(String),
+    /// The policy is a system policy.
+    #[error("`{0}` is a system policy, which nobody changes")]
+    SystemPolicyImmutable(String),
+    /// The role is service-linked (E-DEL-12).
+    #[error("`{role}` is linked to `{service}`, and only that service changes it")]
+    ServiceLinkedRoleImmutable {
+        /// The role.
+        role: String,
+        /// The service.
+        service: TrustedService,
     },
     /// No address that a code could be sent to (R-DIR-21).
     #[error("`accounts/{0}` has no phone number or e-mail address in its security information to send a code to")]

@@ -18,6 +18,7 @@ use super::{
     account::{Account, AccountType, NewAccount},
     directory::{Directory, ROOT_FOLDER},
     etag,
+    role::ACCESS_ROLE,
     user::User,
 };
 
@@ -180,6 +181,21 @@ pub struct Place {
     pub name_used: bool,
     /// How full the directory is.
     pub occupancy: Occupancy,
+}
+
+/// What a member is created with. The texts are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewMember {
+    /// The account.
+    pub account: NewAccount,
+    /// Id of the role in it that the identities of the management account can assume.
+    pub access_role: String,
+}
+
+impl From<NewAccount> for NewMember {
+    fn from(account: NewAccount) -> Self {
+        Self { account, access_role: ACCESS_ROLE.to_owned() }
+    }
 }
 
 /// Ids of a new member, chosen at random.

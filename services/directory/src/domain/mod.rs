@@ -5,16 +5,21 @@
 //! kept for repetitions of its request.
 
 pub mod access_key;
+pub mod access_role;
 pub mod account;
+pub mod attachment;
 pub mod claim;
 pub mod destination;
 pub mod directory;
 mod error;
+pub mod group;
 pub mod invitation;
+pub mod linked_role;
 pub mod member;
 pub mod message;
 pub mod operator;
 pub mod policy;
+mod quota;
 pub mod role;
 pub mod security_info;
 mod text;
@@ -22,6 +27,7 @@ pub mod user;
 pub mod verification;
 
 pub use error::{Blocker, Error};
+pub use quota::Quota;
 pub use text::{InvalidText, Text, is_provider};
 
 use bailiwick_core::Timestamp;

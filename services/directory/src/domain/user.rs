@@ -1,9 +1,11 @@
 //! RAM users, the root user among them.
 
-use bailiwick_core::{AccountId, IdentityName, PrincipalKind, Timestamp, authz::SystemPolicy};
+use std::collections::BTreeSet;
+
+use bailiwick_core::{AccountId, IdentityName, PrincipalKind, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Error, account::Account, check_etag, etag};
+use super::{Error, account::Account, check_etag, etag, policy::PolicyId};
 
 /// A user of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,28 +20,14 @@ pub struct User {
     pub enabled: bool,
     /// Tokens of an earlier generation are dead.
     pub generation: i64,
-    /// The policies attached, each once, in the order of [`SystemPolicy::ALL`].
-    #[serde(with = "names")]
-    pub policies: Vec<SystemPolicy>,
+    /// The policies attached to it, each once and in order.
+    pub policies: Vec<PolicyId>,
+    /// The policies that it has through its groups, each once and in order.
+    pub group_policies: Vec<PolicyId>,
     /// When it was created.
     pub create_time: Timestamp,
     /// Grows with each change.
     pub version: i64,
-}
-
-/// Policies by their names.
-mod names {
-    use bailiwick_core::authz::SystemPolicy;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(policies: &[SystemPolicy], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(policies.iter().map(|policy| policy.name()))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SystemPolicy>, D::Error> {
-        let names = Vec::<String>::deserialize(deserializer)?;
-        names.iter().map(|name| name.parse().map_err(D::Error::custom)).collect()
-    }
 }
 
 /// What is asked for. The texts are checked.
@@ -71,6 +59,7 @@ impl User {
             enabled,
             generation: account.last_generation,
             policies: Vec::new(),
+            group_policies: Vec::new(),
             create_time: account.create_time,
             version: 1,
         }
@@ -98,6 +87,7 @@ impl User {
             enabled: true,
             generation: account.next_generation(),
             policies: Vec::new(),
+            group_policies: Vec::new(),
             create_time: now,
             version: 1,
         })
@@ -109,26 +99,17 @@ impl User {
         if self.is_root() { Err(Error::RootUserImmutable) } else { Ok(()) }
     }
 
-    /// Attaches a policy; none if it is attached already.
-    pub fn attach(&self, policy: SystemPolicy) -> Result<Option<Self>, Error> {
-        self.with_policies(policy, true)
-    }
-
-    /// Detaches a policy; none if it is not attached.
-    pub fn detach(&self, policy: SystemPolicy) -> Result<Option<Self>, Error> {
-        self.with_policies(policy, false)
-    }
-
-    fn with_policies(&self, policy: SystemPolicy, attached: bool) -> Result<Option<Self>, Error> {
+    /// The user with other policies of its own.
+    pub fn with_policies(&self, policies: Vec<PolicyId>) -> Result<Self, Error> {
         if self.is_root() {
             return Err(Error::RootUserImmutable);
         }
-        if self.policies.contains(&policy) == attached {
-            return Ok(None);
-        }
-        let has = |p: SystemPolicy| if p == policy { attached } else { self.policies.contains(&p) };
-        let policies = SystemPolicy::ALL.into_iter().filter(|p| has(*p)).collect();
-        Ok(Some(Self { policies, version: self.version + 1, ..self.clone() }))
+        Ok(Self { policies, version: self.version + 1, ..self.clone() })
+    }
+
+    /// All policies that count for it: its own and those of its groups.
+    pub fn effective_policies(&self) -> BTreeSet<&PolicyId> {
+        self.policies.iter().chain(&self.group_policies).collect()
     }
 
     /// Makes all its tokens dead, as disabling or deleting a credential of it does.
@@ -203,8 +184,7 @@ mod tests {
     fn the_root_user_stays_as_it_is() {
         let root = User::root(&account(), true);
         assert_eq!(root.delete(""), Err(Error::RootUserImmutable));
-        assert_eq!(root.attach(SystemPolicy::AdministratorAccess), Err(Error::RootUserImmutable));
-        assert_eq!(root.detach(SystemPolicy::AdministratorAccess), Err(Error::RootUserImmutable));
+        assert_eq!(root.with_policies(Vec::new()), Err(Error::RootUserImmutable));
     }
 
     #[test]
@@ -219,27 +199,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn policies_are_a_set(steps in proptest::collection::vec((0..SystemPolicy::ALL.len(), any::<bool>()), 0..30)) {
-            let mut user = alice(&mut account());
-            let mut model = std::collections::BTreeSet::new();
-            for (index, attach) in steps {
-                let policy = SystemPolicy::ALL[index];
-                let (next, changes) = if attach {
-                    (user.attach(policy).unwrap(), model.insert(index))
-                } else {
-                    (user.detach(policy).unwrap(), model.remove(&index))
-                };
-                prop_assert_eq!(next.is_some(), changes);
-                user = next.unwrap_or(user);
-                let expected: Vec<_> = model.iter().map(|i| SystemPolicy::ALL[*i]).collect();
-                prop_assert_eq!(&user.policies, &expected);
-            }
-        }
-
-        #[test]
         fn generations_of_an_account_are_never_given_twice(steps in proptest::collection::vec(any::<bool>(), 1..30)) {
             let mut account = account();
-            let mut given = std::collections::BTreeSet::from([User::root(&account, true).generation]);
+            let mut given = BTreeSet::from([User::root(&account, true).generation]);
             let mut user = alice(&mut account);
             prop_assert!(given.insert(user.generation));
             for made_again in steps {

@@ -1,20 +1,23 @@
 //! Domain state as the contract shows it.
 
 use bailiwick_api::{directory::v1 as pb, r#type::v1::PrincipalKind};
-use bailiwick_core::{Timestamp, TrustedService, authz::SystemPolicy};
+use bailiwick_core::{AccountId, Timestamp, TrustedService};
 
 use crate::{
     app::NewAccessKey,
     domain::{
         access_key::AccessKey,
         account::{AccountView, EnterpriseIdentity},
+        attachment::Attachment,
         claim::Claim,
         destination::{Channel, Destination},
         directory::{Directory, ROOT_FOLDER},
+        group::{Group, GroupMember},
         invitation::{Invitation, State},
+        linked_role::LinkedRole,
         member::{Finding, Member, MemberDeletionCheck},
-        policy,
-        role::Role,
+        policy::{PolicyId, PolicyVersion, PolicyView, VersionId},
+        role::{AnyRole, Role},
         security_info::{ChangeState, Contact, ContactChange, SecurityInfo},
         user::User,
         verification::Verification,
@@ -175,7 +178,7 @@ pub(super) fn user(user: User) -> pb::User {
         name: user.name(),
         kind: PrincipalKind::from(user.kind()).into(),
         enabled: user.enabled,
-        policies: policies(&user),
+        policies: policies(user.account, &user.policies),
         create_time: Some(timestamp(user.create_time)),
         etag: user.etag(),
         display_name: user.display_name,
@@ -183,16 +186,71 @@ pub(super) fn user(user: User) -> pb::User {
     }
 }
 
-pub(super) fn policies(user: &User) -> Vec<String> {
-    user.policies.iter().map(|attached| policy::name(user.account, *attached)).collect()
+pub(super) fn policies(account: AccountId, attached: &[PolicyId]) -> Vec<String> {
+    attached.iter().map(|policy| policy.name(account)).collect()
 }
 
-pub(super) fn policy(account: bailiwick_core::AccountId, policy: SystemPolicy) -> pb::Policy {
-    pb::Policy {
-        name: policy::name(account, policy),
-        description: policy.description().to_owned(),
-        system: true,
+/// Counts of bounded things.
+fn count(of: u32) -> i32 {
+    i32::try_from(of).unwrap_or(i32::MAX)
+}
+
+pub(super) fn policy(view: PolicyView) -> pb::Policy {
+    let shown = pb::Policy {
+        name: view.id.name(view.account),
+        attachment_count: count(view.attachments),
         ..pb::Policy::default()
+    };
+    match (view.id, view.custom) {
+        (PolicyId::System(policy), _) => pb::Policy {
+            description: policy.description().to_owned(),
+            document: policy.document().text().to_owned(),
+            system: true,
+            ..shown
+        },
+        (PolicyId::Custom(_), None) => shown,
+        (PolicyId::Custom(_), Some((policy, document))) => pb::Policy {
+            etag: policy.etag(),
+            description: policy.description,
+            document,
+            default_version: VersionId(policy.default_version).to_string(),
+            create_time: Some(timestamp(policy.create_time)),
+            update_time: Some(timestamp(policy.update_time)),
+            ..shown
+        },
+    }
+}
+
+pub(super) fn policy_version((version, is_default): (PolicyVersion, bool)) -> pb::PolicyVersion {
+    pb::PolicyVersion {
+        name: version.name(),
+        document: version.document,
+        is_default,
+        create_time: Some(timestamp(version.create_time)),
+    }
+}
+
+pub(super) fn policy_attachment(attachment: Attachment) -> pb::PolicyAttachment {
+    pb::PolicyAttachment { target: attachment.target_name(), attach_time: Some(timestamp(attachment.attach_time)) }
+}
+
+pub(super) fn group(group: Group) -> pb::Group {
+    pb::Group {
+        name: group.name(),
+        etag: group.etag(),
+        policies: policies(group.account, &group.policies),
+        member_count: count(group.users),
+        create_time: Some(timestamp(group.create_time)),
+        update_time: Some(timestamp(group.update_time)),
+        description: group.description,
+    }
+}
+
+pub(super) fn group_member(member: GroupMember) -> pb::GroupMember {
+    pb::GroupMember {
+        group: member.group_name(),
+        user: member.user_name(),
+        join_time: Some(timestamp(member.join_time)),
     }
 }
 
@@ -216,7 +274,30 @@ pub(super) fn root_access_key(new: NewAccessKey) -> pb::RootAccessKey {
     pb::RootAccessKey { name: new.key.name(), secret: new.secret.to_string(), access_key_id: new.key.id }
 }
 
-pub(super) fn role(role: Role) -> pb::Role {
+pub(super) fn role(role: AnyRole) -> pb::Role {
+    match role {
+        AnyRole::Own(role) => own_role(role),
+        AnyRole::Linked(role) => linked_role(role),
+    }
+}
+
+fn own_role(role: Role) -> pb::Role {
+    pb::Role {
+        name: role.name(),
+        etag: role.etag(),
+        kind: PrincipalKind::Role.into(),
+        policies: policies(role.account, &role.policies),
+        description: role.description,
+        trust_policy: role.trust_policy,
+        max_session_seconds: count(role.max_session_seconds),
+        create_time: Some(timestamp(role.create_time)),
+        update_time: Some(timestamp(role.update_time)),
+        last_use_time: role.last_use_time.map(timestamp),
+        ..pb::Role::default()
+    }
+}
+
+fn linked_role(role: LinkedRole) -> pb::Role {
     let template = TrustedService::of_role(&role.id).map(|(_, template)| template);
     pb::Role {
         name: role.name(),

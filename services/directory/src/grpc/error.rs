@@ -97,6 +97,9 @@ impl ApiError for Error {
             Self::Domain(E::UserQuotaExceeded { limit }) => ("users of the account", limit),
             Self::Domain(E::AccessKeyQuotaExceeded { limit }) => ("access keys of the user", limit),
             Self::Domain(E::VerificationQuotaExceeded { limit, .. }) => ("verification codes within 24 hours", limit),
+            Self::Domain(E::QuotaExceeded { quota, limit }) => {
+                return vec![QuotaViolation::new(quota.to_string(), format!("at most {limit}"))];
+            }
             _ => return Vec::new(),
         };
         vec![QuotaViolation::new(subject, format!("at most {limit}"))]
@@ -150,6 +153,12 @@ fn domain_kind(error: &domain::Error) -> Kind {
         E::UnknownPolicy(_) | E::UnknownTrustedService(_) => Kind::InvalidArgument,
         E::AccountNotInDirectory(_) => Kind::PermissionDenied,
         E::CredentialInvalid => Kind::Unauthenticated,
+        E::QuotaExceeded { .. } => Kind::ResourceExhausted,
+        E::ResourceExists(_) => Kind::AlreadyExists,
+        E::PolicyInUse { .. }
+        | E::PolicyVersionInUse(_)
+        | E::SystemPolicyImmutable(_)
+        | E::ServiceLinkedRoleImmutable { .. } => Kind::FailedPrecondition,
     }
 }
 
@@ -190,6 +199,12 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::RiskNotAcknowledged => Reason::RiskNotAcknowledged,
         E::PhoneAlreadyBound(_) => Reason::PhoneAlreadyBound,
         E::ContactChangeNotPending(_) => Reason::ContactChangeNotPending,
+        E::QuotaExceeded { .. } => Reason::IdentityQuotaExceeded,
+        E::ResourceExists(_) => Reason::ResourceExists,
+        E::PolicyInUse { .. } => Reason::PolicyInUse,
+        E::PolicyVersionInUse(_) => Reason::PolicyVersionInUse,
+        E::SystemPolicyImmutable(_) => Reason::SystemPolicyImmutable,
+        E::ServiceLinkedRoleImmutable { .. } => Reason::ServiceLinkedRoleImmutable,
     }
 }
 
@@ -237,6 +252,16 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         E::UnknownTrustedService(service) => vec![("trusted_service", service.clone())],
         E::RootUserImmutable | E::CredentialInvalid | E::VerificationTooSoon { .. } | E::RiskNotAcknowledged => {
             Vec::new()
+        }
+        E::QuotaExceeded { quota, limit } => vec![("quota", quota.to_string()), ("limit", limit.to_string())],
+        E::ResourceExists(resource) => vec![("resource", resource.clone())],
+        E::PolicyInUse { policy, attachments } => {
+            vec![("policy", policy.clone()), ("attachments", attachments.to_string())]
+        }
+        E::PolicyVersionInUse(version) => vec![("version", version.clone())],
+        E::SystemPolicyImmutable(policy) => vec![("policy", policy.clone())],
+        E::ServiceLinkedRoleImmutable { role, service } => {
+            vec![("role", role.clone()), ("trusted_service", service.to_string())]
         }
     }
 }

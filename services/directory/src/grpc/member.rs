@@ -12,13 +12,16 @@ use super::{
     account::new_account,
     answer, convert,
     parse::{finish, in_directory, listing, mutation, page},
-    pb, security_info,
+    pb,
+    role::ROLE_ID,
+    security_info,
 };
 use crate::{
     app::Mutation,
     domain::{
-        account::{AccountType, NewAccount},
-        member::{MemberDeletion, SCHEMA, TypeSwitch},
+        account::AccountType,
+        member::{MemberDeletion, NewMember, SCHEMA, TypeSwitch},
+        role::{ACCESS_ROLE, is_role_id},
     },
 };
 
@@ -175,7 +178,7 @@ fn target_type(fields: &mut InvalidFields, number: i32) -> Option<AccountType> {
 fn parse_create(
     call: &Call,
     mut request: pb::CreateMemberRequest,
-) -> Result<(Mutation, DirectoryId, NewAccount), Status> {
+) -> Result<(Mutation, DirectoryId, NewMember), Status> {
     let mut fields = InvalidFields::new();
     let request_id = take(&mut request.request_id);
     let change = mutation(&mut fields, call, &request_id, &request);
@@ -185,8 +188,10 @@ fn parse_create(
         let names = ["member.display_name", "provider", "external_id"];
         new_account(&mut fields, names, &member.display_name, &request.provider, &request.external_id)
     });
-    let (directory, new) = finish(fields, directory.zip(new))?;
-    Ok((change, directory, new))
+    let access_role = if request.access_role.is_empty() { ACCESS_ROLE.to_owned() } else { request.access_role };
+    fields.check("access_role", is_role_id(&access_role), ROLE_ID);
+    let (directory, account) = finish(fields, directory.zip(new))?;
+    Ok((change, directory, NewMember { account, access_role }))
 }
 
 impl Grpc {

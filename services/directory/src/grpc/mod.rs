@@ -13,6 +13,7 @@ mod folder;
 mod group;
 mod identity_provider;
 mod invitation;
+mod mask;
 mod member;
 mod parse;
 mod policy;

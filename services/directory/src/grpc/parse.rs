@@ -2,6 +2,7 @@
 
 use bailiwick_core::{
     AccountId, DirectoryId, Owner,
+    authz::{Document, PolicyKind},
     filter::{Listing, Schema},
 };
 use bailiwick_db::IdempotencyKey;
@@ -12,7 +13,10 @@ use tonic::Status;
 
 use crate::{
     app::{Mutation, PageRequest},
-    domain::Text,
+    domain::{
+        Text,
+        attachment::{Target, TargetKind},
+    },
 };
 
 /// The pattern of the names of users.
@@ -106,4 +110,25 @@ fn plain<'a, const N: usize>(
 /// Directory and user of a name of a user.
 pub(super) fn user<'a>(fields: &mut InvalidFields, field: &str, name: &'a str) -> Option<(AccountId, &'a str)> {
     in_account::<1>(fields, field, name, USER).map(|(account, [user])| (account, user))
+}
+
+/// A policy document without mistakes; of one with mistakes each is noted with its place.
+pub(super) fn document(fields: &mut InvalidFields, field: &str, kind: PolicyKind, text: &str) -> Option<String> {
+    match Document::parse(kind, text) {
+        Ok(_) => Some(text.to_owned()),
+        Err(error) => {
+            error.mistakes.iter().for_each(|mistake| fields.violation(field, mistake.to_string()));
+            None
+        }
+    }
+}
+
+/// A user, a group or a role.
+pub(super) fn target<'a>(fields: &mut InvalidFields, field: &str, name: &'a str) -> Option<Target<'a>> {
+    let (kind, pattern) = match name.split('/').nth(2) {
+        Some("groups") => (TargetKind::Group, "accounts/{account}/groups/{group}"),
+        Some("roles") => (TargetKind::Role, "accounts/{account}/roles/{role}"),
+        _ => (TargetKind::User, USER),
+    };
+    in_account::<1>(fields, field, name, pattern).map(|(account, [id])| Target { account, kind, id })
 }

@@ -5,14 +5,19 @@
 
 pub mod access_key;
 pub mod account;
+pub mod attachment;
 pub mod claim;
 pub mod directory;
 mod entity;
+pub mod group;
+pub mod group_member;
 pub mod invitation;
+pub mod linked_role;
 pub mod member;
 mod migration;
 pub mod operator;
 pub mod outbox;
+pub mod policy;
 pub mod role;
 pub mod security_info;
 #[cfg(test)]

@@ -1,24 +1,31 @@
 //! Users and the policies attached to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_core::{AccountId, IdentityName, authz::SystemPolicy};
+use bailiwick_core::{AccountId, IdentityName};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
     Select,
 };
 
-use super::{
-    Result, account, count,
-    entity::{user_policies, users},
-    key, keys, parse, time,
+use super::{Result, account, attachment, count, entity::users, group_member, key, keys, time};
+use crate::domain::{
+    attachment::{Target, TargetKind},
+    policy::PolicyId,
+    user::User,
 };
-use crate::domain::user::User;
 
 /// A user of an account.
 pub async fn get(conn: &impl ConnectionTrait, of: AccountId, id: &str) -> Result<Option<User>> {
     let rows = in_account(of).filter(users::Column::User.eq(id)).all(conn).await?;
     Ok(with_policies(conn, of, rows).await?.pop())
+}
+
+/// Those of some users of an account that there are, by id.
+pub async fn find(conn: &impl ConnectionTrait, of: AccountId, ids: Vec<String>) -> Result<Vec<User>> {
+    let query = in_account(of).filter(users::Column::User.is_in(ids)).order_by_asc(users::Column::User);
+    let rows = query.all(conn).await?;
+    with_policies(conn, of, rows).await
 }
 
 /// The users of an account after `after`, by id.
@@ -70,25 +77,10 @@ pub async fn save(conn: &impl ConnectionTrait, user: &User) -> Result<()> {
     Ok(())
 }
 
-/// Writes a user with its policies.
-pub async fn save_policies(conn: &impl ConnectionTrait, user: &User) -> Result<()> {
-    save(conn, user).await?;
-    delete_policies(conn, user.account, &user.id).await?;
-    if user.policies.is_empty() {
-        return Ok(());
-    }
-    let rows = user.policies.iter().map(|policy| user_policies::ActiveModel {
-        account: Set(key(user.account)),
-        user: Set(user.id.clone()),
-        policy: Set(policy.name().to_owned()),
-    });
-    user_policies::Entity::insert_many(rows).exec_without_returning(conn).await?;
-    Ok(())
-}
-
-/// Deletes a user and its policies. Its access keys must be gone.
+/// Deletes a user and its attachments, and takes it out of its groups. Its access keys must be gone.
 pub async fn delete(conn: &impl ConnectionTrait, of: AccountId, id: &str) -> Result<()> {
-    delete_policies(conn, of, id).await?;
+    attachment::delete_of(conn, target(of, id)).await?;
+    group_member::delete_user(conn, of, id).await?;
     users::Entity::delete_many()
         .filter(users::Column::Account.eq(key(of)))
         .filter(users::Column::User.eq(id))
@@ -107,20 +99,14 @@ pub async fn set_generation(conn: &impl ConnectionTrait, of: AccountId, generati
     Ok(())
 }
 
-/// Deletes all users of an account with their policies. Their access keys must be gone.
+/// Deletes all users of an account. Their access keys, groups and policies must be gone.
 pub async fn delete_all(conn: &impl ConnectionTrait, of: AccountId) -> Result<()> {
-    user_policies::Entity::delete_many().filter(user_policies::Column::Account.eq(key(of))).exec(conn).await?;
     users::Entity::delete_many().filter(users::Column::Account.eq(key(of))).exec(conn).await?;
     Ok(())
 }
 
-async fn delete_policies(conn: &impl ConnectionTrait, of: AccountId, id: &str) -> Result<()> {
-    user_policies::Entity::delete_many()
-        .filter(user_policies::Column::Account.eq(key(of)))
-        .filter(user_policies::Column::User.eq(id))
-        .exec(conn)
-        .await?;
-    Ok(())
+fn target(account: AccountId, id: &str) -> Target<'_> {
+    Target { account, kind: TargetKind::User, id }
 }
 
 fn in_account(of: AccountId) -> Select<users::Entity> {
@@ -128,20 +114,17 @@ fn in_account(of: AccountId) -> Select<users::Entity> {
 }
 
 async fn with_policies(conn: &impl ConnectionTrait, of: AccountId, rows: Vec<users::Model>) -> Result<Vec<User>> {
-    let ids: Vec<&str> = rows.iter().map(|row| row.user.as_str()).collect();
-    let attached = user_policies::Entity::find()
-        .filter(user_policies::Column::Account.eq(key(of)))
-        .filter(user_policies::Column::User.is_in(ids))
-        .all(conn)
-        .await?;
-    let mut policies: BTreeMap<String, Vec<SystemPolicy>> = BTreeMap::new();
-    for row in attached {
-        policies.entry(row.user).or_default().push(parse("policy", &row.policy)?);
-    }
+    let targets = rows.iter().map(|row| target(of, &row.user).within()).collect();
+    let mut own = attachment::of_targets(conn, of, targets).await?;
+    let groups = group_member::groups_of(conn, of, rows.iter().map(|row| row.user.clone()).collect()).await?;
+    let group = |id: &str| Target { account: of, kind: TargetKind::Group, id }.within();
+    let distinct: BTreeSet<&String> = groups.values().flatten().collect();
+    let theirs = attachment::of_targets(conn, of, distinct.into_iter().map(|id| group(id)).collect()).await?;
     let user = |row: users::Model| {
-        let mut policies = policies.remove(&row.user).unwrap_or_default();
-        policies.sort_by_key(|policy| SystemPolicy::ALL.iter().position(|known| known == policy));
-        from_row(row, policies)
+        let policies = own.remove(&target(of, &row.user).within()).unwrap_or_default();
+        let through = groups.get(&row.user).into_iter().flatten().filter_map(|id| theirs.get(&group(id))).flatten();
+        let through: BTreeSet<PolicyId> = through.cloned().collect();
+        from_row(row, policies, through.into_iter().collect())
     };
     rows.into_iter().map(user).collect()
 }
@@ -155,7 +138,7 @@ fn changing(user: &User) -> users::ActiveModel {
     }
 }
 
-fn from_row(row: users::Model, policies: Vec<SystemPolicy>) -> Result<User> {
+fn from_row(row: users::Model, policies: Vec<PolicyId>, group_policies: Vec<PolicyId>) -> Result<User> {
     Ok(User {
         account: account(row.account)?,
         id: row.user,
@@ -163,6 +146,7 @@ fn from_row(row: users::Model, policies: Vec<SystemPolicy>) -> Result<User> {
         enabled: row.enabled,
         generation: row.generation,
         policies,
+        group_policies,
         create_time: time(row.create_us),
         version: row.version,
     })

@@ -50,12 +50,15 @@ pub fn request(method: &str, names: &Names) -> Value {
             json!({"parent": format!("{m}/users/full")})
         }
         ("directory.v1.AccessKeyService", _) => key,
-        ("directory.v1.PolicyService", "ListPolicies") => json!({"parent": m}),
-        ("directory.v1.PolicyService", _) => {
-            json!({"target": format!("{m}/users/full"), "policy": format!("{m}/policies/NoSuchAccess")})
-        }
+        ("directory.v1.GroupService", rpc) => group(method, rpc, &m),
+        ("directory.v1.PolicyService", rpc) => policy(method, rpc, &m),
         ("directory.v1.RoleService", "ListRoles") => json!({"parent": m}),
         ("directory.v1.RoleService", "GetRole") => json!({"name": format!("{m}/roles/AliyunServiceRoleForSas")}),
+        ("directory.v1.RoleService", "CreateRole") => json!({"parent": m}),
+        ("directory.v1.RoleService", "UpdateRole") => {
+            json!({"role": {"name": format!("{m}/roles/AliyunServiceRoleForSas")}})
+        }
+        ("directory.v1.RoleService", "DeleteRole") => json!({"name": format!("{m}/roles/AliyunServiceRoleForSas")}),
         ("directory.v1.TokenService", "CreateToken") => json!({"access_key_id": "AK0", "secret": "none"}),
         ("directory.v1.TokenService", "GetCallerIdentity") => json!({}),
         ("directory.v1.SigningKeyService", _) => json!({}),
@@ -99,6 +102,32 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("gateway.v1.AccessService", "ExplainAccess") => {
             json!({"method": "bailiwick.directory.v1.DirectoryService/GetDirectory", "resource": d})
         }
+        _ => missing(method),
+    }
+}
+
+/// The requests about groups of an account: the group is not there.
+fn group(method: &str, rpc: &str, account: &str) -> Value {
+    let (group, user) = (format!("{account}/groups/none"), format!("{account}/users/full"));
+    match rpc {
+        "CreateGroup" | "ListGroups" => json!({"parent": account}),
+        "GetGroup" | "DeleteGroup" => json!({"name": group}),
+        "UpdateGroup" => json!({"group": {"name": group}}),
+        "AddGroupMember" | "RemoveGroupMember" => json!({"group": group, "user": user}),
+        "ListGroupMembers" => json!({"parent": user}),
+        _ => missing(method),
+    }
+}
+
+/// The requests about policies of an account: the custom policy is not there.
+fn policy(method: &str, rpc: &str, account: &str) -> Value {
+    let policy = format!("{account}/policies/NoSuchAccess");
+    match rpc {
+        "CreatePolicy" | "ListPolicies" => json!({"parent": account}),
+        "GetPolicy" | "DeletePolicy" => json!({"name": policy}),
+        "CreatePolicyVersion" | "ListPolicyVersions" | "ListPolicyAttachments" => json!({"parent": policy}),
+        "SetDefaultPolicyVersion" | "DeletePolicyVersion" => json!({"name": format!("{policy}/versions/v1")}),
+        "AttachPolicy" | "DetachPolicy" => json!({"target": format!("{account}/users/full"), "policy": policy}),
         _ => missing(method),
     }
 }

@@ -270,7 +270,7 @@ fn a_single_purpose_credential_is_good_for_its_action_alone() {
     assert_eq!(decided(&world, &admin, "create-token", &["-"]), Ok(()));
     let revoked = Err((Reason::CredentialRevoked, String::new()));
     for gone in [
-        world(),
+        with([]),
         with([fact(&admin, "directory:CreateMember", ENVIRONMENT.now)]),
         with([fact(&nobody, "directory:CreateMember", expires)]),
         with([fact(&admin, "directory:CreateInvitation", expires)]),

@@ -8,7 +8,7 @@ use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
 use super::{
-    super::sweep::METHOD, App, Done, Error, Locked, Made, Mutation, departure, identities, lock_account,
+    super::sweep::METHOD, App, Done, Error, Locked, Made, Mutation, end_membership, identities, lock_account,
     lock_directory, own_directory,
 };
 use crate::{
@@ -148,7 +148,7 @@ async fn end(
     membership: &Membership,
     now: Timestamp,
 ) -> Result<Vec<events::Fact>, Error> {
-    let roles = departure::end(conn, membership).await?;
+    let roles = end_membership(conn, membership.directory, membership.account).await?;
     let identities = identities::delete_all(conn, membership.account).await?;
     let account = locked.account.delete(now);
     store::account::delete(conn, &account).await?;

@@ -3,17 +3,13 @@
 use bailiwick_core::{AccountId, DirectoryId, authz::Tenant};
 use bailiwick_db::Tx;
 use bailiwick_rpc::Call;
-use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, lock_account, own_directory};
-use crate::{
-    domain::{self, member::Membership},
-    events, store,
-};
+use super::{App, Done, Error, Made, Mutation, end_membership, lock_account, own_directory};
+use crate::{domain, events, store};
 
 impl App {
-    /// Removes a member: its membership ends, and with it the roles of services in it and their claims on it (E-DIR-15,
-    /// E-DIR-16, E-DIR-17).
+    /// Removes a member: its membership ends, and with it the roles in it of services and of the management account, and
+    /// the claims on it (E-DIR-15, E-DIR-16, E-DIR-17).
     pub async fn member_remove(
         &self,
         call: &Call,
@@ -58,7 +54,7 @@ impl App {
         let locked = lock_account(conn, of).await?;
         member.depart(&store::claim::on_member(conn, id, of).await?, etag)?;
         let mut facts = vec![events::account(&locked.account, None)];
-        facts.extend(end(conn, &member.membership).await?);
+        facts.extend(end_membership(conn, id, of).await?);
         let resource = member.membership.name();
         self.record(
             &tx,
@@ -69,14 +65,4 @@ impl App {
         );
         Ok(())
     }
-}
-
-/// Ends a membership, and all that stands on it: the claims of services, and their roles in the account.
-pub(super) async fn end(conn: &impl ConnectionTrait, membership: &Membership) -> Result<Vec<events::Fact>, Error> {
-    let (directory, of) = (membership.directory, membership.account);
-    let roles = store::role::of_account(conn, of).await?;
-    store::claim::delete_all(conn, directory, of).await?;
-    store::role::delete_all(conn, of).await?;
-    store::member::delete(conn, directory, of).await?;
-    Ok(roles.iter().map(events::role_gone).collect())
 }

@@ -4,7 +4,7 @@
 use bailiwick_core::{AccountId, IdentityName};
 use sea_orm::ConnectionTrait;
 
-use super::{super::user, Error, Locked};
+use super::{super::user, Error, Locked, end_account};
 use crate::{domain::user::User, events, store};
 
 /// Users that are read at once.
@@ -14,18 +14,23 @@ const USERS: u64 = 500;
 pub(super) async fn revoke_all(conn: &impl ConnectionTrait, locked: &mut Locked) -> Result<Vec<events::Fact>, Error> {
     let generation = locked.account.next_generation();
     store::account::save(conn, &locked.account).await?;
-    store::user::set_generation(conn, locked.account.id, generation).await?;
-    Ok(users(conn, locked.account.id).await?.iter().map(events::user).collect())
+    let of = locked.account.id;
+    store::user::set_generation(conn, of, generation).await?;
+    store::role::set_generation(conn, of, generation).await?;
+    let roles = store::role::page(conn, of, "", u64::MAX >> 1).await?;
+    let users = users(conn, of).await?;
+    Ok(users.iter().map(events::user).chain(roles.iter().map(events::role)).collect())
 }
 
 /// Deletes all identities of an account with their credentials, and returns the facts that say so. Service-linked roles
 /// have ended with the membership.
 pub(super) async fn delete_all(conn: &impl ConnectionTrait, of: AccountId) -> Result<Vec<events::Fact>, Error> {
     let users = users(conn, of).await?;
+    let gone = end_account(conn, of).await?;
     store::access_key::delete_of_account(conn, of).await?;
     store::security_info::delete(conn, of).await?;
     store::user::delete_all(conn, of).await?;
-    Ok(users.iter().map(events::user_gone).collect())
+    Ok(users.iter().map(events::user_gone).chain(gone).collect())
 }
 
 /// The root user of an account.

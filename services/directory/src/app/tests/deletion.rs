@@ -7,6 +7,7 @@ use super::{super::PlaceClaims, races::check_invariants, *};
 use crate::{
     domain::{
         Error as Refusal,
+        attachment::{Put, Target, TargetKind},
         claim::{Kind, Strength},
         member::MemberDeletion,
         user::NewUser,
@@ -61,9 +62,8 @@ impl World {
             let call = self.root(by, "UserService/CreateUser", &by.name()).await;
             let new = NewUser { id: "admin".to_owned(), display_name: String::new() };
             self.app.user_create(&call, &change(), by, new).await.unwrap();
-            let call = self.root(by, "PolicyService/AttachPolicy", &user.to_string()).await;
-            let named = (by, "admin");
-            self.app.policy_put(&call, &change(), named, "AdministratorAccess", true).await.unwrap();
+            let admin = Target { account: by, kind: TargetKind::User, id: "admin" };
+            self.put(admin, "AdministratorAccess", Put::Attach).await.unwrap();
         }
         self.call(&user, &format!("MemberService/{method}"), &format!("{}/members/{who}", of.name())).await
     }
@@ -291,8 +291,20 @@ async fn an_account_of_many_users_is_deleted_in_changes_of_bounded_size() {
 /// with the account.
 #[tokio::test]
 async fn every_table_of_an_account_is_known_to_its_deletion() {
-    const ENDED: [&str; 7] =
-        ["access_keys", "claims", "members", "security_contacts", "service_linked_roles", "user_policies", "users"];
+    const ENDED: [&str; 12] = [
+        "access_keys",
+        "claims",
+        "group_members",
+        "groups",
+        "members",
+        "policies",
+        "policy_attachments",
+        "policy_versions",
+        "roles",
+        "security_contacts",
+        "service_linked_roles",
+        "users",
+    ];
     // Verification codes are counted for a day, and then forgotten.
     const KEPT: [&str; 3] = ["accounts", "invitations", "verifications"];
     let world = worlds().await.into_iter().find(|world| world.engine == "sqlite").unwrap();

@@ -11,13 +11,13 @@ use tonic_types::StatusExt;
 use super::*;
 use crate::grpc::Grpc;
 
-fn request<T>(call: &Call, message: T) -> Request<T> {
+pub(super) fn request<T>(call: &Call, message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(call.clone());
     request
 }
 
-fn reason(status: &Status) -> String {
+pub(super) fn reason(status: &Status) -> String {
     status.get_details_error_info().map(|info| info.reason).unwrap_or_default()
 }
 

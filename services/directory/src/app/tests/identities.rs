@@ -1,11 +1,7 @@
 use bailiwick_core::authz::{Facts, SystemPolicy};
 
 use super::{super::KeyName, *};
-use crate::domain::{
-    Error as Refusal,
-    access_key::Use,
-    user::{NewUser, User},
-};
+use crate::domain::{Error as Refusal, access_key::Use};
 
 async fn user(world: &World, of: AccountId, id: &str) -> Result<User, Error> {
     let call = world.root(of, "UserService/CreateUser", &of.name()).await;
@@ -37,26 +33,26 @@ async fn a_user_may_do_what_its_policies_say() {
         let id = world.account("main", None).await;
         let alice = user(&world, id, "alice").await.unwrap();
         assert_eq!(refused(user(&world, id, "alice").await), Refusal::UserExists("alice".to_owned()));
-        let call = world.root(id, "PolicyService/AttachPolicy", &alice.name()).await;
-        let attach = |policy: &'static str, attach| {
-            let (app, call) = (world.app.clone(), call.clone());
-            async move { app.policy_put(&call, &change(), (id, "alice"), policy, attach).await }
-        };
-        attach("AliyunRAMFullAccess", true).await.unwrap();
+        let target = target(id, TargetKind::User, "alice");
+        let [ram, all] = [SystemPolicy::RamFullAccess, SystemPolicy::AdministratorAccess];
+        world.put(target, ram.name(), Put::Attach).await.unwrap();
         let made = world.last_change().await;
         assert_eq!((made.tenant, made.resource), (id.name(), alice.name()));
-        let again = attach("AliyunRAMFullAccess", true).await.unwrap();
+        let again = world.put(target, ram.name(), Put::Attach).await.unwrap();
         assert_eq!(world.changes().await.len(), 4, "attaching again is no change: {}", world.engine);
-        assert_eq!(again.value.policies, [SystemPolicy::RamFullAccess.into()]);
-        let facts = world.facts().await;
-        assert_eq!(*facts.identity(&alice.identity()).unwrap().policies, [SystemPolicy::RamFullAccess.into()]);
-        attach("AdministratorAccess", true).await.unwrap();
-        let left = attach("AliyunRAMFullAccess", false).await.unwrap().value;
-        assert_eq!(left.policies, [SystemPolicy::AdministratorAccess]);
+        assert_eq!(again, [PolicyId::System(ram)]);
+        assert_eq!(world.policies_of(&alice.name()).await, [ram.name()]);
+        world.put(target, all.name(), Put::Attach).await.unwrap();
+        let left = world.put(target, ram.name(), Put::Detach).await.unwrap();
+        assert_eq!(left, [PolicyId::System(all)]);
+        assert_eq!(world.policies_of(&alice.name()).await, [all.name()]);
         let read = world.call(&alice.identity(), "UserService/GetUser", &alice.name()).await;
-        assert_eq!(world.app.user_get(&read, id, "alice").await.unwrap(), left);
-        let unknown = refused(attach("AliyunNoSuchAccess", true).await);
-        assert_eq!(unknown, Refusal::UnknownPolicy("AliyunNoSuchAccess".to_owned()));
+        let read = world.app.user_get(&read, id, "alice").await.unwrap();
+        assert_eq!((&read.policies, read.version), (&left, 4));
+        for to in [Put::Attach, Put::Detach] {
+            let unknown = refused(world.put(target, "AliyunNoSuchAccess", to).await);
+            assert_eq!(unknown, Refusal::UnknownPolicy("AliyunNoSuchAccess".to_owned()));
+        }
         let list = world.root(id, "UserService/ListUsers", &id.name()).await;
         let users = world.app.user_list(&list, id, &first(10)).await.unwrap().items;
         assert_eq!(users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), ["alice", "root"]);
@@ -137,7 +133,7 @@ async fn changes_at_once_never_give_a_generation_twice() {
                 tokio::spawn(async move { app.user_create(&call, &change(), id, new).await.unwrap().value.generation })
             })
             .collect();
-        let mut generations = std::collections::BTreeSet::new();
+        let mut generations = BTreeSet::new();
         for one in tries {
             assert!(generations.insert(one.await.unwrap()), "{}", world.engine);
         }

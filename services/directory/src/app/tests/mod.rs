@@ -5,20 +5,30 @@ mod accounts;
 mod claims;
 mod deletion;
 mod departures;
+mod groups;
 mod handlers;
 mod identities;
+mod identity_handlers;
 mod invitations;
 mod members;
 mod mutations;
+mod policies;
 mod races;
+mod roles;
 mod security_info;
 mod tokens;
 mod type_switch;
 mod verifications;
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use bailiwick_api::audit::v1::Change;
+use bailiwick_api::{
+    audit::v1::Change,
+    r#type::v1::{self as fact, access_fact::Kind},
+};
 use bailiwick_core::{
     AccountId, DirectoryId, IdentityName, Operator, PrincipalKind, Role, SystemEntropy, Timestamp,
     authz::{Caller, Environment, Facts, Principal, Snapshot, Targets, decide},
@@ -30,14 +40,17 @@ use prost::Message;
 
 use super::{App, Error, Mutation, PageRequest, SigningKeys};
 use crate::{
-    config::Limits,
+    config::{IdentityLimits, Limits},
     delivery::{Deliveries, tests::Recorder},
     domain::{
         self,
         account::{Attestation, NewAccount},
+        attachment::{Put, Target, TargetKind},
         invitation::{Invitation, NewInvitation},
         member::Member,
         operator::Configured,
+        policy::{NewPolicy, PolicyId, PolicyView},
+        user::{NewUser, User},
     },
     store::migrations,
 };
@@ -102,6 +115,16 @@ pub(crate) fn named(display_name: &str) -> NewAccount {
     NewAccount { display_name: display_name.to_owned(), provider: String::new(), external_id: String::new() }
 }
 
+/// A permission policy, another one for each number.
+pub(crate) fn document(number: u32) -> String {
+    let statement = format!(r#"{{"Effect":"Allow","Action":"ram:Get*","Resource":"*","Sid":"S{number}"}}"#);
+    format!(r#"{{"Version":"1","Statement":[{statement}]}}"#)
+}
+
+pub(crate) fn target(account: AccountId, kind: TargetKind, id: &str) -> Target<'_> {
+    Target { account, kind, id }
+}
+
 impl World {
     async fn new(database: TestDatabase, limits: Limits) -> Self {
         let clock = Arc::new(ManualClock::default());
@@ -149,6 +172,50 @@ impl World {
             facts.apply(revision, change.facts.iter().map(|fact| fact.to_core().unwrap()));
         }
         facts
+    }
+
+    /// What the log says of an identity at last. At each point of the log, the custom policies that identities have must
+    /// be known.
+    pub(crate) async fn identity(&self, name: &str) -> Option<fact::IdentityFact> {
+        let (mut identities, mut policies) = (BTreeMap::new(), BTreeSet::new());
+        for change in self.changes().await {
+            for changed in change.facts {
+                match (changed.fact.unwrap().kind.unwrap(), changed.removed) {
+                    (Kind::Policy(fact), false) => drop(policies.insert(fact.policy)),
+                    (Kind::Policy(fact), true) => drop(policies.remove(&fact.policy)),
+                    (Kind::Identity(fact), false) => drop(identities.insert(fact.identity.clone(), fact)),
+                    (Kind::Identity(fact), true) => drop(identities.remove(&fact.identity)),
+                    _ => {}
+                }
+            }
+            let named = identities.values().flat_map(|fact: &fact::IdentityFact| &fact.policies);
+            let unknown = named.filter(|policy| policy.contains('/')).find(|policy| !policies.contains(*policy));
+            assert_eq!(unknown, None, "a policy that nobody knows: {}", self.engine);
+        }
+        identities.remove(name)
+    }
+
+    /// The policies that the log says an identity has at last.
+    pub(crate) async fn policies_of(&self, name: &str) -> Vec<String> {
+        self.identity(name).await.unwrap().policies
+    }
+
+    pub(crate) async fn user(&self, of: AccountId, id: &str) -> User {
+        let call = self.root(of, "UserService/CreateUser", &of.name()).await;
+        let new = NewUser { id: id.to_owned(), display_name: String::new() };
+        self.app.user_create(&call, &change(), of, new).await.unwrap().value
+    }
+
+    /// A policy of one statement.
+    pub(crate) async fn policy(&self, of: AccountId, id: &str) -> PolicyView {
+        let call = self.root(of, "PolicyService/CreatePolicy", &of.name()).await;
+        let new = NewPolicy { id: id.to_owned(), description: String::new(), document: document(1) };
+        self.app.policy_create(&call, &change(), of, new).await.unwrap().value
+    }
+
+    pub(crate) async fn put(&self, target: Target<'_>, policy: &str, to: Put) -> Result<Vec<PolicyId>, Error> {
+        let call = self.root(target.account, "PolicyService/AttachPolicy", &target.name()).await;
+        Ok(self.app.policy_put(&call, &change(), target, &PolicyId::from(policy), to).await?.value)
     }
 
     pub(crate) async fn generation(&self, identity: &IdentityName) -> Option<i64> {

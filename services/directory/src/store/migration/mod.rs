@@ -2,6 +2,7 @@
 
 mod m0001_directory;
 mod m0002_verifications;
+mod m0004_identities;
 mod m0006_deletion;
 mod m0007_security_info;
 
@@ -12,6 +13,7 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
     vec![
         Box::new(m0001_directory::Migration),
         Box::new(m0002_verifications::Migration),
+        Box::new(m0004_identities::Migration),
         Box::new(m0006_deletion::Migration),
         Box::new(m0007_security_info::Migration),
     ]

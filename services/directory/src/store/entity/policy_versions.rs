@@ -1,0 +1,23 @@
+//! Versions of custom policies.
+
+use sea_orm::entity::prelude::*;
+
+/// A row.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "policy_versions")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub policy: String,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub number: i32,
+    pub document: String,
+    pub create_us: i64,
+}
+
+/// None are used.
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}
