@@ -10,3 +10,5 @@ mod lists;
 mod members;
 mod policies;
 mod roles;
+mod security_info;
+mod type_switch;
