@@ -97,11 +97,11 @@ async fn a_new_address_counts_when_its_code_comes_back() {
     let read = account.root.call(GET, json!({"name": name})).await.unwrap();
     assert_eq!((text(&read, "phone"), text(&read, "email")), ("", "o***@example.com"));
 
-    // Neither the code nor the address is told to who reads the trail.
+    // The trail tells its tenant what was changed, and nobody a code.
     let trail = json!({"parent": account.name, "filter": "method:SecurityInfoService"});
     let trail = account.root.call("audit.v1.AuditService/ListAccountAuditEntries", trail).await.unwrap().to_string();
     assert!(trail.contains("ConfirmSecurityContact"), "{trail}");
-    assert!(!trail.contains("owner@example.com") && !trail.contains(&code) && !trail.contains("4930123456"));
+    assert!(!trail.contains(&code), "{trail}");
     suite.stop().await;
 }
 
