@@ -73,10 +73,8 @@ impl App {
     ) -> Result<Done<Member>, Error> {
         let id = own_directory(&call.permit, named)?;
         let purpose = asked.to.switching();
-        let attempt = match change.validate_only {
-            true => None,
-            false => Some(self.verification_attempt(call, of, purpose, code).await?),
-        };
+        let attempt =
+            if change.validate_only { None } else { Some(self.verification_attempt(call, of, purpose, code).await?) };
         let attempt = attempt.as_ref();
         let work = move |tx: Tx| async move {
             let (conn, now) = (tx.conn(), self.now());
