@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A walk through bailiwick with grpcurl: the example of product document 001. A is the management account, B the
-# delegated administrator of Security Center, C, D and E are members. Whatever must be refused is tried as well.
+# A walk through bailiwick with grpcurl: the examples of product documents 001 and 003. A is the management account, B the
+# delegated administrator of Security Center, C, D, E and F are members. Whatever must be refused is tried as well.
 #
 #   docs/walkthrough.sh ADDRESS OPERATOR_FILE [grpcurl option ...]
 #
@@ -214,6 +214,100 @@ call "$alice" delegation.v1.DelegatedAdministratorService/DeleteDelegatedAdminis
     "{\"name\": \"$center/delegatedAdministrators/${B#accounts/}\"}" | grep -A9 trustedServices
 refused SEAT_REQUIRED "$b_root" securitycenter.v1.MonitoredAccountService/ListMonitoredAccounts \
     "{\"parent\": \"$directory\"}"
+
+# ---------------------------------------------------------------------------------------------------------------------
+step "A switches a cloud account to a resource account: product document 003"
+
+# F joins as E did. Its root user has an access key, and it has neither phone nor e-mail address.
+read -r F f_root < <(register account-f Example)
+join "$F" "$f_root"
+f="$directory/members/${F#accounts/}"
+to_resource="\"name\": \"$f\", \"target_type\": \"ACCOUNT_TYPE_RESOURCE\""
+
+# try_switch REASON TOKEN: neither a code nor the switch may be had.
+try_switch() {
+    refused "$1" "$2" directory.v1.MemberService/RequestTypeSwitchVerification "{$to_resource}"
+    refused "$1" "$2" directory.v1.MemberService/SwitchMemberType \
+        "{$to_resource, \"acknowledge_risk\": true, \"verification_code\": \"000000\"}"
+}
+
+# sent_code ACCOUNT PURPOSE: the last code that was sent. An installation that reaches nobody yet writes messages into a
+# file beside the operator's, a moment after the call.
+sent_code() {
+    python3 - "$(dirname "$operator_file")/mailbox.jsonl" "$1" "$2" <<'PYTHON'
+import json, os, sys, time
+file, account, purpose = sys.argv[1:]
+until = time.monotonic() + 20
+while time.monotonic() < until:
+    lines = open(file).read().splitlines() if os.path.exists(file) else []
+    sent = [m["code"] for m in map(json.loads, lines) if (m["account"], m["purpose"]) == (account, purpose)]
+    if sent:
+        print(sent[-1])
+        sys.exit()
+    time.sleep(0.1)
+sys.exit("no code came")
+PYTHON
+}
+
+echo "   the root user of A, who would leave no name in the audit trail:"
+try_switch OPERATOR_REQUIRED "$a_root"
+echo "   a user of A without the policy AliyunResourceDirectoryFullAccess:"
+call "$a_root" directory.v1.UserService/CreateUser "{\"parent\": \"$A\", \"user_id\": \"bob\"}" >/dev/null
+bob_key=$(call "$a_root" directory.v1.AccessKeyService/CreateAccessKey "{\"parent\": \"$A/users/bob\"}")
+bob=$(sign_in "$(field accessKeyId <<<"$bob_key")" "$(field secret <<<"$bob_key")")
+try_switch ACTION_NOT_ALLOWED "$bob"
+echo "   the member itself, and somebody of another enterprise:"
+try_switch SEAT_REQUIRED "$f_root"
+try_switch RESOURCE_NOT_FOUND "$x_root"
+
+echo "   a member that is a resource account already:"
+refused MEMBER_TYPE_MISMATCH "$alice" directory.v1.MemberService/SwitchMemberType \
+    "{\"name\": \"$directory/members/${D#accounts/}\", \"target_type\": \"ACCOUNT_TYPE_RESOURCE\"}"
+echo "   a member that no code can be sent to:"
+try_switch MISSING_SECURITY_INFO "$alice"
+call "$f_root" directory.v1.SecurityInfoService/ChangeSecurityContact "{
+    \"name\": \"$F/securityInfo\", \"channel\": \"SECURITY_CHANNEL_EMAIL\", \"address\": \"owner@example.com\"
+}" | grep state
+bound=$(sent_code "$F" BIND_EMAIL)
+call "$f_root" directory.v1.SecurityInfoService/ConfirmSecurityContact "{
+    \"name\": \"$F/securityInfo\", \"channel\": \"SECURITY_CHANNEL_EMAIL\", \"verification_code\": \"$bound\"
+}" | field email
+echo "   a member whose real-name information is to become that of another enterprise than A's:"
+refused LEGAL_ENTITY_MISMATCH "$operator" directory.v1.AccountService/VerifyEnterpriseIdentity "{
+    \"name\": \"$F\",
+    \"enterprise_identity\": {\"legal_name\": \"Other\", \"registration_number\": \"Other-1\", \"verifier\": \"walk\"}
+}"
+echo "   a member with an access key in use; it is disabled, and its token is dead:"
+try_switch ACCESS_KEY_IN_USE "$alice"
+f_key=$(call "$f_root" directory.v1.AccessKeyService/ListAccessKeys "{\"parent\": \"$F/users/root\"}" |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["accessKeys"][0]["name"])')
+call "$f_root" directory.v1.AccessKeyService/DisableAccessKey "{\"name\": \"$f_key\"}" >/dev/null
+refused CREDENTIAL_REVOKED "$f_root" directory.v1.TokenService/GetCallerIdentity '{}'
+echo "   without a word on the risk:"
+refused RISK_NOT_ACKNOWLEDGED "$alice" directory.v1.MemberService/SwitchMemberType "{$to_resource}"
+echo "   everything is checked, and nothing changes:"
+call "$alice" directory.v1.MemberService/SwitchMemberType \
+    "{$to_resource, \"acknowledge_risk\": true, \"validate_only\": true}" | field type
+
+call "$alice" directory.v1.MemberService/RequestTypeSwitchVerification "{$to_resource}" | field maskedDestination
+code=$(sent_code "$F" SWITCH_TO_RESOURCE_ACCOUNT)
+switch="$to_resource, \"acknowledge_risk\": true"
+echo "   without a code, and with one that was sent for something else:"
+refused VERIFICATION_CODE_INVALID "$alice" directory.v1.MemberService/SwitchMemberType "{$switch}"
+if [ "$bound" != "$code" ]; then
+    refused VERIFICATION_CODE_INVALID "$alice" directory.v1.MemberService/SwitchMemberType \
+        "{$switch, \"verification_code\": \"$bound\"}"
+fi
+call "$alice" directory.v1.MemberService/SwitchMemberType "{$switch, \"verification_code\": \"$code\"}" | field type
+echo "   its root user is disabled, and the code is used:"
+refused ROOT_USER_DISABLED "$operator" directory.v1.AccountService/CreateRootAccessKey "{\"account\": \"$F\"}"
+refused VERIFICATION_CODE_INVALID "$alice" directory.v1.MemberService/SwitchMemberType "{
+    \"name\": \"$f\", \"target_type\": \"ACCOUNT_TYPE_CLOUD\", \"acknowledge_risk\": true,
+    \"verification_code\": \"$code\"
+}"
+echo "   who did it is on record:"
+call "$a_root" audit.v1.AuditService/ListDirectoryAuditEntries \
+    "{\"parent\": \"$directory\", \"filter\": \"method:SwitchMemberType\"}" | grep '"principal"'
 
 # ---------------------------------------------------------------------------------------------------------------------
 step "Everything is on record"

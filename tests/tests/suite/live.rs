@@ -1,5 +1,7 @@
 //! A running suite in this process, and a world in it that was made through its gateway.
 
+use std::time::Duration;
+
 use bailiwick::{
     bootstrap::{bootstrap, file},
     config::Config,
@@ -63,6 +65,27 @@ impl Suite {
         let credential: Value = serde_json::from_str(&credential).unwrap();
         let (id, secret) = (credential["access_key_id"].as_str().unwrap(), credential["secret"].as_str().unwrap());
         self.client().sign_in(id, secret).await.unwrap()
+    }
+
+    /// The last code that was sent for a purpose of an account, such as `BIND_EMAIL`: it comes into the mailbox some time
+    /// after the call that asked for it.
+    pub async fn code(&self, account: &str, purpose: &str) -> String {
+        let mailbox = self.config.data.join("mailbox.jsonl");
+        let wanted = |line: &str| {
+            let message: Value = serde_json::from_str(line).ok()?;
+            let found = message["account"] == account && message["purpose"] == purpose;
+            found.then(|| text(&message, "code").to_owned())
+        };
+        let find = async {
+            loop {
+                let messages = std::fs::read_to_string(&mailbox).unwrap_or_default();
+                if let Some(code) = messages.lines().filter_map(wanted).next_back() {
+                    return code;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), find).await.expect("a code was delivered")
     }
 
     pub async fn stop(mut self) {

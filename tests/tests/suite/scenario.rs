@@ -17,4 +17,6 @@ mod moto;
 mod policies;
 mod reviews;
 mod roles;
+mod security_info;
 mod sessions;
+mod type_switch;

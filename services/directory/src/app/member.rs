@@ -3,6 +3,7 @@
 mod deletion;
 mod departure;
 mod identities;
+mod type_switch;
 
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Tenant, filter::Listing};
 use bailiwick_db::{Snapshot, Tx};

@@ -32,6 +32,7 @@ mod revoke;
 mod role;
 mod rotate;
 mod scope;
+mod security_info;
 mod session;
 mod signing;
 mod sweep;
@@ -54,6 +55,7 @@ pub use list::{Page, PageRequest};
 pub use mutation::{Done, Mutation};
 pub use policy::{NewVersion, VersionName};
 pub use rotate::Rotated;
+pub use security_info::Whose;
 pub use session::{AssumeRole, NewSession};
 pub use signing::{PublicKey, SigningKeyError, SigningKeys};
 

@@ -39,7 +39,6 @@ impl App {
     /// Sends a code: writes the verification, and the message with it, in the transaction of the caller, who has locked
     /// the directory of the account, if it has one, and then the account. A former code for the same account and purpose
     /// is dead. Refuses where too many were sent.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the calls that need a code are added after it"))]
     pub(super) async fn verification_request(
         &self,
         tx: &Tx,
@@ -53,11 +52,7 @@ impl App {
         let sent = store::verification::recent(conn, locked.tenant(), account.id, purpose, since).await?;
         let subject = subject(call, locked, purpose, destination);
         let new = Verification::request(self.random_id(), subject, sent, self.verification_rules(), now)?;
-        if let Some(Kept { verification, .. }) = store::verification::lock_sent(conn, account.id, purpose).await? {
-            let replaced = Verification { state: State::Replaced, ..verification };
-            store::verification::save(conn, &replaced).await?;
-            store::outbox::delete(conn, &replaced.id).await?;
-        }
+        self.verification_withdraw(tx, account.id, purpose).await?;
         let code = Code::random(self.entropy.as_ref());
         let sealed_code = self.sealed(&[SEALED_CODE, new.id.as_bytes()], code.digits().as_bytes())?;
         store::verification::insert(conn, locked.tenant(), &new, sealed_code).await?;
@@ -75,9 +70,21 @@ impl App {
         Ok(new)
     }
 
+    /// Makes the code that was last sent for a purpose dead, in the transaction of a caller who has locked the account. Its
+    /// message is not sent, if it is not on its way.
+    pub(super) async fn verification_withdraw(&self, tx: &Tx, of: AccountId, purpose: Purpose) -> Result<(), Error> {
+        let conn = tx.conn();
+        let Some(Kept { verification, .. }) = store::verification::lock_sent(conn, of, purpose).await? else {
+            return Ok(());
+        };
+        let replaced = Verification { state: State::Replaced, ..verification };
+        store::verification::save(conn, &replaced).await?;
+        store::outbox::delete(conn, &replaced.id).await?;
+        Ok(())
+    }
+
     /// Looks at the code that a caller presents, and counts it if it is wrong. To be called before the transaction of the
     /// call, after the account was compared with the permit.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the calls that need a code are added after it"))]
     pub(super) async fn verification_attempt(
         &self,
         call: &Call,
@@ -107,22 +114,23 @@ impl App {
     }
 
     /// Uses the code up, in the transaction of the call that it confirms, which has locked the account. Refuses unless
-    /// the attempt was right, and the code is good for exactly this: `destination` is the address that it should have
-    /// been sent to, as it is now.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the calls that need a code are added after it"))]
+    /// the attempt was right, and the code is good for exactly this: `destinations` are the addresses that it may have been
+    /// sent to, as they are now.
     pub(super) async fn verification_use(
         &self,
         tx: &Tx,
         call: &Call,
         locked: &Locked,
         attempt: &Attempt,
-        (purpose, destination): (Purpose, Destination),
+        (purpose, destinations): (Purpose, Vec<Destination>),
     ) -> Result<(), Error> {
         let conn = tx.conn();
         let invalid = domain::Error::VerificationCodeInvalid { attempts_left: attempt.attempts_left };
         let Some(id) = &attempt.verification else { return Err(invalid.into()) };
-        let found = store::verification::lock(conn, locked.account.id, id).await?;
-        let used = found.ok_or(invalid)?.use_for(&subject(call, locked, purpose, destination), self.now())?;
+        let found = store::verification::lock(conn, locked.account.id, id).await?.ok_or(invalid)?;
+        let destination = destinations.into_iter().find(|destination| *destination == found.subject.destination);
+        let destination = destination.ok_or(domain::Error::VerificationCodeInvalid { attempts_left: 0 })?;
+        let used = found.use_for(&subject(call, locked, purpose, destination), self.now())?;
         store::verification::save(conn, &used).await?;
         store::outbox::delete(conn, &used.id).await?;
         Ok(())

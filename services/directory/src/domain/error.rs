@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bailiwick_core::{AccountId, TrustedService};
 
-use super::{Quota, account::AccountType, invitation::State, member::Finding};
+use super::{Quota, account::AccountType, invitation::State, member::Finding, security_info::ChangeState};
 
 /// A claim that keeps a member in its directory (E-DIR-16, E-DIR-17).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,8 +62,8 @@ pub enum Error {
     /// The invitation is finished (E-DIR-06).
     #[error("the invitation is no longer pending: it is {}", .0.as_str().to_lowercase())]
     InvitationStatusMismatch(State),
-    /// The member is of the other type (E-DIR-15).
-    #[error("a member of type {} cannot be removed", .0.as_str().to_lowercase())]
+    /// The member is of the other type (E-DIR-15, R-DIR-33).
+    #[error("this cannot be done to a member of type {}", .0.as_str().to_lowercase())]
     MemberTypeMismatch(AccountType),
     /// Services use the member (E-DIR-16, E-DIR-17); at least one.
     #[error("trusted services use the member: remove their designations first")]
@@ -291,6 +291,30 @@ pub enum Error {
         /// The service.
         service: TrustedService,
     },
+    /// No address that a code could be sent to (R-DIR-21).
+    #[error("`accounts/{0}` has no phone number or e-mail address in its security information to send a code to")]
+    MissingSecurityInfo(AccountId),
+    /// Access keys that work (R-DIR-22).
+    #[error("{keys} access keys of `accounts/{account}` are enabled: disable them first")]
+    AccessKeyInUse {
+        /// The account.
+        account: AccountId,
+        /// How many.
+        keys: u32,
+    },
+    /// The operator has not said that they know the risk (R-DIR-26).
+    #[error("the switch changes who can sign in to the account: acknowledge the risk with `acknowledge_risk`")]
+    RiskNotAcknowledged,
+    /// The phone of a resource account is bound once (E-DIR-23).
+    #[error("`accounts/{0}` is a resource account with a phone number, which does not change")]
+    PhoneAlreadyBound(AccountId),
+    /// No change of the contact waits (E-DIR-24): where the latest is, if there was one.
+    #[error("no change of the contact waits for its code{}", latest(.0))]
+    ContactChangeNotPending(Option<ChangeState>),
+}
+
+fn latest(state: &Option<ChangeState>) -> String {
+    state.map_or_else(String::new, |state| format!(": the latest is {}", state.as_str().to_lowercase()))
 }
 
 fn tries(left: &u32) -> String {

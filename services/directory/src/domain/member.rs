@@ -2,8 +2,10 @@
 
 mod deletion;
 mod departure;
+mod type_switch;
 
 pub use deletion::{Finding, FindingKind, MemberDeletion, MemberDeletionCheck, Obstacles};
+pub use type_switch::{Candidate, TypeSwitch};
 
 use bailiwick_core::{
     AccountId, DirectoryId, Timestamp,

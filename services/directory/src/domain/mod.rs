@@ -26,6 +26,7 @@ pub mod policy;
 mod quota;
 pub mod review;
 pub mod role;
+pub mod security_info;
 pub mod session;
 mod text;
 pub mod user;

@@ -56,7 +56,7 @@ pub enum State {
     Sent,
     /// It was used.
     Used,
-    /// A later one was sent for the same account and purpose.
+    /// A later one was sent for the same account and purpose, or what it was to confirm was given up.
     Replaced,
     /// It was guessed wrong [`FAILURES_MAX`] times.
     Dead,

@@ -12,6 +12,7 @@ use crate::{
         claim::Claim,
         control_policy::{self, ControlPolicyView, Effective, FULL_ACCESS},
         credential::Credential,
+        destination::{Channel, Destination},
         directory::{Directory, ROOT_FOLDER},
         folder::{self, FolderView},
         group::{Group, GroupMember},
@@ -20,7 +21,9 @@ use crate::{
         member::{Finding, Member, MemberDeletionCheck, Recommendation},
         policy::{PolicyId, PolicyVersion, PolicyView, VersionId},
         role::{AnyRole, Role},
+        security_info::{ChangeState, Contact, ContactChange, SecurityInfo},
         user::User,
+        verification::Verification,
     },
     events::{account_type, folder as member_folder, join_method},
 };
@@ -152,6 +155,52 @@ pub(super) fn member_deletion_check(check: &MemberDeletionCheck) -> pb::MemberDe
         name: check.member.membership.name(),
         allowed: check.is_allowed(),
         findings: check.findings.iter().map(finding).collect(),
+    }
+}
+
+pub(super) fn security_info(info: &SecurityInfo, now: Timestamp) -> pb::SecurityInfo {
+    let masked = |contact: &Contact| contact.current.as_ref().map(Destination::masked).unwrap_or_default();
+    let change = |change: &ContactChange| pb::ContactChange {
+        channel: security_channel(change.to.channel()).into(),
+        address: change.to.masked(),
+        state: contact_change_state(change.state_at(now)).into(),
+        expire_time: Some(timestamp(change.expire_time)),
+    };
+    pb::SecurityInfo {
+        name: info.name(),
+        phone: masked(&info.phone),
+        email: masked(&info.email),
+        changes: [&info.phone, &info.email]
+            .into_iter()
+            .filter_map(|contact| contact.change.as_ref())
+            .map(change)
+            .collect(),
+    }
+}
+
+fn contact_change_state(state: ChangeState) -> pb::ContactChangeState {
+    match state {
+        ChangeState::WaitModify => pb::ContactChangeState::WaitModify,
+        ChangeState::Confirmed => pb::ContactChangeState::Confirmed,
+        ChangeState::Cancelled => pb::ContactChangeState::Cancelled,
+        ChangeState::Expired => pb::ContactChangeState::Expired,
+    }
+}
+
+fn security_channel(channel: Channel) -> pb::SecurityChannel {
+    match channel {
+        Channel::Phone => pb::SecurityChannel::Phone,
+        Channel::Email => pb::SecurityChannel::Email,
+    }
+}
+
+pub(super) fn type_switch_verification(member: String, sent: &Verification) -> pb::TypeSwitchVerification {
+    let destination = &sent.subject.destination;
+    pb::TypeSwitchVerification {
+        name: member,
+        channel: security_channel(destination.channel()).into(),
+        masked_destination: destination.masked(),
+        expire_time: Some(timestamp(sent.expire_time)),
     }
 }
 

@@ -170,7 +170,12 @@ fn domain_kind(error: &domain::Error) -> Kind {
         | E::RootUserImmutable
         | E::AccessKeyDisabled(_)
         | E::ManagementAccountNotEligible(_)
-        | E::VerificationCodeInvalid { .. } => Kind::FailedPrecondition,
+        | E::VerificationCodeInvalid { .. }
+        | E::MissingSecurityInfo(_)
+        | E::AccessKeyInUse { .. }
+        | E::RiskNotAcknowledged
+        | E::PhoneAlreadyBound(_)
+        | E::ContactChangeNotPending(_) => Kind::FailedPrecondition,
         E::DisplayNameUsed(_) | E::ExternalAccountUsed { .. } | E::InvitationPending(_) | E::UserExists(_) => {
             Kind::AlreadyExists
         }
@@ -232,6 +237,11 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::VerificationCodeInvalid { .. } => Reason::VerificationCodeInvalid,
         E::VerificationTooSoon { .. } => Reason::VerificationTooSoon,
         E::VerificationQuotaExceeded { .. } => Reason::VerificationQuotaExceeded,
+        E::MissingSecurityInfo(_) => Reason::MissingSecurityInfo,
+        E::AccessKeyInUse { .. } => Reason::AccessKeyInUse,
+        E::RiskNotAcknowledged => Reason::RiskNotAcknowledged,
+        E::PhoneAlreadyBound(_) => Reason::PhoneAlreadyBound,
+        E::ContactChangeNotPending(_) => Reason::ContactChangeNotPending,
         E::QuotaExceeded { .. } => Reason::IdentityQuotaExceeded,
         E::ResourceExists(_) => Reason::ResourceExists,
         E::PolicyInUse { .. } => Reason::PolicyInUse,
@@ -273,7 +283,13 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         | E::MemberNotPendingDeletion(id)
         | E::RootUserDisabled(id)
         | E::ManagementAccountNotEligible(id)
-        | E::AccountNotInDirectory(id) => account(id),
+        | E::AccountNotInDirectory(id)
+        | E::MissingSecurityInfo(id)
+        | E::PhoneAlreadyBound(id) => account(id),
+        E::AccessKeyInUse { account: id, keys } => {
+            vec![("account", id.name()), ("access_keys", keys.to_string())]
+        }
+        E::ContactChangeNotPending(state) => state.iter().map(|state| ("state", state.as_str().to_owned())).collect(),
         E::DisplayNameUsed(name) => vec![("display_name", name.clone())],
         E::ExternalAccountUsed { provider, external_id } => {
             vec![("provider", provider.clone()), ("external_id", external_id.clone())]
@@ -305,6 +321,7 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         | E::SessionPolicyTooLong
         | E::CredentialInvalid
         | E::RootFolderImmutable
+        | E::RiskNotAcknowledged
         | E::VerificationTooSoon { .. } => Vec::new(),
         E::QuotaExceeded { quota, limit } => vec![("quota", quota.to_string()), ("limit", limit.to_string())],
         E::ResourceExists(resource) => vec![("resource", resource.clone())],

@@ -14,13 +14,15 @@ use super::{
     parse::{finish, folder, in_directory, labels, listing, mask, mutation, page, text},
     pb,
     role::ROLE_ID,
+    security_info,
 };
 use crate::{
     app::Mutation,
     domain::{
         Text,
+        account::AccountType,
         directory::ROOT_FOLDER,
-        member::{MemberChange, MemberDeletion, NewMember, SCHEMA},
+        member::{MemberChange, MemberDeletion, NewMember, SCHEMA, TypeSwitch},
         role::{ACCESS_ROLE, is_role_id},
     },
 };
@@ -110,16 +112,35 @@ impl MemberService for Grpc {
 
     async fn request_type_switch_verification(
         &self,
-        _: Request<pb::RequestTypeSwitchVerificationRequest>,
+        request: Request<pb::RequestTypeSwitchVerificationRequest>,
     ) -> Result<Response<pb::TypeSwitchVerification>, Status> {
-        Err(Status::unimplemented("RequestTypeSwitchVerification is being built"))
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let named = name(&mut fields, "name", &request.name);
+        let to = target_type(&mut fields, request.target_type);
+        let channel = security_info::channel(&mut fields, request.channel);
+        let (named, asked) = finish(fields, named.zip(to.zip(channel)))?;
+        let done = self.0.member_type_switch_request(&call, &change, named, asked).await?;
+        Ok(answer(done, |sent| convert::type_switch_verification(request.name, &sent)))
     }
 
     async fn switch_member_type(
         &self,
-        _: Request<pb::SwitchMemberTypeRequest>,
+        request: Request<pb::SwitchMemberTypeRequest>,
     ) -> Result<Response<pb::Member>, Status> {
-        Err(Status::unimplemented("SwitchMemberType is being built"))
+        let (call, mut request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let request_id = take(&mut request.request_id);
+        let change = mutation(&mut fields, &call, &request_id, &request);
+        let change = Mutation { validate_only: request.validate_only, ..change };
+        let named = name(&mut fields, "name", &request.name);
+        let to = target_type(&mut fields, request.target_type);
+        let (named, to) = finish(fields, named.zip(to))?;
+        let asked = TypeSwitch { to, risk_acknowledged: request.acknowledge_risk, etag: request.etag };
+        let done = self.0.member_type_switch(&call, &change, named, &asked, &request.verification_code).await?;
+        Ok(answer(done, convert::member))
     }
 
     async fn check_member_deletion(
@@ -156,7 +177,8 @@ impl MemberService for Grpc {
     }
 }
 
-fn name(fields: &mut InvalidFields, field: &str, name: &str) -> Option<(DirectoryId, AccountId)> {
+/// Directory and account of a name of a member.
+pub(super) fn name(fields: &mut InvalidFields, field: &str, name: &str) -> Option<(DirectoryId, AccountId)> {
     let (directory, [account]) = in_directory(fields, field, name, "directories/{directory}/members/{account}")?;
     Some((directory, fields.parse(field, account)?))
 }
@@ -179,6 +201,14 @@ fn parse_update(
     let labels = relabels.then(|| labels(&mut fields, "member.labels", member.labels)).flatten();
     let named = finish(fields, named)?;
     Ok((change, named, MemberChange { display_name, labels }, member.etag))
+}
+
+fn target_type(fields: &mut InvalidFields, number: i32) -> Option<AccountType> {
+    match fields.enumeration::<bailiwick_api::r#type::v1::AccountType>("target_type", number)? {
+        bailiwick_api::r#type::v1::AccountType::Resource => Some(AccountType::Resource),
+        bailiwick_api::r#type::v1::AccountType::Cloud => Some(AccountType::Cloud),
+        bailiwick_api::r#type::v1::AccountType::Unspecified => None,
+    }
 }
 
 fn parse_create(

@@ -155,10 +155,10 @@ pub async fn delete_of_account(conn: &impl ConnectionTrait, of: AccountId) -> Re
     Ok(())
 }
 
-/// Whether a user of an account has a key that is enabled.
-pub async fn any_enabled(conn: &impl ConnectionTrait, of: AccountId) -> Result<bool> {
+/// How many keys of users of an account are enabled.
+pub async fn count_enabled(conn: &impl ConnectionTrait, of: AccountId) -> Result<u32> {
     let in_use = access_keys::Entity::find().filter(access_keys::Column::Account.eq(key(of)));
-    Ok(in_use.filter(access_keys::Column::Enabled.eq(true)).count(conn).await? > 0)
+    Ok(count(in_use.filter(access_keys::Column::Enabled.eq(true)).count(conn).await?))
 }
 
 /// The 32 bytes of a stored hash.

@@ -50,7 +50,6 @@ pub async fn insert(conn: &impl ConnectionTrait, account: &Account) -> Result<()
         display_name: Set(account.display_name.clone()),
         provider: Set(account.provider.clone()),
         external_id: Set(Some(account.external_id.clone()).filter(|id| !id.is_empty())),
-        kind: Set(code(&KINDS, account.kind)),
         create_us: Set(account.create_time.as_micros()),
         ..changing(account)
     };
@@ -105,6 +104,7 @@ fn standing() -> Select<accounts::Entity> {
 fn changing(account: &Account) -> accounts::ActiveModel {
     let enterprise = account.enterprise.clone();
     accounts::ActiveModel {
+        kind: Set(code(&KINDS, account.kind)),
         legal_name: Set(enterprise.as_ref().map(|e| e.legal_name.clone())),
         registration_number: Set(enterprise.as_ref().map(|e| e.registration_number.clone())),
         verifier: Set(enterprise.as_ref().map(|e| e.verifier.clone())),

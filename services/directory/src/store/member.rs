@@ -150,6 +150,16 @@ pub async fn set_purge_time(conn: &impl ConnectionTrait, membership: &Membership
     Ok(())
 }
 
+/// Writes that the membership of an account, or what is shown beside it, has changed.
+pub async fn set_version(conn: &impl ConnectionTrait, membership: &Membership) -> Result<()> {
+    members::Entity::update_many()
+        .set(members::ActiveModel { version: Set(membership.version), ..Default::default() })
+        .filter(members::Column::Account.eq(key(membership.account)))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
 /// Whether an account waits for its deletion.
 pub async fn is_suspended(conn: &impl ConnectionTrait, id: AccountId) -> Result<bool> {
     let waiting = members::Entity::find_by_id(key(id)).filter(members::Column::PurgeUs.is_not_null());

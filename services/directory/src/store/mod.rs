@@ -24,6 +24,7 @@ pub mod outbox;
 pub mod policy;
 pub mod review;
 pub mod role;
+pub mod security_info;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod user;

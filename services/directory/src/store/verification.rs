@@ -18,7 +18,8 @@ const PURPOSES: [(Purpose, &str); 4] = [
     (Purpose::BindPhone, "bind_phone"),
     (Purpose::BindEmail, "bind_email"),
 ];
-const CHANNELS: [(Channel, &str); 2] = [(Channel::Phone, "phone"), (Channel::Email, "email")];
+/// Channels as columns have them.
+pub(super) const CHANNELS: [(Channel, &str); 2] = [(Channel::Phone, "phone"), (Channel::Email, "email")];
 const STATES: [(State, &str); 4] =
     [(State::Sent, "sent"), (State::Used, "used"), (State::Replaced, "replaced"), (State::Dead, "dead")];
 

@@ -47,6 +47,14 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("directory.v1.MemberService", "CheckMemberDeletion" | "DeleteMember" | "UndeleteMember") => {
             json!({"name": format!("{d}/members/{}", names.created)})
         }
+        ("directory.v1.MemberService", "RequestTypeSwitchVerification" | "SwitchMemberType") => json!({
+            "name": format!("{d}/members/{}", names.created), "target_type": "ACCOUNT_TYPE_RESOURCE"
+        }),
+        ("directory.v1.SecurityInfoService", rpc) => {
+            let of_member = rpc.contains("Member");
+            let name = if of_member { format!("{d}/members/{}", names.created) } else { format!("{m}/securityInfo") };
+            if rpc.starts_with("Get") { json!({"name": name}) } else { json!({"name": name, "channel": 1}) }
+        }
         ("directory.v1.MemberService", "LeaveDirectory") => {
             json!({"name": format!("{d}/members/{}", names.account(Who::Member)), "validate_only": true})
         }

@@ -136,7 +136,7 @@ async fn check(
     let found = store::member::get(conn, directory.id, of).await?.filter(|member| !member.membership.is_over(now));
     let member = found.ok_or_else(|| domain::Error::NotFound(call.permit.resource().to_owned()))?;
     let claims = store::claim::on_member(conn, directory.id, of).await?;
-    let keys_in_use = store::access_key::any_enabled(conn, of).await?;
+    let keys_in_use = store::access_key::count_enabled(conn, of).await? > 0;
     let deletion_enabled = directory.member_deletion_enabled;
     Ok(MemberDeletionCheck::new(member, Obstacles { deletion_enabled, claims: &claims, keys_in_use }))
 }

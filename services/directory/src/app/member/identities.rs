@@ -1,10 +1,13 @@
 //! What happens to all identities of an account at once. Every kind of identity, and every credential that is stored, must
 //! be here: what is forgotten outlives the account.
 
-use bailiwick_core::AccountId;
+use bailiwick_core::{AccountId, IdentityName};
 use sea_orm::ConnectionTrait;
 
-use super::{super::credential, Error, Locked, end_account};
+use super::{
+    super::{credential, user},
+    Error, Locked, end_account,
+};
 use crate::{domain::user::User, events, store};
 
 /// Users that are read at once.
@@ -31,8 +34,19 @@ pub(super) async fn delete_all(conn: &impl ConnectionTrait, of: AccountId) -> Re
         gone.extend(credential::delete_all(conn, of, &user.id).await?);
     }
     store::access_key::delete_of_account(conn, of).await?;
+    store::security_info::delete(conn, of).await?;
     store::user::delete_all(conn, of).await?;
     Ok(users.iter().map(events::user_gone).chain(gone).collect())
+}
+
+/// The root user of an account.
+pub(super) async fn root(conn: &impl ConnectionTrait, of: AccountId) -> Result<User, Error> {
+    user::find(conn, of, IdentityName::ROOT).await
+}
+
+/// Deletes all credentials of a user. Its tokens are another matter: they die with its generation.
+pub(super) async fn delete_credentials(conn: &impl ConnectionTrait, user: &User) -> Result<(), Error> {
+    Ok(store::access_key::delete_all(conn, user.account, &user.id).await?)
 }
 
 async fn users(conn: &impl ConnectionTrait, of: AccountId) -> Result<Vec<User>, Error> {

@@ -294,7 +294,7 @@ async fn an_account_of_many_users_is_deleted_in_changes_of_bounded_size() {
 /// with the account.
 #[tokio::test]
 async fn every_table_of_an_account_is_known_to_its_deletion() {
-    const ENDED: [&str; 13] = [
+    const ENDED: [&str; 14] = [
         "access_keys",
         "claims",
         "credentials",
@@ -306,6 +306,7 @@ async fn every_table_of_an_account_is_known_to_its_deletion() {
         "policy_attachments",
         "policy_versions",
         "roles",
+        "security_contacts",
         "service_linked_roles",
         "users",
     ];

@@ -20,9 +20,11 @@ mod policies;
 mod races;
 mod reviews;
 mod roles;
+mod security_info;
 mod sessions;
 mod tokens;
 mod tree_races;
+mod type_switch;
 mod verifications;
 
 use std::{

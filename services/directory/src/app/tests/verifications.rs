@@ -99,7 +99,7 @@ impl Scene {
         let (attempt, rest) = (&attempt, &rest);
         let work = move |tx: Tx| async move {
             let locked = lock_account(tx.conn(), self.member).await?;
-            app.verification_use(&tx, call, &locked, attempt, (SWITCH, owner())).await?;
+            app.verification_use(&tx, call, &locked, attempt, (SWITCH, vec![owner()])).await?;
             Ok(rest.clone()?)
         };
         app.mutate("test_use", change, work).await.map(|done| done.value)

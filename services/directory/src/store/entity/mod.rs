@@ -20,6 +20,7 @@ pub(super) mod policies;
 pub(super) mod policy_attachments;
 pub(super) mod policy_versions;
 pub(super) mod roles;
+pub(super) mod security_contacts;
 pub(super) mod service_linked_roles;
 pub(super) mod users;
 pub(super) mod verifications;

@@ -6,6 +6,7 @@ mod m0003_tree;
 mod m0004_identities;
 mod m0005_sessions;
 mod m0006_deletion;
+mod m0007_security_info;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -18,5 +19,6 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0004_identities::Migration),
         Box::new(m0005_sessions::Migration),
         Box::new(m0006_deletion::Migration),
+        Box::new(m0007_security_info::Migration),
     ]
 }
