@@ -8,3 +8,4 @@ mod filter;
 mod identity;
 mod lists;
 mod members;
+mod sign_in;

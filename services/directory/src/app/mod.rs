@@ -9,6 +9,7 @@ mod account;
 mod claim;
 mod directory;
 mod error;
+mod identity_provider;
 mod invitation;
 mod list;
 mod member;
@@ -17,6 +18,7 @@ mod operator;
 mod outbox;
 mod policy;
 mod role;
+mod sign_in;
 mod signing;
 mod sweep;
 mod token;
@@ -29,8 +31,10 @@ pub(crate) mod tests;
 pub use access_key::{KeyName, NewAccessKey};
 pub use claim::{PlaceClaims, ReleaseClaims};
 pub use error::Error;
+pub use identity_provider::ProviderUpdate;
 pub use list::{Page, PageRequest};
 pub use mutation::{Done, Mutation};
+pub use sign_in::{SignIn, SignedIn};
 pub use signing::{PublicKey, SigningKeyError, SigningKeys};
 
 use std::sync::Arc;
@@ -49,7 +53,9 @@ use crate::{
     config::Limits,
     delivery::Deliveries,
     domain::{self, account::Account, directory::Directory, member::Membership},
-    events, store,
+    events,
+    openid::OpenId,
+    store,
 };
 
 /// Characters of ids without other meaning: 100 bits.
@@ -72,6 +78,8 @@ pub struct App {
     pub deliveries: Deliveries,
     /// Bounds of what tenants may have.
     pub limits: Limits,
+    /// Verifies the ID tokens of providers.
+    pub openid: OpenId,
     /// What tokens are signed with.
     pub signing: SigningKeys,
 }

@@ -8,12 +8,14 @@ pub mod account;
 pub mod claim;
 pub mod directory;
 mod entity;
+pub mod identity_provider;
 pub mod invitation;
 pub mod member;
 mod migration;
 pub mod operator;
 pub mod outbox;
 pub mod role;
+pub mod sign_in;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod user;

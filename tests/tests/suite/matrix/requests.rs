@@ -58,6 +58,20 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("directory.v1.RoleService", "GetRole") => json!({"name": format!("{m}/roles/AliyunServiceRoleForSas")}),
         ("directory.v1.TokenService", "CreateToken") => json!({"access_key_id": "AK0", "secret": "none"}),
         ("directory.v1.TokenService", "GetCallerIdentity") => json!({}),
+        ("directory.v1.TokenService", "SignIn") => {
+            json!({"identity_provider": format!("{m}/identityProviders/none"), "id_token": "none"})
+        }
+        ("directory.v1.TokenService", "GetSignInOptions") => {
+            json!({"identity_provider": format!("{m}/identityProviders/none")})
+        }
+        ("directory.v1.IdentityProviderService", rpc) => match rpc {
+            "CreateIdentityProvider" | "ListIdentityProviders" => json!({"parent": m}),
+            "UpdateIdentityProvider" => {
+                json!({"identity_provider": {"name": format!("{m}/identityProviders/none"), "etag": "stale"}})
+            }
+            "DeleteIdentityProvider" => json!({"name": format!("{m}/identityProviders/none"), "etag": "stale"}),
+            _ => json!({"name": format!("{m}/identityProviders/none")}),
+        },
         ("directory.v1.SigningKeyService", _) => json!({}),
         ("directory.v1.ClaimService", "ListClaims") => json!({"kind": "designation"}),
         ("directory.v1.ClaimService", "ReleaseClaims") => json!({

@@ -23,6 +23,7 @@ pub(super) async fn revoke_all(conn: &impl ConnectionTrait, locked: &mut Locked)
 pub(super) async fn delete_all(conn: &impl ConnectionTrait, of: AccountId) -> Result<Vec<events::Fact>, Error> {
     let users = users(conn, of).await?;
     store::access_key::delete_of_account(conn, of).await?;
+    store::identity_provider::delete_all(conn, of).await?;
     store::user::delete_all(conn, of).await?;
     Ok(users.iter().map(events::user_gone).collect())
 }

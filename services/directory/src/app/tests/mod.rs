@@ -11,6 +11,7 @@ mod invitations;
 mod members;
 mod mutations;
 mod races;
+mod sign_ins;
 mod tokens;
 mod verifications;
 
@@ -28,7 +29,7 @@ use prost::Message;
 
 use super::{App, Error, Mutation, PageRequest, SigningKeys};
 use crate::{
-    config::Limits,
+    config::{Limits, SignInConfig},
     delivery::{Deliveries, tests::Recorder},
     domain::{
         self,
@@ -37,6 +38,7 @@ use crate::{
         member::Member,
         operator::Configured,
     },
+    openid::OpenId,
     store::migrations,
 };
 
@@ -117,9 +119,11 @@ impl World {
         db.migrate().await.unwrap();
         let signing = SigningKeys::new(PEM, &[]).unwrap();
         let pages = PageTokens::new(sealer.clone());
+        let sign_in = SignInConfig { private_issuers: true, ..SignInConfig::default() };
+        let openid = OpenId::open(&sign_in, clock.clone()).unwrap();
         let delivered = Arc::new(Recorder::default());
         let deliveries = Deliveries { email: delivered.clone(), phone: delivered.clone() };
-        let app = App { db, clock: clock.clone(), entropy, pages, sealer, deliveries, limits, signing };
+        let app = App { db, clock: clock.clone(), entropy, pages, sealer, deliveries, limits, openid, signing };
         app.operators_ensure(&[operator(1)]).await.unwrap();
         Self { app: Arc::new(app), clock, delivered, engine: database.engine, _database: database }
     }
@@ -157,8 +161,7 @@ impl World {
     pub(crate) async fn call(&self, by: &IdentityName, method: &str, resource: &str) -> Call {
         let facts = self.facts().await;
         let fact = facts.identity(by).unwrap_or_else(|| panic!("`{by}` is no identity"));
-        let principal =
-            Principal::new(by.clone(), fact.generation, "AKtest");
+        let principal = Principal::new(by.clone(), fact.generation, "AKtest");
         let operator = Operator {
             principal: by.to_string(),
             kind: fact.kind,
@@ -262,7 +265,8 @@ impl World {
 fn call(caller: &Caller, operator: Operator, facts: &Snapshot, method: &str, resource: &str) -> Call {
     let rule = bailiwick_api::rule(&format!("/bailiwick.directory.v1.{method}")).unwrap();
     let targets = Targets { resource: resource.to_owned(), ..Targets::default() };
-    let permit = decide(rule, caller, facts, &targets, &Environment::at(Timestamp::default())).unwrap_or_else(|refusal| panic!("{method}: {refusal}"));
+    let permit = decide(rule, caller, facts, &targets, &Environment::at(Timestamp::default()))
+        .unwrap_or_else(|refusal| panic!("{method}: {refusal}"));
     Call {
         permit,
         operator,

@@ -8,7 +8,7 @@ use crate::{
     domain::{Error as Refusal, access_key::Use},
 };
 
-fn read(world: &World, token: &str) -> TokenClaims {
+pub(super) fn read(world: &World, token: &str) -> TokenClaims {
     let key = &world.app.signing.published()[0];
     let header = jsonwebtoken::decode_header(token).unwrap();
     assert_eq!((header.alg, header.kid.as_deref()), (Algorithm::EdDSA, Some(key.id.as_str())));

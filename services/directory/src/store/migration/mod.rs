@@ -3,6 +3,7 @@
 mod m0001_directory;
 mod m0002_verifications;
 mod m0006_deletion;
+mod m0008_identity_providers;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -12,5 +13,6 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0001_directory::Migration),
         Box::new(m0002_verifications::Migration),
         Box::new(m0006_deletion::Migration),
+        Box::new(m0008_identity_providers::Migration),
     ]
 }
