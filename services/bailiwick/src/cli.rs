@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     bootstrap::{bootstrap, file},
     config::Config,
+    login::{Login, TokenFile},
     serve,
 };
 
@@ -74,6 +75,10 @@ enum Command {
         #[command(flatten)]
         file: ConfigFile,
     },
+    /// Signs a person in by an OpenID provider, and keeps the token in a file.
+    Login(Login),
+    /// Removes the file with the token.
+    Logout(TokenFile),
     /// Prints each method of the contract with its authorization rule.
     AuthzMatrix,
 }
@@ -124,6 +129,8 @@ impl Cli {
                 say(&toml::to_string_pretty(&file.load()?.without_passwords())?)
             }
             Command::Healthcheck { file } => Ok(serve::healthcheck(&file.load()?).await?),
+            Command::Login(login) => login.run().await,
+            Command::Logout(file) => file.remove(),
             Command::AuthzMatrix => bailiwick_api::rules().iter().try_for_each(|rule| say(&row(rule))),
         }
     }

@@ -70,6 +70,8 @@ pub struct Directory {
     pub limits: bailiwick_directory::Limits,
     /// How verification codes reach people. Relative paths are taken from the data folder.
     pub delivery: bailiwick_directory::DeliveryConfig,
+    /// How OpenID providers are reached.
+    pub sign_in: bailiwick_directory::SignInConfig,
 }
 
 /// The role `delegation`.
@@ -177,8 +179,8 @@ impl Config {
 
     /// What the role `directory` is configured with.
     pub fn directory_config(&self) -> bailiwick_directory::Config {
-        let Directory { limits, delivery, .. } = self.directory.clone();
-        bailiwick_directory::Config { limits, delivery }.in_folder(&self.data)
+        let Directory { limits, delivery, sign_in, .. } = self.directory.clone();
+        bailiwick_directory::Config { limits, delivery, sign_in }.in_folder(&self.data)
     }
 
     /// What the role `delegation` is configured with.

@@ -17,6 +17,7 @@ use crate::{
     delivery::{Deliveries, DeliverySetupError},
     domain::{access_key::ID_LEN_MAX, operator::Configured, user::is_user_id},
     grpc::Grpc,
+    openid::{OpenId, SignInSetupError},
 };
 
 /// What the role is given from outside.
@@ -56,6 +57,9 @@ pub enum BuildError {
     /// Messages cannot be delivered.
     #[error(transparent)]
     Delivery(#[from] DeliverySetupError),
+    /// People cannot be signed in.
+    #[error(transparent)]
+    SignIn(#[from] SignInSetupError),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -73,9 +77,11 @@ pub async fn build(deps: Deps) -> Result<Module, BuildError> {
         return Err(BuildError::Config(problem));
     }
     let deliveries = Deliveries::open(&config.delivery, &clock)?;
+    let openid = OpenId::open(&config.sign_in, clock.clone())?;
     let pages = PageTokens::new(sealer.clone());
     let (limits, uses) = (config.limits, Arc::new(Uses::default()));
-    let app = Arc::new(App { db: db.clone(), clock, entropy, pages, sealer, deliveries, limits, signing, uses });
+    let app = App { db: db.clone(), clock, entropy, pages, sealer, deliveries, limits, openid, signing, uses };
+    let app = Arc::new(app);
     app.operators_ensure(&operators).await?;
 
     let mut routes = Routes::builder();

@@ -5,6 +5,7 @@ use std::{ops::RangeInclusive, path::Path};
 use serde::{Deserialize, Serialize};
 
 pub use crate::delivery::config::DeliveryConfig;
+pub use crate::openid::config::SignInConfig;
 
 /// The configuration of the role.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub struct Config {
     pub limits: Limits,
     /// How codes reach people.
     pub delivery: DeliveryConfig,
+    /// How OpenID providers are reached.
+    pub sign_in: SignInConfig,
 }
 
 /// Bounds of what tenants may have.
@@ -132,6 +135,7 @@ impl Config {
     /// The same, with relative paths taken from a folder.
     pub fn in_folder(mut self, folder: &Path) -> Self {
         self.delivery = self.delivery.in_folder(folder);
+        self.sign_in = self.sign_in.in_folder(folder);
         self
     }
 

@@ -459,7 +459,8 @@ fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call
     let Caller::Identity(principal) = caller else { return permit };
     let Some(fact) = version.snapshot.identity(&principal.identity) else { return permit };
     let session = principal.session.as_ref();
-    let source = session.and_then(|session| session.source.as_ref());
+    let source = session.and_then(|session| session.source.as_ref()).map(ToString::to_string);
+    let source = source.or_else(|| principal.provider.as_deref().map(str::to_owned));
     permit.with_operator(Operator {
         principal: principal.identity.to_string(),
         kind: fact.kind,
@@ -469,7 +470,7 @@ fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call
         call_id: call.id.clone(),
         via: Vec::new(),
         session_name: session.map(|session| session.name.clone()).unwrap_or_default(),
-        source_identity: source.map(ToString::to_string).unwrap_or_default(),
+        source_identity: source.unwrap_or_default(),
     })
 }
 

@@ -236,7 +236,8 @@ fn principal(claims: &TokenClaims) -> Option<Principal> {
     let identity = claims.sub.parse().ok()?;
     let expires = Timestamp::from_micros(claims.exp.checked_mul(1_000_000)?);
     let own = Principal::new(identity, claims.generation, claims.akid.as_str());
-    Some(Principal { session, mfa: claims.mfa, expires: Some(expires), ..own })
+    let provider = claims.provider.as_deref().map(Arc::from);
+    Some(Principal { session, provider, mfa: claims.mfa, expires: Some(expires), ..own })
 }
 
 /// Why is not said: it would help nobody but a forger.

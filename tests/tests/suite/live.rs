@@ -39,6 +39,8 @@ impl Suite {
         bootstrap(data.path(), &["localhost".to_owned()], &SystemEntropy).unwrap();
         let mut config = Config { data: data.path().to_owned(), ..Config::default() };
         config.gateway.listen = "127.0.0.1:0".to_owned();
+        // The OpenID providers of tests are on this machine.
+        config.directory.sign_in.private_issuers = true;
         let mut created = Vec::new();
         if databases == Databases::Postgres {
             for role in Role::ALL.into_iter().filter(|role| role.has_database()) {

@@ -19,4 +19,5 @@ mod reviews;
 mod roles;
 mod security_info;
 mod sessions;
+mod sign_in;
 mod type_switch;

@@ -30,6 +30,8 @@ pub struct Principal {
     pub access_key_id: String,
     /// Of a role session: what is known of it.
     pub session: Option<Arc<Session>>,
+    /// The identity provider that signed it in; none if none did.
+    pub provider: Option<Arc<str>>,
     /// Whether it signed in with a second factor.
     pub mfa: bool,
     /// Of a single-purpose credential: which, and what for.
@@ -78,7 +80,16 @@ impl Principal {
     /// An identity with a token of its own.
     pub fn new(identity: IdentityName, generation: i64, access_key_id: impl Into<String>) -> Self {
         let access_key_id = access_key_id.into();
-        Self { identity, generation, access_key_id, session: None, mfa: false, purpose: None, expires: None }
+        Self {
+            identity,
+            generation,
+            access_key_id,
+            session: None,
+            provider: None,
+            mfa: false,
+            purpose: None,
+            expires: None,
+        }
     }
 
     pub(super) fn authentication(&self) -> Authentication {

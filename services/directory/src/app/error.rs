@@ -23,6 +23,9 @@ pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
+    /// An identity provider does not answer as it should; it is named.
+    #[error("the keys of `{0}` cannot be had from its issuer")]
+    IssuerUnavailable(String),
     /// A token could not be signed: a defect.
     #[error("a token could not be signed")]
     Signing(#[source] jsonwebtoken::errors::Error),
@@ -32,6 +35,7 @@ impl TxError for Error {
     fn db(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
+            Self::IssuerUnavailable(_) => None,
             Self::Domain(_) | Self::Refused(_) | Self::PageToken(_) | Self::RequestIdReused(_) | Self::Signing(_) => {
                 None
             }

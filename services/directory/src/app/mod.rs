@@ -19,6 +19,7 @@ mod expiry;
 mod folder;
 mod group;
 mod group_member;
+mod identity_provider;
 mod invitation;
 mod last_use;
 mod linked_role;
@@ -34,6 +35,7 @@ mod rotate;
 mod scope;
 mod security_info;
 mod session;
+mod sign_in;
 mod signing;
 mod sweep;
 mod token;
@@ -50,6 +52,7 @@ pub use credential::NewCredentialSecret;
 pub use error::Error;
 pub use folder::ListFolders;
 pub use group_member::MemberName;
+pub use identity_provider::ProviderUpdate;
 pub use last_use::Uses;
 pub use list::{Page, PageRequest};
 pub use mutation::{Done, Mutation};
@@ -57,6 +60,7 @@ pub use policy::{NewVersion, VersionName};
 pub use rotate::Rotated;
 pub use security_info::Whose;
 pub use session::{AssumeRole, NewSession};
+pub use sign_in::{SignIn, SignedIn};
 pub use signing::{PublicKey, SigningKeyError, SigningKeys};
 
 use std::sync::Arc;
@@ -75,7 +79,9 @@ use crate::{
     config::Limits,
     delivery::Deliveries,
     domain::{self, account::Account, directory::Directory, member::Membership},
-    events, store,
+    events,
+    openid::OpenId,
+    store,
 };
 
 /// Characters of ids without other meaning: 100 bits.
@@ -98,6 +104,8 @@ pub struct App {
     pub deliveries: Deliveries,
     /// Bounds of what tenants may have.
     pub limits: Limits,
+    /// Verifies the ID tokens of providers.
+    pub openid: OpenId,
     /// What tokens are signed with.
     pub signing: SigningKeys,
     /// Uses of keys that are not written yet.

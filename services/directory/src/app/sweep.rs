@@ -25,6 +25,7 @@ const DIRECTORIES_MAX: u64 = 100;
 const INVITATIONS_MAX: u64 = 500;
 const REQUEST_IDS_MAX: u32 = 10_000;
 const VERIFICATIONS_MAX: u64 = 10_000;
+const SIGN_INS_MAX: u64 = 10_000;
 
 impl App {
     /// Sweeps now and then until the shutdown. Of several replicas one does.
@@ -55,6 +56,9 @@ impl App {
         let forget =
             move |tx: Tx| async move { store::verification::delete_before(tx.conn(), before, VERIFICATIONS_MAX).await };
         self.db.write::<_, DbError, _, _>("verification_sweep", forget).await?;
+        let now = self.now();
+        let forget = move |tx: Tx| async move { store::sign_in::delete_expired(tx.conn(), now, SIGN_INS_MAX).await };
+        self.db.write::<_, DbError, _, _>("sign_in_sweep", forget).await?;
         self.sweep_members().await?;
         let before = ago(self.now(), RETENTION);
         for id in store::invitation::directories_to_purge(self.db.reader(), before, DIRECTORIES_MAX).await? {

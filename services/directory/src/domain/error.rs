@@ -238,6 +238,18 @@ pub enum Error {
     /// Access key and secret do not match, or may not be used: all the same to who tries.
     #[error("the access key or its secret is wrong")]
     CredentialInvalid,
+    /// The id of an identity provider is taken.
+    #[error("the account has an identity provider `{0}` already")]
+    IdentityProviderExists(String),
+    /// Too many identity providers.
+    #[error("the account has {limit} identity providers, which is the limit")]
+    IdentityProviderQuotaExceeded {
+        /// Most providers of one account.
+        limit: u32,
+    },
+    /// Nobody is signed in: all the same to who tries, whatever the reason.
+    #[error("the ID token is not accepted by this identity provider, or signs nobody in")]
+    SignInRefused,
     /// No code, a wrong one, one for something else, or one that is no longer good (R-DIR-28).
     #[error("the verification code is not valid; {}", tries(.attempts_left))]
     VerificationCodeInvalid {

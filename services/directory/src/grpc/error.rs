@@ -27,6 +27,7 @@ impl From<Error> for Status {
             Error::Refused(refused) => return refusal(refused),
             Error::Db(DbError::Conflict(_)) => {}
             Error::Db(_) | Error::Signing(_) => log(&error),
+            Error::IssuerUnavailable(_) => {}
             Error::Domain(_) | Error::PageToken(_) | Error::RequestIdReused(_) => {}
         }
         status(&error)
@@ -50,7 +51,7 @@ impl ApiError for Error {
             Self::Domain(error) => domain_kind(error),
             Self::PageToken(_) | Self::RequestIdReused(_) => Kind::InvalidArgument,
             Self::Db(DbError::Conflict(_)) => Kind::Aborted,
-            Self::Db(DbError::Unavailable(_)) => Kind::Unavailable,
+            Self::Db(DbError::Unavailable(_)) | Self::IssuerUnavailable(_) => Kind::Unavailable,
             Self::Refused(_) => Kind::NotFound,
             Self::Db(_) | Self::Signing(_) => Kind::Internal,
         }
@@ -64,6 +65,7 @@ impl ApiError for Error {
             Self::Db(DbError::Conflict(_)) => Reason::ConcurrentChange,
             Self::Db(DbError::Unavailable(_)) => Reason::DatabaseUnavailable,
             Self::Refused(_) => Reason::ResourceNotFound,
+            Self::IssuerUnavailable(_) => Reason::IdentityProviderUnavailable,
             Self::Db(_) | Self::Signing(_) => Reason::Internal,
         }
     }
@@ -72,6 +74,7 @@ impl ApiError for Error {
         match self {
             Self::Domain(error) => domain_metadata(error),
             Self::RequestIdReused(request_id) => vec![("request_id", request_id.clone())],
+            Self::IssuerUnavailable(provider) => vec![("identity_provider", provider.clone())],
             Self::PageToken(_) | Self::Db(_) | Self::Refused(_) | Self::Signing(_) => Vec::new(),
         }
     }
@@ -119,6 +122,7 @@ impl ApiError for Error {
             Self::Domain(E::QuotaExceeded { quota, limit }) => {
                 return vec![QuotaViolation::new(quota.to_string(), format!("at most {limit}"))];
             }
+            Self::Domain(E::IdentityProviderQuotaExceeded { limit }) => ("identity providers of the account", limit),
             _ => return Vec::new(),
         };
         vec![QuotaViolation::new(subject, format!("at most {limit}"))]
@@ -131,7 +135,7 @@ impl ApiError for Error {
                 Some(*retry_after)
             }
             Self::Db(DbError::Conflict(_)) => Some(RETRY_CONFLICT),
-            Self::Db(DbError::Unavailable(_)) => Some(RETRY_UNAVAILABLE),
+            Self::Db(DbError::Unavailable(_)) | Self::IssuerUnavailable(_) => Some(RETRY_UNAVAILABLE),
             _ => None,
         }
     }
@@ -197,6 +201,9 @@ fn domain_kind(error: &domain::Error) -> Kind {
         | E::PolicyVersionInUse(_)
         | E::SystemPolicyImmutable(_)
         | E::ServiceLinkedRoleImmutable { .. } => Kind::FailedPrecondition,
+        E::IdentityProviderExists(_) => Kind::AlreadyExists,
+        E::IdentityProviderQuotaExceeded { .. } => Kind::ResourceExhausted,
+        E::SignInRefused => Kind::Unauthenticated,
     }
 }
 
@@ -234,6 +241,9 @@ fn domain_reason(error: &domain::Error) -> Reason {
         E::SessionTooLong { .. } => Reason::SessionTooLong,
         E::LinkedRoleInUse(_) => Reason::ServiceLinkedRoleInUse,
         E::CredentialInvalid => Reason::CredentialInvalid,
+        E::IdentityProviderExists(_) => Reason::IdentityProviderExists,
+        E::IdentityProviderQuotaExceeded { .. } => Reason::IdentityProviderQuotaExceeded,
+        E::SignInRefused => Reason::CredentialInvalid,
         E::VerificationCodeInvalid { .. } => Reason::VerificationCodeInvalid,
         E::VerificationTooSoon { .. } => Reason::VerificationTooSoon,
         E::VerificationQuotaExceeded { .. } => Reason::VerificationQuotaExceeded,
@@ -314,6 +324,9 @@ fn domain_metadata(error: &domain::Error) -> Vec<(&'static str, String)> {
         },
         E::UserExists(user) => vec![("user", user.clone())],
         E::LinkedRoleInUse(role) => vec![("role", role.clone())],
+        E::IdentityProviderExists(id) => vec![("identity_provider", id.clone())],
+        E::IdentityProviderQuotaExceeded { limit } => vec![("limit", limit.to_string())],
+        E::SignInRefused => Vec::new(),
         E::UnknownPolicy(policy) => vec![("policy", policy.clone())],
         E::UnknownTrustedService(service) => vec![("trusted_service", service.clone())],
         E::RootUserImmutable

@@ -13,11 +13,12 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     Grpc, answer, convert,
+    identity_provider::PROVIDER,
     parse::{finish, in_account, mutation},
     pb,
 };
 use crate::{
-    app::AssumeRole,
+    app::{AssumeRole, SignIn, SignedIn},
     domain::session::{asked_seconds, is_external_id, is_session_name},
 };
 
@@ -63,15 +64,32 @@ impl TokenService for Grpc {
         Ok(answer(done, convert::session))
     }
 
-    async fn sign_in(&self, _: Request<pb::SignInRequest>) -> Result<Response<pb::RoleSession>, Status> {
-        Err(Status::unimplemented("SignIn is being built"))
+    async fn sign_in(&self, request: Request<pb::SignInRequest>) -> Result<Response<pb::RoleSession>, Status> {
+        let (call, request) = split(request)?;
+        let role = (!request.role.is_empty()).then(|| request.role.parse::<IdentityName>());
+        let mut fields = InvalidFields::new();
+        let named = in_account(&mut fields, "identity_provider", &request.identity_provider, PROVIDER);
+        fields.check("id_token", !request.id_token.is_empty(), "must be set");
+        let is_role = role.as_ref().is_none_or(|role| matches!(role, Ok(IdentityName::Role(..))));
+        fields.check("role", is_role, "must be of the form `accounts/{account}/roles/{role}`");
+        let (account, [provider]) = finish(fields, named)?;
+        let role = role.and_then(Result::ok);
+        let (token, nonce) = (&request.id_token, &request.nonce);
+        let done = self.0.sign_in(&call, SignIn { account, provider, token, nonce, role: role.as_ref() }).await?;
+        Ok(answer(done, signed_in))
     }
 
     async fn get_sign_in_options(
         &self,
-        _: Request<pb::GetSignInOptionsRequest>,
+        request: Request<pb::GetSignInOptionsRequest>,
     ) -> Result<Response<pb::SignInOptions>, Status> {
-        Err(Status::unimplemented("GetSignInOptions is being built"))
+        let (_, request) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let named = in_account(&mut fields, "identity_provider", &request.identity_provider, PROVIDER);
+        let (account, [provider]) = finish(fields, named)?;
+        let settings = self.0.sign_in_options(account, provider).await?.settings;
+        let client_id = settings.client_ids.into_iter().next().unwrap_or_default();
+        Ok(Response::new(pb::SignInOptions { issuer: settings.issuer, client_id, scopes: settings.scopes }))
     }
 
     async fn revoke_tokens(
@@ -113,4 +131,13 @@ fn parse_identity(fields: &mut InvalidFields, name: &str) -> Option<(AccountId, 
     let form = "must be of the form `accounts/{account}/users/{user}` or `accounts/{account}/roles/{role}`";
     fields.check("identity", named.is_some(), form);
     named
+}
+
+fn signed_in(signed: SignedIn) -> pb::RoleSession {
+    pb::RoleSession {
+        access_token: signed.text,
+        principal: signed.principal.to_string(),
+        session_name: signed.session_name,
+        expire_time: Some(convert::timestamp(signed.expire_time)),
+    }
 }

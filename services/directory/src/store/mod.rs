@@ -14,6 +14,7 @@ mod entity;
 pub mod folder;
 pub mod group;
 pub mod group_member;
+pub mod identity_provider;
 pub mod invitation;
 mod label;
 pub mod linked_role;
@@ -25,6 +26,7 @@ pub mod policy;
 pub mod review;
 pub mod role;
 pub mod security_info;
+pub mod sign_in;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod user;

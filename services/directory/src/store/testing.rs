@@ -24,6 +24,10 @@ pub(crate) mod service_linked_roles {
     pub(crate) use super::super::entity::service_linked_roles::Entity;
 }
 
+pub(crate) mod sign_ins {
+    pub(crate) use super::super::entity::sign_ins::Entity;
+}
+
 pub(crate) mod users {
     pub(crate) use super::super::entity::users::Entity;
 }

@@ -98,6 +98,20 @@ pub fn request(method: &str, names: &Names) -> Value {
             json!({"role": format!("{m}/roles/NoSuchRole"), "session_name": "matrix"})
         }
         ("directory.v1.TokenService", "RevokeTokens") => json!({"identity": format!("{m}/users/no-such-user")}),
+        ("directory.v1.TokenService", "SignIn") => {
+            json!({"identity_provider": format!("{m}/identityProviders/none"), "id_token": "none"})
+        }
+        ("directory.v1.TokenService", "GetSignInOptions") => {
+            json!({"identity_provider": format!("{m}/identityProviders/none")})
+        }
+        ("directory.v1.IdentityProviderService", rpc) => match rpc {
+            "CreateIdentityProvider" | "ListIdentityProviders" => json!({"parent": m}),
+            "UpdateIdentityProvider" => {
+                json!({"identity_provider": {"name": format!("{m}/identityProviders/none"), "etag": "stale"}})
+            }
+            "DeleteIdentityProvider" => json!({"name": format!("{m}/identityProviders/none"), "etag": "stale"}),
+            _ => json!({"name": format!("{m}/identityProviders/none")}),
+        },
         ("directory.v1.SigningKeyService", _) => json!({}),
         ("directory.v1.ClaimService", "ListClaims") => json!({"kind": "designation"}),
         ("directory.v1.ClaimService", "ReleaseClaims") => json!({

@@ -35,6 +35,7 @@ pub(super) async fn delete_all(conn: &impl ConnectionTrait, of: AccountId) -> Re
     }
     store::access_key::delete_of_account(conn, of).await?;
     store::security_info::delete(conn, of).await?;
+    store::identity_provider::delete_all(conn, of).await?;
     store::user::delete_all(conn, of).await?;
     Ok(users.iter().map(events::user_gone).chain(gone).collect())
 }

@@ -294,12 +294,13 @@ async fn an_account_of_many_users_is_deleted_in_changes_of_bounded_size() {
 /// with the account.
 #[tokio::test]
 async fn every_table_of_an_account_is_known_to_its_deletion() {
-    const ENDED: [&str; 14] = [
+    const ENDED: [&str; 15] = [
         "access_keys",
         "claims",
         "credentials",
         "group_members",
         "groups",
+        "identity_providers",
         "member_labels",
         "members",
         "policies",

@@ -22,6 +22,7 @@ mod reviews;
 mod roles;
 mod security_info;
 mod sessions;
+mod sign_ins;
 mod tokens;
 mod tree_races;
 mod type_switch;
@@ -47,7 +48,7 @@ use prost::Message;
 
 use super::{App, Error, Mutation, PageRequest, SigningKeys, Uses};
 use crate::{
-    config::{IdentityLimits, Limits},
+    config::{IdentityLimits, Limits, SignInConfig},
     delivery::{Deliveries, tests::Recorder},
     domain::{
         self, Labels,
@@ -59,6 +60,7 @@ use crate::{
         policy::{NewPolicy, PolicyId, PolicyView},
         user::{NewUser, User},
     },
+    openid::OpenId,
     store::migrations,
 };
 
@@ -154,6 +156,8 @@ impl World {
         db.migrate().await.unwrap();
         let signing = SigningKeys::new(PEM, &[]).unwrap();
         let pages = PageTokens::new(sealer.clone());
+        let sign_in = SignInConfig { private_issuers: true, ..SignInConfig::default() };
+        let openid = OpenId::open(&sign_in, clock.clone()).unwrap();
         let delivered = Arc::new(Recorder::default());
         let deliveries = Deliveries { email: delivered.clone(), phone: delivered.clone() };
         let app = App {
@@ -164,6 +168,7 @@ impl World {
             sealer,
             deliveries,
             limits,
+            openid,
             signing,
             uses: Arc::new(Uses::default()),
         };

@@ -7,6 +7,7 @@ mod m0004_identities;
 mod m0005_sessions;
 mod m0006_deletion;
 mod m0007_security_info;
+mod m0008_identity_providers;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -20,5 +21,6 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0005_sessions::Migration),
         Box::new(m0006_deletion::Migration),
         Box::new(m0007_security_info::Migration),
+        Box::new(m0008_identity_providers::Migration),
     ]
 }
