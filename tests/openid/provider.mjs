@@ -5,6 +5,10 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 
+// Notices of the provider go to standard error: whoever started this may close standard output once it has the issuer,
+// and a write to a closed pipe would end the process.
+console.info = console.error;
+
 const tools = process.argv[2];
 const user = process.argv[3];
 const found = createRequire(path.join(tools, 'openid', 'package.json')).resolve('oidc-provider');

@@ -108,15 +108,7 @@ impl Login {
 }
 
 async fn connect(address: &str, pem: Option<&[u8]>) -> Result<Channel, String> {
-    let wrong = |error: &dyn Error| {
-        let mut text = format!("`{address}` cannot be reached: {error}");
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text.push_str(&format!(": {cause}"));
-            source = cause.source();
-        }
-        text
-    };
+    let wrong = |error: &dyn Error| format!("`{address}` cannot be reached: {}", causes(error));
     let mut endpoint = Endpoint::from_shared(address.to_owned()).map_err(|e| wrong(&e))?;
     let local = endpoint.uri().host().is_some_and(http::is_loopback);
     match endpoint.uri().scheme_str() {
@@ -131,6 +123,12 @@ async fn connect(address: &str, pem: Option<&[u8]>) -> Result<Channel, String> {
         _ => return Err(format!("`{address}` must begin with https://, or with http:// and a loopback address")),
     }
     endpoint.connect_timeout(TIMEOUT).connect().await.map_err(|e| wrong(&e))
+}
+
+/// An error with all that caused it: of many, the outermost alone says nothing to the person.
+fn causes(error: &dyn Error) -> String {
+    std::iter::successors(error.source(), |&cause| cause.source())
+        .fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn told(status: &Status) -> String {

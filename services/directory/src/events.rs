@@ -36,7 +36,6 @@ pub(crate) fn account(account: &Account, membership: Option<&Membership>) -> Acc
         display_name: membership.map_or(&account.display_name, |m| &m.display_name).clone(),
         suspended: membership.is_some_and(Membership::is_suspended),
         control_policies: membership.map(own_policies).unwrap_or_default(),
-        ..pb::AccountFact::default()
     }))
 }
 

@@ -102,7 +102,7 @@ impl Client {
         metadata: &[(&'static str, String)],
     ) -> Result<(Vec<u8>, MetadataMap), Status> {
         let (mut stream, metadata) = self.open(path, message, metadata).await?;
-        let answer = stream.message().await?.ok_or_else(|| Status::internal("no answer"))?;
+        let answer = stream.message().await?.expect("an answer");
         if !bailiwick_api::rule(path).is_some_and(|rule| rule.server_streaming) {
             assert!(stream.message().await?.is_none(), "{path}: more than one answer");
         }

@@ -15,7 +15,7 @@ use tonic::transport::Endpoint;
 
 use crate::{
     client::Client,
-    world::{Names, Who},
+    world::{LINKED_ROLE, Names, Who, furnish},
 };
 
 /// The databases of a suite.
@@ -241,13 +241,22 @@ impl World {
         let parent = format!("{}/users/full", member.name);
         let key =
             member.root.call("directory.v1.AccessKeyService/CreateAccessKey", json!({"parent": parent})).await.unwrap();
+        furnish(member).await;
+        let create = json!({"parent": parent, "credential": {"action": "ram:ListUsers"}});
+        let credential = member.root.call("directory.v1.CredentialService/CreateCredential", create).await.unwrap();
+        let delete = json!({"name": format!("{}/serviceLinkedRoles/{LINKED_ROLE}", member.name)});
+        let method = "delegation.v1.ServiceLinkedRoleService/DeleteServiceLinkedRole";
+        let deletion = member.root.call(method, delete).await.unwrap();
+        let last = |name: &str| name.rsplit('/').next().unwrap().to_owned();
         let names = Names {
             accounts: std::array::from_fn(|n| accounts[n].id()),
             directory: directory.trim_start_matches("directories/").parse().unwrap(),
             other_directory: other_directory.trim_start_matches("directories/").parse().unwrap(),
             created: created.trim_start_matches("accounts/").parse().unwrap(),
-            invitation: invitation.rsplit('/').next().unwrap().to_owned(),
+            invitation: last(&invitation),
             access_key: text(&key, "accessKeyId").to_owned(),
+            credential: last(text(&credential, "name")),
+            deletion: last(text(&deletion, "name")),
         };
         Self { names, operator, clients }
     }

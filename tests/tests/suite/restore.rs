@@ -45,7 +45,7 @@ impl Key {
         let name = format!("{}/users/{user}", account.name);
         let create = json!({"parent": account.name, "user_id": user});
         account.root.call("directory.v1.UserService/CreateUser", create).await.unwrap();
-        let attach = json!({"user": name, "policy": format!("{}/policies/AdministratorAccess", account.name)});
+        let attach = json!({"target": name, "policy": format!("{}/policies/AdministratorAccess", account.name)});
         account.root.call("directory.v1.PolicyService/AttachPolicy", attach).await.unwrap();
         let create = json!({"parent": name});
         let key = account.root.call("directory.v1.AccessKeyService/CreateAccessKey", create).await.unwrap();

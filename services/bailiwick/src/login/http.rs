@@ -6,6 +6,8 @@ use bailiwick_api::directory::v1::SignInOptions;
 use reqwest::{Certificate, Client, Url, redirect::Policy};
 use serde::{Deserialize, de::DeserializeOwned};
 
+use super::causes;
+
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Most bytes of an answer.
 const BYTES_MAX: usize = 262_144;
@@ -49,12 +51,11 @@ impl Provider {
         // No connection is kept: servers close idle ones about when the device flow asks again.
         let mut client = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).user_agent("bailiwick");
         client = client.pool_max_idle_per_host(0);
-        for authority in
-            pem.map(Certificate::from_pem_bundle).transpose().map_err(|e| e.to_string())?.unwrap_or_default()
+        for authority in pem.map(Certificate::from_pem_bundle).transpose().map_err(|e| causes(&e))?.unwrap_or_default()
         {
             client = client.add_root_certificate(authority);
         }
-        let client = client.build().map_err(|e| e.to_string())?;
+        let client = client.build().map_err(|e| causes(&e))?;
         let issuer = &options.issuer;
         let address = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
         let url = Url::parse(&address).map_err(|_| format!("the issuer `{issuer}` is no address"))?;
@@ -102,7 +103,7 @@ fn safe(url: &Url) -> Result<(), String> {
 }
 
 async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder, who: &str) -> Result<T, String> {
-    let failed = |error: reqwest::Error| format!("{who} does not answer: {}", error.without_url());
+    let failed = |error: reqwest::Error| format!("{who} does not answer: {}", causes(&error.without_url()));
     let mut answer = request.send().await.map_err(failed)?;
     let status = answer.status();
     let mut bytes = Vec::new();
@@ -114,4 +115,17 @@ async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder, who: &str
     }
     // Errors of OAuth come with a status of their own, and are read as what they are.
     serde_json::from_slice(&bytes).map_err(|_| format!("{who} answered {status} and nothing that can be understood"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_does_not_answer_is_told_with_the_cause() {
+        let request = Client::new().get("http://127.0.0.1:1/");
+        let told = answer::<Refusal>(request, "the identity provider").await.err().unwrap_or_default();
+        assert!(told.starts_with("the identity provider does not answer: "), "{told}");
+        assert!(told.contains("Connection refused"), "{told}");
+    }
 }

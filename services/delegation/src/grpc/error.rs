@@ -65,7 +65,7 @@ impl ApiError for domain::Error {
             Self::AdministratorExists(_) => ErrorReason::DelegatedAdministratorExists,
             Self::AdministratorLimit(_) => ErrorReason::DelegatedAdministratorLimit,
             Self::ManagementAccount(_) => ErrorReason::ManagementAccountNotEligible,
-            Self::MemberSuspended(_) => ErrorReason::MemberSuspended,
+            Self::MemberSuspended(_) => ErrorReason::MemberPendingDeletion,
             Self::NotMember(_) => ErrorReason::AccountNotInDirectory,
             Self::MembershipRequired(_) => ErrorReason::MembershipRequired,
             Self::UnknownServiceLinkedRole(_) => ErrorReason::UnknownServiceLinkedRole,

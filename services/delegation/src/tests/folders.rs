@@ -192,7 +192,7 @@ async fn a_member_that_waits_for_its_deletion_is_neither_designated_nor_enrolled
             world.directory.place_member(account(number), "west", number == 2).await;
         }
         world.enable("sase").await;
-        let suspended = (Code::FailedPrecondition, "MEMBER_SUSPENDED".to_owned());
+        let suspended = (Code::FailedPrecondition, "MEMBER_PENDING_DELETION".to_owned());
         assert_eq!(refused(world.designate("sase", account(2)).await), suspended);
         let enrolled = world.enrol(Role::SasePolicy, "sase", &[account(3), account(2)]).await;
         assert_eq!(super::world::reason(&enrolled.unwrap_err()), suspended);

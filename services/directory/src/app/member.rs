@@ -137,7 +137,7 @@ impl App {
         let read = move |snapshot: Snapshot| async move {
             let conn = snapshot.conn();
             let folders = scope.folders(&store::folder::tree(conn, id).await?);
-            store::member::page(conn, id, folders.as_ref(), listing, after.as_ref(), now, limit).await
+            store::member::page(conn, id, folders.as_ref(), listing, (after.as_ref(), limit), now).await
         };
         let items = self.db.snapshot("member_list", read).await?.value;
         self.page(call, &window, items, |member| store::member::place(member, listing).to_string())

@@ -71,6 +71,8 @@ impl App {
         F: Fn(Tx) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, Error>> + Send,
     {
+        // On the heap: nested in each other, these futures are more than the stack of a thread holds without optimization.
+        let work = |tx| Box::pin(work(tx));
         if !change.validate_only {
             let done = self.db.write_once(operation, &change.key, work).await;
             return done.map(Done::from).map_err(|error| match error {

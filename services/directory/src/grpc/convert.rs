@@ -140,7 +140,6 @@ pub(super) fn member(member: Member) -> pb::Member {
         root_user_enabled,
         recommendations,
         labels: membership.labels.into_iter().collect(),
-        ..pb::Member::default()
     }
 }
 

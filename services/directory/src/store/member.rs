@@ -63,9 +63,8 @@ pub async fn page(
     directory: DirectoryId,
     within: Option<&BTreeSet<String>>,
     listing: &Listing,
-    after: Option<&Place>,
+    (after, limit): (Option<&Place>, u64),
     now: Timestamp,
-    limit: u64,
 ) -> Result<Vec<Member>> {
     let columns = Columns { schema: &SCHEMA, id: || column(members::Column::Account), source };
     let mut query =

@@ -22,7 +22,7 @@ const CREDENTIAL: &str = "0123456789abcdefghij";
 
 fn member() -> GetMemberRequest {
     let name = format!("{DIRECTORY}/members/{}", MEMBER.trim_start_matches("accounts/"));
-    GetMemberRequest { name, ..GetMemberRequest::default() }
+    GetMemberRequest { name }
 }
 
 fn create() -> CreateMemberRequest {

@@ -1,9 +1,9 @@
 //! One request for each RPC: it names what exists, so that authorization is what decides, and changes nothing even when
-//! it is let through, because the service then refuses it or finds it done already.
+//! it is let through, because the service then refuses it, finds it done already, or does it to what nothing else needs.
 
 use serde_json::{Value, json};
 
-use crate::world::{Names, Who};
+use crate::world::{GROUP, LINKED_ROLE, Names, POLICY, PROVIDER, SPARE, Who};
 
 /// The request of a method (`bailiwick.directory.v1.MemberService/CreateMember`) as JSON.
 ///
@@ -80,7 +80,7 @@ pub fn request(method: &str, names: &Names) -> Value {
             json!({"parent": format!("{m}/users/full"), "credential": {"action": "no:SuchAction"}})
         }
         ("directory.v1.CredentialService", _) => {
-            json!({"name": format!("{m}/users/full/credentials/00000000000000000000")})
+            json!({"name": format!("{m}/users/full/credentials/{}", names.credential), "etag": "stale"})
         }
         ("directory.v1.AccessReviewService", "ListMemberUnusedAccessKeys") => json!({"parent": d}),
         ("directory.v1.AccessReviewService", _) => json!({"parent": m}),
@@ -97,21 +97,15 @@ pub fn request(method: &str, names: &Names) -> Value {
             // A session that is begun changes nothing but when the role was last assumed.
             json!({"role": format!("{m}/roles/NoSuchRole"), "session_name": "matrix"})
         }
-        ("directory.v1.TokenService", "RevokeTokens") => json!({"identity": format!("{m}/users/no-such-user")}),
+        // A user that has no tokens.
+        ("directory.v1.TokenService", "RevokeTokens") => json!({"identity": format!("{m}/users/{SPARE}")}),
         ("directory.v1.TokenService", "SignIn") => {
-            json!({"identity_provider": format!("{m}/identityProviders/none"), "id_token": "none"})
+            json!({"identity_provider": format!("{m}/identityProviders/{PROVIDER}"), "id_token": "none"})
         }
         ("directory.v1.TokenService", "GetSignInOptions") => {
-            json!({"identity_provider": format!("{m}/identityProviders/none")})
+            json!({"identity_provider": format!("{m}/identityProviders/{PROVIDER}")})
         }
-        ("directory.v1.IdentityProviderService", rpc) => match rpc {
-            "CreateIdentityProvider" | "ListIdentityProviders" => json!({"parent": m}),
-            "UpdateIdentityProvider" => {
-                json!({"identity_provider": {"name": format!("{m}/identityProviders/none"), "etag": "stale"}})
-            }
-            "DeleteIdentityProvider" => json!({"name": format!("{m}/identityProviders/none"), "etag": "stale"}),
-            _ => json!({"name": format!("{m}/identityProviders/none")}),
-        },
+        ("directory.v1.IdentityProviderService", rpc) => identity_provider(method, rpc, &m),
         ("directory.v1.SigningKeyService", _) => json!({}),
         ("directory.v1.ClaimService", "ListClaims") => json!({"kind": "designation"}),
         ("directory.v1.ClaimService", "ReleaseClaims") => json!({
@@ -134,10 +128,11 @@ pub fn request(method: &str, names: &Names) -> Value {
         }
         ("delegation.v1.ServiceLinkedRoleService", "ListServiceLinkedRoles") => json!({"parent": m}),
         ("delegation.v1.ServiceLinkedRoleService", "GetServiceLinkedRoleDeletion") => {
-            json!({"name": format!("{m}/serviceLinkedRoles/AliyunServiceRoleForSas/deletions/none")})
+            json!({"name": format!("{m}/serviceLinkedRoles/{LINKED_ROLE}/deletions/{}", names.deletion)})
         }
-        ("delegation.v1.ServiceLinkedRoleService", _) => {
-            json!({"name": format!("{m}/serviceLinkedRoles/AliyunServiceRoleForNope")})
+        // It begins a deletion, which fails because the role is in use.
+        ("delegation.v1.ServiceLinkedRoleService", "DeleteServiceLinkedRole") => {
+            json!({"name": format!("{m}/serviceLinkedRoles/{LINKED_ROLE}")})
         }
         ("delegation.v1.TrustedServiceService", "ListTrustedServices") => json!({"parent": d}),
         ("delegation.v1.TrustedServiceService", _) => json!({"name": center}),
@@ -191,28 +186,45 @@ pub fn request(method: &str, names: &Names) -> Value {
     }
 }
 
-/// The requests about groups of an account: the group is not there.
+/// The requests about groups of an account: its user `full` is in the group already, and `bare` is not.
 fn group(method: &str, rpc: &str, account: &str) -> Value {
-    let (group, user) = (format!("{account}/groups/none"), format!("{account}/users/full"));
+    let (group, user) = (format!("{account}/groups/{GROUP}"), format!("{account}/users/full"));
     match rpc {
         "CreateGroup" | "ListGroups" => json!({"parent": account}),
-        "GetGroup" | "DeleteGroup" => json!({"name": group}),
-        "UpdateGroup" => json!({"group": {"name": group}}),
-        "AddGroupMember" | "RemoveGroupMember" => json!({"group": group, "user": user}),
+        "GetGroup" => json!({"name": group}),
+        "DeleteGroup" => json!({"name": group, "etag": "stale"}),
+        "UpdateGroup" => json!({"group": {"name": group, "etag": "stale"}}),
+        "AddGroupMember" => json!({"group": group, "user": user}),
+        "RemoveGroupMember" => json!({"group": group, "user": format!("{account}/users/bare")}),
         "ListGroupMembers" => json!({"parent": user}),
         _ => missing(method),
     }
 }
 
-/// The requests about policies of an account: the custom policy is not there.
+/// The requests about identity providers of an account.
+fn identity_provider(method: &str, rpc: &str, account: &str) -> Value {
+    let provider = format!("{account}/identityProviders/{PROVIDER}");
+    match rpc {
+        "CreateIdentityProvider" | "ListIdentityProviders" => json!({"parent": account}),
+        "GetIdentityProvider" => json!({"name": provider}),
+        "UpdateIdentityProvider" => json!({"identity_provider": {"name": provider, "etag": "stale"}}),
+        "DeleteIdentityProvider" => json!({"name": provider, "etag": "stale"}),
+        _ => missing(method),
+    }
+}
+
+/// The requests about policies of an account: nobody has the custom policy, whose only version counts; the user `full` has
+/// `AdministratorAccess` already.
 fn policy(method: &str, rpc: &str, account: &str) -> Value {
-    let policy = format!("{account}/policies/NoSuchAccess");
+    let (policy, user) = (format!("{account}/policies/{POLICY}"), format!("{account}/users/full"));
     match rpc {
         "CreatePolicy" | "ListPolicies" => json!({"parent": account}),
-        "GetPolicy" | "DeletePolicy" => json!({"name": policy}),
+        "GetPolicy" => json!({"name": policy}),
+        "DeletePolicy" => json!({"name": policy, "etag": "stale"}),
         "CreatePolicyVersion" | "ListPolicyVersions" | "ListPolicyAttachments" => json!({"parent": policy}),
         "SetDefaultPolicyVersion" | "DeletePolicyVersion" => json!({"name": format!("{policy}/versions/v1")}),
-        "AttachPolicy" | "DetachPolicy" => json!({"target": format!("{account}/users/full"), "policy": policy}),
+        "AttachPolicy" => json!({"target": user, "policy": format!("{account}/policies/AdministratorAccess")}),
+        "DetachPolicy" => json!({"target": user, "policy": policy}),
         _ => missing(method),
     }
 }

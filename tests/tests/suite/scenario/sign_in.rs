@@ -1,6 +1,7 @@
 //! People sign in at a real OpenID provider (`tests/openid`) by `bailiwick login`, and call with what they got.
 
 use std::{
+    fs,
     io::{BufRead, BufReader, Read},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -8,7 +9,7 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 use tonic::Code;
 
 use crate::{
@@ -24,6 +25,7 @@ const WHO_AM_I: &str = "directory.v1.TokenService/GetCallerIdentity";
 struct Provider {
     child: Child,
     issuer: String,
+    log: NamedTempFile,
 }
 
 impl Provider {
@@ -31,12 +33,19 @@ impl Provider {
         tools::installed("openid/node_modules/oidc-provider");
         let mut command = Command::new("node");
         command.arg(script("provider.mjs")).arg(tools::folder()).arg(user);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let log = NamedTempFile::new().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let mut issuer = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut issuer).unwrap();
         let issuer = issuer.trim().to_owned();
-        assert!(issuer.starts_with("http://127.0.0.1:"), "{issuer}");
-        Self { child, issuer }
+        let provider = Self { child, issuer, log };
+        assert!(provider.issuer.starts_with("http://127.0.0.1:"), "{}{}", provider.issuer, provider.log());
+        provider
+    }
+
+    /// What it wrote to standard error, such as why it ended.
+    fn log(&self) -> String {
+        fs::read_to_string(self.log.path()).unwrap()
     }
 }
 
@@ -107,12 +116,12 @@ async fn a_person_signs_in_by_both_flows_and_calls_as_the_user() {
     let file = folder.path().join("deep/token.json");
     let at = ["--token-file", file.to_str().unwrap()];
     let (well, said, asked) = login(&suite, &name, &at).await;
-    assert!(well, "{said}{asked}");
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    let kept: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    assert!(well, "{said}{asked}{}", provider.log());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let kept: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
     assert!(!said.contains(text(&kept, "access_token")) && !asked.contains(text(&kept, "access_token")));
     let (well, printed, asked) = login(&suite, &name, &["--device", "--print"]).await;
-    assert!(well, "{printed}{asked}");
+    assert!(well, "{printed}{asked}{}", provider.log());
     let printed: Value = serde_json::from_str(&printed).unwrap();
     for token in [text(&kept, "access_token"), text(&printed, "access_token")] {
         let me = suite.client().with_token(token).call(WHO_AM_I, json!({})).await.unwrap();

@@ -228,11 +228,11 @@ async fn whatever_happens_to_a_member_its_facts_say_what_is_attached() {
 /// What the last change of an account says: whether nobody acts in it, and what is attached to it.
 async fn last_account(world: &World) -> (bool, Vec<String>) {
     let facts = world.changes().await.into_iter().flat_map(|change| change.facts);
-    let accounts = facts.filter_map(|fact| match fact.fact.unwrap().kind.unwrap() {
+    let mut accounts = facts.filter_map(|fact| match fact.fact.unwrap().kind.unwrap() {
         Kind::Account(fact) => Some(fact),
         _ => None,
     });
-    let last = accounts.last().unwrap();
+    let last = accounts.next_back().unwrap();
     let ids = last.control_policies.iter().map(|name| name.rsplit('/').next().unwrap().to_owned());
     (last.suspended, ids.collect())
 }

@@ -169,7 +169,8 @@ mod tests {
         let id = scene().account.id;
         let resource = to(AccountType::Resource);
         assert_eq!(scene().decide(&resource), Ok(()));
-        let cases: [(fn(&mut Scene), Error); 6] = [
+        type Spoil = fn(&mut Scene);
+        let cases: [(Spoil, Error); 6] = [
             (|s| s.membership.purge_time = Some(NOW), Error::MemberPendingDeletion(id)),
             (|s| s.account.kind = AccountType::Resource, Error::MemberTypeMismatch(AccountType::Resource)),
             (|s| s.management = account(1_000_000_000_000_001, "Evil"), Error::LegalEntityMismatch(id)),
