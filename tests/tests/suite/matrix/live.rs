@@ -13,7 +13,7 @@ use crate::{
     live::{Databases, Suite, World},
 };
 
-/// covers: R-GW-01, R-GW-02, R-GW-03, R-GW-05, R-GW-07, R-DEL-02, R-DEL-04, R-DEL-09, R-BAS-07, E-SC-12
+/// covers: R-DIR-04, R-GW-01, R-GW-02, R-GW-03, R-GW-05, R-GW-07, R-DEL-02, R-DEL-04, R-DEL-09, R-BAS-07, E-SC-12
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_rpc_answers_every_kind_of_caller_as_it_is_decided() {
     let suite = Suite::start(Databases::Sqlite).await;
