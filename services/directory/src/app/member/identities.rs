@@ -45,9 +45,11 @@ pub(super) async fn root(conn: &impl ConnectionTrait, of: AccountId) -> Result<U
     user::find(conn, of, IdentityName::ROOT).await
 }
 
-/// Deletes all credentials of a user. Its tokens are another matter: they die with its generation.
-pub(super) async fn delete_credentials(conn: &impl ConnectionTrait, user: &User) -> Result<(), Error> {
-    Ok(store::access_key::delete_all(conn, user.account, &user.id).await?)
+/// Deletes all credentials of a user, and returns the facts that say so. Its tokens are another matter: they die with its
+/// generation.
+pub(super) async fn delete_credentials(conn: &impl ConnectionTrait, user: &User) -> Result<Vec<events::Fact>, Error> {
+    store::access_key::delete_all(conn, user.account, &user.id).await?;
+    credential::delete_all(conn, user.account, &user.id).await
 }
 
 async fn users(conn: &impl ConnectionTrait, of: AccountId) -> Result<Vec<User>, Error> {

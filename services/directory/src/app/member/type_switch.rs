@@ -87,11 +87,12 @@ impl App {
             let Found { locked: Locked { mut account, .. }, mut membership, .. } = found;
             let mut root = identities::root(conn, of).await?;
             asked.apply(&mut account, &mut root, &mut membership, now);
-            identities::delete_credentials(conn, &root).await?;
+            let gone = identities::delete_credentials(conn, &root).await?;
             store::user::save(conn, &root).await?;
             store::account::save(conn, &account).await?;
             store::member::set_version(conn, &membership).await?;
-            let facts = vec![events::account(&account, Some(&membership)), events::user(&root)];
+            let mut facts = vec![events::account(&account, Some(&membership)), events::user(&root)];
+            facts.extend(gone);
             self.record(&tx, call, change, now, made(&membership, facts));
             Ok(Member { membership, kind: account.kind, root_user_enabled: root.enabled })
         };

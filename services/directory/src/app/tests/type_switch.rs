@@ -19,6 +19,7 @@ use crate::{
         Error as Refusal,
         access_key::Use,
         account::AccountType,
+        credential::NewCredential,
         destination::Channel,
         member::TypeSwitch,
         verification::{Purpose, Verification},
@@ -99,6 +100,15 @@ impl Scene {
         let made = self.world.app.access_key_create(&call, &change(), self.member, IdentityName::ROOT).await;
         let made = made.unwrap().value;
         (made.key.id, made.secret.to_string())
+    }
+
+    /// Makes the root user a single-purpose credential; returns its id.
+    async fn root_credential(&self) -> String {
+        let root = IdentityName::root(self.member).to_string();
+        let call = self.world.root(self.member, "CredentialService/CreateCredential", &root).await;
+        let new = NewCredential { action: "directory:ListMembers".to_owned(), expire_time: None };
+        let of = (self.member, IdentityName::ROOT);
+        self.world.app.credential_create(&call, &change(), of, &new).await.unwrap().value.credential.id
     }
 
     async fn disable(&self, key: &str) {
@@ -186,6 +196,8 @@ async fn the_type_its_root_user_and_their_facts_change_at_once_both_ways() {
         let (key, secret) = scene.root_key().await;
         world.app.token_create(&key, &secret, "192.0.2.1").await.unwrap();
         scene.disable(&key).await;
+        let credential = scene.root_credential().await;
+        assert!(world.facts().await.credential(&credential).is_some(), "{}", world.engine);
         let (_, generation) = scene.root().await;
         let before = world.members(scene.by, scene.directory).await.remove(0);
         let code = scene.sent_code(AccountType::Resource).await;
@@ -197,7 +209,8 @@ async fn the_type_its_root_user_and_their_facts_change_at_once_both_ways() {
         let made = world.last_change().await;
         let operator = IdentityName::User(scene.by, "admin".to_owned());
         assert_eq!(made.operator.as_ref().unwrap().principal, operator.to_string());
-        assert_eq!((made.facts.len(), made.accounts), (2, vec![id.name()]), "{}: with one revision", world.engine);
+        assert_eq!((made.facts.len(), made.accounts), (3, vec![id.name()]), "{}: with one revision", world.engine);
+        assert!(world.facts().await.credential(&credential).is_none(), "{}", world.engine);
         let (enabled, disabled_generation) = scene.root().await;
         assert!(!enabled && disabled_generation > generation, "{}", world.engine);
         let types = made.facts.iter().filter_map(|change| match change.fact.as_ref()?.kind.as_ref()? {
