@@ -1,6 +1,6 @@
 //! Access keys.
 
-use bailiwick_core::{AccountId, IdentityName};
+use bailiwick_core::{AccountId, IdentityName, PrincipalKind};
 use bailiwick_db::Tx;
 use bailiwick_rpc::Call;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -49,6 +49,7 @@ impl App {
         user: &str,
     ) -> Result<Done<NewAccessKey>, Error> {
         let id = own_account(&call.permit, named)?;
+        refuse_root_of_another(call, user)?;
         self.key_create(call, change, id, user).await
     }
 
@@ -156,6 +157,15 @@ pub struct KeyName<'a> {
     pub user: &'a str,
     /// Id of the key.
     pub key: &'a str,
+}
+
+/// Refuses credentials of the root user to everybody but that user: they would let their holder do what no policy of its
+/// own allows.
+pub(super) fn refuse_root_of_another(call: &Call, user: &str) -> Result<(), Error> {
+    if user == IdentityName::ROOT && call.operator.kind != PrincipalKind::Root {
+        return Err(domain::Error::RootUserImmutable.into());
+    }
+    Ok(())
 }
 
 /// What is stored of a secret. It has 256 random bits: a slow hash would protect it no better.

@@ -7,7 +7,11 @@ use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, access_key::hash, lock_account, own_account, user};
+use super::{
+    App, Done, Error, Made, Mutation, Page, PageRequest,
+    access_key::{hash, refuse_root_of_another},
+    lock_account, own_account, user,
+};
 use crate::{
     domain::{
         self,
@@ -36,6 +40,7 @@ impl App {
         new: &NewCredential,
     ) -> Result<Done<NewCredentialSecret>, Error> {
         let id = own_account(&call.permit, named)?;
+        refuse_root_of_another(call, user)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let locked = lock_account(conn, id).await?;

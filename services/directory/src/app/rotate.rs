@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     App, Done, Error, KeyName, Mutation, NewAccessKey,
-    access_key::{find, hash, made, revoke},
+    access_key::{find, hash, made, refuse_root_of_another, revoke},
     lock_account, own_account, user,
 };
 use crate::{
@@ -36,6 +36,7 @@ impl App {
         etag: &str,
     ) -> Result<Done<Rotated>, Error> {
         let id = own_account(&call.permit, named.account)?;
+        refuse_root_of_another(call, named.user)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let mut locked = lock_account(conn, id).await?;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{App, Done, Error, Made, Mutation, last_use::minute, lock_account, own_account, role, token::Token};
 use crate::{
-    domain::{self, session},
+    domain::{self, member::Membership, session},
     store,
 };
 
@@ -60,11 +60,15 @@ impl App {
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let locked = lock_account(conn, id).await?;
+            if locked.membership.as_ref().is_some_and(Membership::is_suspended) {
+                return Err(domain::Error::MemberPendingDeletion(id).into());
+            }
             let now = self.now();
             let role = role::find(conn, id, asked.role).await?.own()?;
             self.refuse_revoked(conn, caller, proof.generation).await?;
             let source = match &proof.session {
-                Some(source) => source.clone(),
+                // Who was signed in by a provider goes on as the role that it was signed in as: that one can be revoked.
+                Some(source) => source.clone().or_else(|| Some((caller.clone(), proof.generation))),
                 None => Some((caller.clone(), proof.generation)),
             };
             if let (Some(_), Some((first, generation))) = (&proof.session, &source) {

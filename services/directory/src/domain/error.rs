@@ -87,7 +87,9 @@ pub enum Error {
     #[error("the root user of `accounts/{0}` is disabled")]
     RootUserDisabled(AccountId),
     /// The root user is as it is.
-    #[error("the root user can neither be deleted nor be given policies nor be put into a group")]
+    #[error(
+        "the root user can neither be deleted nor be given policies nor be put into a group, and nobody else makes its credentials"
+    )]
     RootUserImmutable,
     /// The user id is taken.
     #[error("the account has a user `{0}` already")]

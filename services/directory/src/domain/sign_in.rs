@@ -87,13 +87,13 @@ impl Claims {
 
     /// A claim that the provider stands for: an address that it has not verified is whatever the person wrote.
     fn vouched(&self, claim: &str) -> Option<&Value> {
-        let denied = match claim {
+        let by = match claim {
             "email" => self.all.get("email_verified"),
             "phone_number" => self.all.get("phone_number_verified"),
-            _ => None,
+            _ => Some(&Value::Bool(true)),
         };
-        let denied = denied.is_some_and(|verified| matches!(verified, Value::Bool(false)) || verified == "false");
-        if denied { None } else { self.all.get(claim) }
+        let verified = by.is_some_and(|verified| matches!(verified, Value::Bool(true)) || verified == "true");
+        if verified { self.all.get(claim) } else { None }
     }
 }
 
@@ -152,7 +152,7 @@ mod tests {
             (json!({"groups": ["ops"]}), None, None),
             (json!({"groups": [7, null, {"ops-": 1}]}), None, None),
             (json!({"groups": {"ops-eu": true}}), None, None),
-            (json!({"email": "a@example.com"}), None, Some(user("staff"))),
+            (json!({"email": "a@example.com"}), None, None),
             (json!({"email": "a@example.com", "email_verified": true}), None, Some(user("staff"))),
             (json!({"email": "a@example.com", "email_verified": false}), None, None),
             (json!({"email": "a@example.com", "email_verified": "false"}), None, None),
@@ -195,8 +195,8 @@ mod tests {
     #[test]
     fn sessions_are_called_after_the_person() {
         for (all, name) in [
-            (json!({"preferred_username": "alice", "email": "a@b.c", "sub": "1"}), "alice"),
-            (json!({"email": "a+x@b.c", "sub": "1"}), "a-x@b.c"),
+            (json!({"preferred_username": "alice", "email": "a@b.c", "email_verified": true, "sub": "1"}), "alice"),
+            (json!({"email": "a+x@b.c", "email_verified": true, "sub": "1"}), "a-x@b.c"),
             (json!({"preferred_username": "a", "sub": "auth0|17"}), "auth0-17"),
             (json!({"sub": "é/\n"}), "---"),
             (json!({"sub": "1"}), "signed-in"),

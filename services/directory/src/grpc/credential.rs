@@ -2,7 +2,7 @@
 
 use std::mem::take;
 
-use bailiwick_core::authz::Seat;
+use bailiwick_core::authz::{Audit, Rule, Seat};
 use bailiwick_rpc::{InvalidFields, split};
 use pb::credential_service_server::CredentialService;
 use tonic::{Request, Response, Status, async_trait};
@@ -69,10 +69,11 @@ fn parse_new(fields: &mut InvalidFields, credential: pb::Credential) -> Option<N
 }
 
 /// Whether a credential can be good for an action: one of a method that policies are asked about. Assuming a role is
-/// none, for the session could do what the role may.
+/// none, for the session could do what the role may; nor is what makes credentials or rights, for they could do more.
 fn is_single(action: &str) -> bool {
     let asked = |seat| !matches!(seat, Seat::Public | Seat::Authenticated | Seat::Internal | Seat::TrustedPrincipal);
-    bailiwick_api::rules().iter().any(|rule| rule.action == action && asked(rule.seat))
+    let grants = |rule: &Rule| rule.audit == Audit::Write && (action.starts_with("ram:") || action.starts_with("sts:"));
+    bailiwick_api::rules().iter().any(|rule| rule.action == action && asked(rule.seat) && !grants(rule))
 }
 
 #[cfg(test)]
@@ -84,6 +85,9 @@ mod tests {
         for (action, ok) in [
             ("directory:ListMembers", true),
             ("ram:ListUsers", true),
+            ("ram:CreateAccessKey", false),
+            ("ram:AttachPolicy", false),
+            ("sts:RevokeTokens", false),
             ("sts:GetCallerIdentity", false),
             ("sts:CreateToken", false),
             ("sts:AssumeRole", false),
