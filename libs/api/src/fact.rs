@@ -21,8 +21,28 @@ impl AccessFactChange {
         Self { removed: false, fact: Some(AccessFact { kind: Some(kind) }) }
     }
 
-    /// A fact that no longer holds.
+    /// A fact that no longer holds. It carries what identifies it and no more: many can end with one change, which has a
+    /// bound.
     pub fn gone(kind: Kind) -> Self {
+        let kind = match kind {
+            Kind::Account(f) => Kind::Account(pb::AccountFact { account: f.account, ..pb::AccountFact::default() }),
+            Kind::Directory(f) => {
+                Kind::Directory(pb::DirectoryFact { directory: f.directory, ..pb::DirectoryFact::default() })
+            }
+            Kind::Identity(f) => {
+                Kind::Identity(pb::IdentityFact { identity: f.identity, ..pb::IdentityFact::default() })
+            }
+            Kind::Folder(f) => Kind::Folder(pb::FolderFact { folder: f.folder, ..pb::FolderFact::default() }),
+            Kind::Policy(f) => Kind::Policy(pb::PolicyFact { policy: f.policy, ..pb::PolicyFact::default() }),
+            Kind::Credential(f) => {
+                Kind::Credential(pb::CredentialFact { credential: f.credential, ..pb::CredentialFact::default() })
+            }
+            Kind::Invitation(f) => {
+                Kind::Invitation(pb::InvitationFact { invitation: f.invitation, ..pb::InvitationFact::default() })
+            }
+            // Which membership or enrolment is meant is part of it, if it is told.
+            other @ (Kind::TrustedAccess(_) | Kind::Delegation(_) | Kind::Enrolment(_)) => other,
+        };
         Self { removed: true, fact: Some(AccessFact { kind: Some(kind) }) }
     }
 

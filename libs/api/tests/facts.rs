@@ -2,7 +2,7 @@
 
 use bailiwick_api::r#type::v1::{
     AccessFact, AccessFactChange, AccountFact, DelegationFact, DirectoryFact, EnrolmentFact, IdentityFact,
-    InvitationFact, PrincipalKind, TrustedAccessFact, access_fact::Kind,
+    InvitationFact, PolicyFact, PrincipalKind, TrustedAccessFact, access_fact::Kind,
 };
 use bailiwick_core::{
     TrustedService,
@@ -258,4 +258,15 @@ fn a_key_is_of_what_the_fact_is_about() {
     assert_eq!(key(Kind::Enrolment(enrolment())), key(Kind::Enrolment(again)));
     let other = EnrolmentFact { trusted_service: text("sase"), ..enrolment() };
     assert_ne!(key(Kind::Enrolment(enrolment())), key(Kind::Enrolment(other)));
+}
+
+#[test]
+fn a_fact_that_is_gone_carries_its_key_alone() {
+    let full = PolicyFact { policy: format!("{ACCOUNT}/policies/p"), document: "d".repeat(4_096) };
+    let held = AccessFactChange::holds(Kind::Policy(full.clone()));
+    let gone = AccessFactChange::gone(Kind::Policy(full));
+    assert_eq!(gone.fact.as_ref().unwrap().key(), held.fact.as_ref().unwrap().key());
+    let carried = gone.fact.and_then(|fact| fact.kind);
+    let expected = PolicyFact { policy: format!("{ACCOUNT}/policies/p"), document: String::new() };
+    assert_eq!(carried, Some(Kind::Policy(expected)));
 }
