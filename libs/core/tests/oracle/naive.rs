@@ -178,7 +178,7 @@ impl Relations {
             return Err(Reason::SeatRequired);
         }
         for action in std::iter::once(&rule.action).chain(rule.also_requires) {
-            self.bounds_allow(account, action, std::slice::from_ref(&targets.resource))?;
+            self.bounds_allow(account, action, &names_of_resource(&targets.resource))?;
             let allows = |policy: &AttachedPolicy| matches!(policy, AttachedPolicy::System(policy) if policy_allows(*policy, action));
             if identity.kind != PrincipalKind::Root && !identity.policies.iter().any(allows) {
                 return Err(Reason::ActionNotAllowed);
@@ -474,6 +474,17 @@ fn names_of_account(text: &str) -> Vec<String> {
     });
     let by_itself = account.map(|account| format!("accounts/{account}"));
     [text.to_owned()].into_iter().chain(by_itself).collect()
+}
+
+/// How what a call is about can be called: a member or delegated administrator of a directory by its account too.
+fn names_of_resource(text: &str) -> Vec<String> {
+    let segments: Vec<&str> = text.split('/').collect();
+    match segments.as_slice() {
+        ["directories", .., "members" | "delegatedAdministrators", account] if is_account(account) => {
+            vec![text.to_owned(), format!("accounts/{account}")]
+        }
+        _ => vec![text.to_owned()],
+    }
 }
 
 /// Where a call is about the caller's own account, that is all that it may act on.

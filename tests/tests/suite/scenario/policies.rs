@@ -5,7 +5,7 @@ use tonic::Code;
 
 use crate::{
     client::Client,
-    live::{Account, Databases, Suite, register, text, user},
+    live::{Account, Databases, Suite, enable_directory, join, register, text, user},
 };
 
 const CREATE_POLICY: &str = "directory.v1.PolicyService/CreatePolicy";
@@ -223,5 +223,28 @@ async fn mistakes_in_documents_are_named_and_system_policies_stay() {
     let stranger = register(&suite.operator().await, "stranger", "Other").await;
     let foreign = stranger.root.refused(LIST_POLICIES, json!({"parent": account.name})).await;
     assert_eq!(foreign.reason, "RESOURCE_NOT_FOUND");
+    suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_denial_of_an_account_denies_what_is_done_to_it_as_a_member() {
+    let suite = Suite::start(Databases::Sqlite).await;
+    let operator = suite.operator().await;
+    let management = register(&operator, "management", "Example").await;
+    let directory = enable_directory(&management).await;
+    let (kept, other) = (register(&operator, "kept", "Example").await, register(&operator, "other", "Example").await);
+    let clerk = user(&management, "clerk", &["AdministratorAccess"]).await;
+    let hands_off = json!({"Effect": "Deny", "Action": "directory:RemoveMember", "Resource": kept.name});
+    let hands_off = create(&management, "hands-off", &[hands_off]).await;
+    put(&management, ATTACH, "users/clerk", &hands_off).await;
+    for account in [&kept, &other] {
+        join(&management, &directory, account).await;
+    }
+    let remove = |account: &Account| json!({"name": format!("{directory}/members/{}", account.id())});
+    let refused = clerk.refused("directory.v1.MemberService/RemoveMember", remove(&kept)).await;
+    assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, "ACTION_DENIED"));
+    assert_eq!(refused.metadata["policy"], hands_off);
+    clerk.call("directory.v1.MemberService/GetMember", remove(&kept)).await.unwrap();
+    clerk.call("directory.v1.MemberService/RemoveMember", remove(&other)).await.unwrap();
     suite.stop().await;
 }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::ResourceName;
+use crate::{AccountId, ResourceName};
 
 use super::{
     super::{AttachedPolicy, ControlPolicy, Matched, Matches, PolicyMatch},
@@ -13,8 +13,7 @@ use super::{
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     action: &'a str,
-    /// The names of the resource: the one in the call, empty if there is none; of an account acted on, that of the account
-    /// too.
+    /// The names of the resource: the one in the call, empty if there is none; of an account, that of the account too.
     names: &'a [&'a str],
     circumstances: Circumstances,
 }
@@ -45,15 +44,14 @@ impl<'f, F: Facts> Decision<'f, F> {
         let (rule, targets) = (self.rule, self.targets);
         let resource = if rule.resource.is_some() { targets.resource.as_str() } else { "" };
         let circumstances = who.circumstances;
+        let account = AccountName::of_resource(resource);
         for action in std::iter::once(rule.action).chain(rule.also_requires.iter().copied()) {
-            let by = self.allowed(who, standing, Asked { action, names: &[resource], circumstances })?;
+            let names = &AccountName::names(resource, account.as_ref());
+            let by = self.allowed(who, standing, Asked { action, names, circumstances })?;
             for written in &targets.accounts {
                 // A method may take several forms of name for an account, and a policy must not be avoided by the other.
                 let account = AccountName::of(written);
-                let names: &[&str] = match &account {
-                    Some(account) if account.text() != written => &[written, account.text()],
-                    _ => &[written],
-                };
+                let names = &AccountName::names(written, account.as_ref());
                 self.allowed(who, standing, Asked { action, names, circumstances })?;
             }
             self.note_with(
@@ -215,10 +213,28 @@ impl<'a> Asked<'a> {
 
 impl AccountName {
     const LENGTH: usize = "accounts/".len() + 16;
+    /// Of what is an account in a directory.
+    const COLLECTIONS: [&'static str; 2] = ["members", "delegatedAdministrators"];
 
     /// None if the value is no name of an account: the call is refused for that.
     fn of(value: &str) -> Option<Self> {
-        let account = ResourceName::parse(value).ok()?.target_account().ok()?;
+        Self::new(ResourceName::parse(value).ok()?.target_account().ok()?)
+    }
+
+    /// The account that a resource of a directory is: a member, or a delegated administrator.
+    fn of_resource(name: &str) -> Option<Self> {
+        let (above, last) = name.rsplit_once('/')?;
+        let (directory, collection) = above.rsplit_once('/')?;
+        let named = directory.starts_with("directories/") && Self::COLLECTIONS.contains(&collection);
+        Self::new(last.parse().ok().filter(|_| named)?)
+    }
+
+    /// The name as it was written, and that of the account: twice the same if there is no other.
+    fn names<'n>(written: &'n str, account: Option<&'n Self>) -> [&'n str; 2] {
+        [written, account.map_or(written, Self::text)]
+    }
+
+    fn new(account: AccountId) -> Option<Self> {
         let mut bytes = [0; Self::LENGTH];
         let mut rest = bytes.as_mut_slice();
         write!(rest, "accounts/{account}").ok()?;

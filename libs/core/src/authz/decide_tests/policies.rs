@@ -250,6 +250,43 @@ fn an_account_has_one_policy_under_either_of_its_names() {
 }
 
 #[test]
+fn a_member_that_a_call_is_about_has_one_policy_under_either_of_its_names() {
+    let administrator = [SystemPolicy::AdministratorAccess.into()];
+    let calls = |expected: [&str; 4]| {
+        format!(
+            "carol@A get-member D1/members/C -> {}
+             carol@A get-member D1/members/D -> {}
+             carol@A get-member D1/trustedServices/sase/delegatedAdministrators/C -> {}
+             carol@A get-member D1/controlPolicies/C -> {}",
+            expected[0], expected[1], expected[2], expected[3]
+        )
+    };
+    let (denied, missing) = ("ACTION_DENIED", "ACTION_NOT_ALLOWED");
+    let account = [name("C"), name("D1/members/C"), format!("{}/*", name("C"))];
+    for (resource, expected) in account.iter().zip([
+        [denied, "allowed", denied, "allowed"],
+        [denied, "allowed", "allowed", "allowed"],
+        ["allowed", "allowed", "allowed", "allowed"],
+    ]) {
+        check(&own(&statement("Deny", "directory:*", resource), &administrator), &calls(expected));
+    }
+    for (resource, expected) in account.iter().zip([
+        ["allowed", missing, "allowed", missing],
+        ["allowed", missing, missing, missing],
+        [missing, missing, missing, missing],
+    ]) {
+        check(&own(&statement("Allow", "directory:*", resource), &[]), &calls(expected));
+    }
+    let except = format!(r#"{{"Effect":"Deny","Action":"*","NotResource":["{}"]}}"#, name("C"));
+    check(&own(&except, &administrator), &calls(["allowed", denied, "allowed", denied]));
+    // Control policies read the same names: what a member may do to itself.
+    let bounded = freeze(&statement("Deny", "directory:LeaveDirectory", &name("D")));
+    let full = [ControlPolicy::FullAccess, custom()];
+    let world = with([bounded, attached('D', &full), attached('C', &full), enabled(true)]);
+    check(&world, "admin@D leave D1/members/D -> ACTION_DENIED\nadmin@C leave D1/members/C -> allowed");
+}
+
+#[test]
 fn what_a_statement_leaves_out_is_left_out_under_either_name() {
     let except = |effect: &str, account: &str| {
         format!(r#"{{"Effect":"{effect}","Action":"delegation:*","NotResource":["{}"]}}"#, name(account))
