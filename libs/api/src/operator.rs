@@ -44,6 +44,8 @@ impl From<&core::Operator> for Operator {
             via: operator.via.iter().map(ToString::to_string).collect(),
             session_name: operator.session_name.clone(),
             source_identity: operator.source_identity.clone(),
+            identity_provider: operator.identity_provider.clone(),
+            subject: operator.subject.clone(),
         }
     }
 }
@@ -65,6 +67,8 @@ impl Operator {
             via: self.via.iter().map(|role| role.parse()).collect::<Result<_, _>>().ok()?,
             session_name: self.session_name.clone(),
             source_identity: self.source_identity.clone(),
+            identity_provider: self.identity_provider.clone(),
+            subject: self.subject.clone(),
         })
     }
 }

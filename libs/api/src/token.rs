@@ -45,10 +45,13 @@ pub struct TokenClaims {
     /// The generation of that identity at that time.
     #[serde(rename = "sgen", default, skip_serializing_if = "Option::is_none")]
     pub source_generation: Option<i64>,
-    /// The identity provider that signed the caller in, `accounts/{account}/identityProviders/{identity_provider}`; none if
-    /// none did.
+    /// The identity provider that signed in the person at the beginning of the chain of sessions,
+    /// `accounts/{account}/identityProviders/{identity_provider}`; none if none did.
     #[serde(rename = "idp", default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<String>,
+    /// Who signed in there: the subject of the ID token. Provider and subject go on through all sessions that are begun.
+    #[serde(rename = "isub", default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Whether the caller signed in with a second factor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mfa: bool,

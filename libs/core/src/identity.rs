@@ -109,6 +109,12 @@ pub struct Operator {
     pub session_name: String,
     /// Of a role session: the identity that assumed the role, or the identity provider that vouched for the person.
     pub source_identity: String,
+    /// The identity provider that signed in the person at the beginning; empty if none did.
+    #[serde(default)]
+    pub identity_provider: String,
+    /// Who that person is there: the `sub` of the ID token.
+    #[serde(default)]
+    pub subject: String,
 }
 
 impl Operator {
@@ -124,6 +130,8 @@ impl Operator {
             via: vec![role],
             session_name: String::new(),
             source_identity: String::new(),
+            identity_provider: String::new(),
+            subject: String::new(),
         }
     }
 }

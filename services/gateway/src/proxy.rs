@@ -460,7 +460,8 @@ fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call
     let Some(fact) = version.snapshot.identity(&principal.identity) else { return permit };
     let session = principal.session.as_ref();
     let source = session.and_then(|session| session.source.as_ref()).map(ToString::to_string);
-    let source = source.or_else(|| principal.provider.as_deref().map(str::to_owned));
+    let signed_in = principal.signed_in.as_deref();
+    let source = source.or_else(|| signed_in.map(|person| person.provider.clone()));
     permit.with_operator(Operator {
         principal: principal.identity.to_string(),
         kind: fact.kind,
@@ -471,6 +472,8 @@ fn with_operator(permit: Permit, caller: &Caller, version: &Version, call: &Call
         via: Vec::new(),
         session_name: session.map(|session| session.name.clone()).unwrap_or_default(),
         source_identity: source.unwrap_or_default(),
+        identity_provider: signed_in.map(|person| person.provider.clone()).unwrap_or_default(),
+        subject: signed_in.map(|person| person.subject.clone()).unwrap_or_default(),
     })
 }
 

@@ -14,7 +14,7 @@ use bailiwick_api::{
 };
 use bailiwick_core::{
     Clock, IdentityName, Timestamp,
-    authz::{Document, PolicyKind, Principal, Session},
+    authz::{Document, PolicyKind, Principal, Session, SignedIn},
 };
 use bailiwick_rpc::{Kind, Problem};
 use futures::future::BoxFuture;
@@ -236,8 +236,15 @@ fn principal(claims: &TokenClaims) -> Option<Principal> {
     let identity = claims.sub.parse().ok()?;
     let expires = Timestamp::from_micros(claims.exp.checked_mul(1_000_000)?);
     let own = Principal::new(identity, claims.generation, claims.akid.as_str());
-    let provider = claims.provider.as_deref().map(Arc::from);
-    Some(Principal { session, provider, mfa: claims.mfa, expires: Some(expires), ..own })
+    let signed_in = match (&claims.provider, &claims.subject) {
+        (Some(provider), subject) => {
+            let subject = subject.clone().unwrap_or_default();
+            Some(Arc::new(SignedIn { provider: provider.clone(), subject }))
+        }
+        (None, None) => None,
+        (None, Some(_)) => return None,
+    };
+    Some(Principal { session, signed_in, mfa: claims.mfa, expires: Some(expires), ..own })
 }
 
 /// Why is not said: it would help nobody but a forger.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{IdentityName, Role, Timestamp};
 
-use super::Document;
+use super::{Document, Environment};
 
 /// Who calls, as far as it was proved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub struct Principal {
     pub access_key_id: String,
     /// Of a role session: what is known of it.
     pub session: Option<Arc<Session>>,
-    /// The identity provider that signed it in; none if none did.
-    pub provider: Option<Arc<str>>,
+    /// Who signed in by an identity provider, at the beginning of the chain of sessions; none if nobody did.
+    pub signed_in: Option<Arc<SignedIn>>,
     /// Whether it signed in with a second factor.
     pub mfa: bool,
     /// Of a single-purpose credential: which, and what for.
@@ -47,6 +47,15 @@ pub struct Purpose {
     pub credential: String,
     /// The one action that it is good for.
     pub action: String,
+}
+
+/// A person whom an identity provider vouched for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// The provider, `accounts/{account}/identityProviders/{identity_provider}`.
+    pub provider: String,
+    /// Who the person is there: the `sub` of the ID token.
+    pub subject: String,
 }
 
 /// A session of a role (E-GW-02).
@@ -74,6 +83,12 @@ pub struct Authentication {
     /// Of a role session: the identity that it began with and that one's generation; none inside if an identity provider
     /// signed somebody in.
     pub session: Option<Option<(IdentityName, i64)>>,
+    /// Who signed in by an identity provider, at the beginning of the chain of sessions.
+    pub signed_in: Option<SignedIn>,
+    /// The id of the single-purpose credential that the call came with.
+    pub credential: Option<String>,
+    /// Whether the call came by TLS.
+    pub secure_transport: bool,
 }
 
 impl Principal {
@@ -85,20 +100,23 @@ impl Principal {
             generation,
             access_key_id,
             session: None,
-            provider: None,
+            signed_in: None,
             mfa: false,
             purpose: None,
             expires: None,
         }
     }
 
-    pub(super) fn authentication(&self) -> Authentication {
+    pub(super) fn authentication(&self, environment: &Environment) -> Authentication {
         let source = |session: &Session| session.source.clone().map(|source| (source, session.source_generation));
         Authentication {
             generation: self.generation,
             mfa: self.mfa,
             expires: self.expires,
             session: self.session.as_deref().map(source),
+            signed_in: self.signed_in.as_deref().cloned(),
+            credential: self.purpose.as_ref().map(|purpose| purpose.credential.clone()),
+            secure_transport: environment.secure_transport,
         }
     }
 }

@@ -139,7 +139,7 @@ impl<'f, F: Facts> Decision<'f, F> {
         self.note("the identity is enabled and its token not revoked", fact.is_some(), || {
             format!("`{}` at generation {}", principal.identity, principal.generation)
         });
-        let fact = fact.ok_or_else(|| revoked(&principal.identity))?;
+        let fact = fact.ok_or_else(|| Refusal::revoked(&principal.identity))?;
         self.credential(principal)?;
         self.active(&principal.identity)?;
         let source = principal.session.as_ref().and_then(|s| Some((s.source.as_ref()?, s.source_generation)));
@@ -149,7 +149,7 @@ impl<'f, F: Facts> Decision<'f, F> {
                 format!("`{source}` at generation {generation}")
             });
             if !holds {
-                return Err(revoked(source));
+                return Err(Refusal::revoked(source));
             }
             self.active(source)?;
         }
@@ -165,7 +165,7 @@ impl<'f, F: Facts> Decision<'f, F> {
             same && self.environment.now < fact.expires
         });
         self.note("the credential is known and has not expired", holds, || format!("`{}`", purpose.credential));
-        if holds { Ok(()) } else { Err(revoked(&principal.identity)) }
+        if holds { Ok(()) } else { Err(Refusal::revoked(&principal.identity)) }
     }
 
     /// Refuses whoever belongs to an account that waits for its deletion.
@@ -175,8 +175,7 @@ impl<'f, F: Facts> Decision<'f, F> {
             return Ok(());
         }
         self.note("the account of the identity is active", false, || format!("`{}`", account.name()));
-        let message = format!("`{}` waits for its deletion; nobody acts in it", account.name());
-        Err(refusal(Reason::AccountSuspended, message).with("account", account.name()))
+        Err(Refusal::suspended(account))
     }
 
     fn standing(&self, who: &Principal) -> Option<Standing> {
@@ -368,7 +367,7 @@ impl<'f, F: Facts> Decision<'f, F> {
             accounts: self.targets.accounts.clone(),
             external_id: self.targets.external_id.clone(),
             scope: Scope::Whole,
-            authentication: who.map(|(principal, _)| principal.authentication()),
+            authentication: who.map(|(principal, _)| principal.authentication(self.environment)),
             revision: self.facts.revision(),
             operator: None,
         }
@@ -388,11 +387,6 @@ impl<'f, F: Facts> Decision<'f, F> {
 
 fn refusal(reason: Reason, message: String) -> Refusal {
     Refusal { reason, message, metadata: Vec::new(), field: None }
-}
-
-fn revoked(identity: &IdentityName) -> Refusal {
-    let message = format!("`{identity}` or the credential that the token was had with has been disabled");
-    refusal(Reason::CredentialRevoked, message).with("principal", identity.to_string())
 }
 
 fn invalid(field: &'static str, value: &str, error: &NameError) -> Refusal {

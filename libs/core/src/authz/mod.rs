@@ -22,7 +22,7 @@ mod snapshot;
 mod decide_tests;
 
 pub use attached::{AttachedPolicy, ControlPolicy};
-pub use caller::{Authentication, Caller, Principal, Purpose, Session};
+pub use caller::{Authentication, Caller, Principal, Purpose, Session, SignedIn};
 pub use context::{CallerContext, ContextError, ContextKey};
 pub use decide::{Targets, decide, explain};
 pub use explain::{Explanation, PolicyMatch, PolicyType, Step};

@@ -87,6 +87,11 @@ impl Permit {
         &self.accounts
     }
 
+    /// The external id that the call was authorized with; empty if it sent none.
+    pub fn external_id(&self) -> &str {
+        &self.external_id
+    }
+
     /// Which members the call reaches.
     pub fn scope(&self) -> &Scope {
         &self.scope

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::{AccountId, IdentityName};
+
 /// The status codes that refusals use, a part of gRPC's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
@@ -135,6 +137,27 @@ impl Refusal {
             metadata: vec![("resource", resource.to_owned())],
             field: None,
         }
+    }
+
+    /// The refusal of a credential that no longer counts, or of one whose identity does not.
+    pub fn revoked(identity: &IdentityName) -> Self {
+        let message = format!("`{identity}` or the credential that the token was had with has been disabled");
+        Self { reason: Reason::CredentialRevoked, message, metadata: Vec::new(), field: None }
+            .with("principal", identity.to_string())
+    }
+
+    /// The refusal of whoever belongs to an account that waits for its deletion.
+    pub fn suspended(account: AccountId) -> Self {
+        let message = format!("`{}` waits for its deletion; nobody acts in it", account.name());
+        Self { reason: Reason::AccountSuspended, message, metadata: Vec::new(), field: None }
+            .with("account", account.name())
+    }
+
+    /// The refusal of a role to somebody whom it does not trust.
+    pub fn role_not_trusted(role: &IdentityName, caller: &IdentityName) -> Self {
+        let message = format!("`{role}` does not trust `{caller}`, or not with this external id or from here");
+        Self { reason: Reason::RoleNotTrusted, message, metadata: Vec::new(), field: None }
+            .with("role", role.to_string())
     }
 
     pub(super) fn with(mut self, key: &'static str, value: String) -> Self {

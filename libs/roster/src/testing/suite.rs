@@ -198,6 +198,8 @@ impl Suite {
             via: vec![Role::Gateway],
             session_name: String::new(),
             source_identity: String::new(),
+            identity_provider: String::new(),
+            subject: String::new(),
         };
         let caller = Caller::Identity(Principal::new(identity, 0, "key"));
         let facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);

@@ -396,6 +396,8 @@ pub fn operator() -> Operator {
         via: Vec::new(),
         session_name: String::new(),
         source_identity: String::new(),
+        identity_provider: String::new(),
+        subject: String::new(),
     }
 }
 

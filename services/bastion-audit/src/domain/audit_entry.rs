@@ -99,6 +99,8 @@ mod tests {
                 via: vec![Role::Gateway],
                 session_name: String::new(),
                 source_identity: String::new(),
+                identity_provider: String::new(),
+                subject: String::new(),
             },
             method: "m".into(),
             resource: DIRECTORY.into(),

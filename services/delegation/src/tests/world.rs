@@ -220,6 +220,8 @@ impl World {
             via: vec![Role::Gateway],
             session_name: String::new(),
             source_identity: String::new(),
+            identity_provider: String::new(),
+            subject: String::new(),
         };
         let context = CallerContext::new(&permit.with_operator(operator), Role::Delegation, self.clock.now());
         let mut request = Request::new(message);

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{App, Done, Error, Locked, Made, Mutation, Page, PageRequest, lock_account, own_account, platform, user};
+use super::{
+    App, Done, Error, Locked, Made, Mutation, Page, PageRequest, own_account, platform, standing::lock_for, user,
+};
 use crate::{
     domain::{
         self,
@@ -62,7 +64,7 @@ impl App {
     ) -> Result<Done<NewAccessKey>, Error> {
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let locked = lock_account(conn, id).await?;
+            let locked = lock_for(conn, call, id).await?;
             let now = self.now();
             let user = user::find(conn, id, user).await?;
             let keys = store::access_key::count_all(conn, id, &user.id).await?;
@@ -104,7 +106,7 @@ impl App {
         let id = own_account(&call.permit, named.account)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let mut locked = lock_account(conn, id).await?;
+            let mut locked = lock_for(conn, call, id).await?;
             let key = find(conn, named).await?;
             let Some(changed) = key.put(to, etag)? else { return Ok(key) };
             store::access_key::save(conn, &changed).await?;
@@ -129,7 +131,7 @@ impl App {
         let id = own_account(&call.permit, named.account)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let mut locked = lock_account(conn, id).await?;
+            let mut locked = lock_for(conn, call, id).await?;
             let key = find(conn, named).await?;
             key.check(etag)?;
             store::access_key::delete(conn, id, named.user, named.key).await?;

@@ -5,7 +5,7 @@ use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, group, lock_account, own_account, role, user};
+use super::{App, Done, Error, Made, Mutation, Page, PageRequest, group, own_account, role, standing::lock_for, user};
 use crate::{
     domain::{
         self,
@@ -39,7 +39,7 @@ impl App {
         let id = own_account(&call.permit, target.account)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let now = self.now();
             known(conn, id, policy).await?;
             let bearer = find(conn, target).await?;

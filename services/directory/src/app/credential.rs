@@ -10,7 +10,9 @@ use zeroize::Zeroizing;
 use super::{
     App, Done, Error, Made, Mutation, Page, PageRequest,
     access_key::{hash, refuse_root_of_another},
-    lock_account, own_account, user,
+    own_account,
+    standing::lock_for,
+    user,
 };
 use crate::{
     domain::{
@@ -43,7 +45,7 @@ impl App {
         refuse_root_of_another(call, user)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let locked = lock_account(conn, id).await?;
+            let locked = lock_for(conn, call, id).await?;
             let now = self.now();
             let user = user::find(conn, id, user).await?;
             let credentials = store::credential::count_good(conn, id, &user.id, now).await?;
@@ -92,7 +94,7 @@ impl App {
         let id = own_account(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let locked = lock_account(conn, id).await?;
+            let locked = lock_for(conn, call, id).await?;
             let found = store::credential::get(conn, id, user, credential).await?;
             let missing = || domain::Error::NotFound(format!("{}/users/{user}/credentials/{credential}", id.name()));
             let found = found.ok_or_else(missing)?;

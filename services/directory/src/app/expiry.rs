@@ -10,14 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{App, Error, KeyName, Locked, access_key, lock_account};
 use crate::{
-    domain::{access_key::AccessKey, credential::Credential},
+    domain::{access_key::AccessKey, credential::Credential, session::SECONDS_MAX},
     events, store,
 };
 
 /// The method of these changes.
 const METHOD: &str = "expire";
 const LEASE: &str = "directory-expiry";
-/// Tokens of a rotated key end with it by themselves; the sessions that they began live this much longer at most.
+/// Tokens of a rotated key end with it by themselves, and so do sessions that began with them since the rotation; those of
+/// before live this much longer at most.
 const PERIOD: Duration = Duration::from_secs(10);
 const LEASE_TTL: Duration = Duration::from_mins(1);
 /// Most keys, and most credentials, that end at once; the rest waits for the next time.
@@ -40,7 +41,8 @@ impl App {
         }
     }
 
-    /// Disables rotated keys whose grace is over, with the tokens of their users, and forgets expired credentials.
+    /// Disables rotated keys whose grace is over, and forgets expired credentials. The tokens of a key's user are revoked
+    /// only if one of the key may be alive still, which a grace of half a day rules out.
     pub async fn expire(&self) -> Result<(), Error> {
         let now = self.now();
         for key in store::access_key::due(self.db.reader(), now, MAX).await? {
@@ -65,10 +67,11 @@ impl App {
         // It may have been called off or deleted since it was seen.
         let named = KeyName { account: key.account, user: &key.user, key: &key.id };
         let found = store::access_key::get(conn, named.account, named.user, named.key).await?;
-        let Some(ended) = found.and_then(|key| key.expire(now)) else { return Ok(()) };
+        let ended = found.and_then(|key| Some((key.is_outlived(self.longest()), key.expire(now)?)));
+        let Some((outlived, ended)) = ended else { return Ok(()) };
         store::access_key::save(conn, &ended).await?;
-        let fact = access_key::revoke(conn, &mut locked, named.user).await?;
-        self.record_end(&tx, &locked, ended.name(), vec![fact]);
+        let facts = if outlived { vec![access_key::revoke(conn, &mut locked, named.user).await?] } else { Vec::new() };
+        self.record_end(&tx, &locked, ended.name(), facts);
         Ok(())
     }
 
@@ -87,6 +90,11 @@ impl App {
         store::credential::delete(conn, account, &ids).await?;
         self.record_end(&tx, &locked, account.name(), gone.iter().map(events::credential_gone).collect());
         Ok(())
+    }
+
+    /// How long a token or session lives at most.
+    fn longest(&self) -> Duration {
+        Duration::from_secs(SECONDS_MAX.max(self.limits.token_seconds).into())
     }
 
     fn record_end(&self, tx: &Tx, locked: &Locked, resource: String, facts: Vec<events::Fact>) {

@@ -5,7 +5,7 @@ use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, lock_account, own_account};
+use super::{App, Done, Error, Made, Mutation, Page, PageRequest, own_account, standing::lock_for};
 use crate::{
     domain::{
         self,
@@ -27,7 +27,7 @@ impl App {
         let new = &new;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let now = self.now();
             let exists = store::group::get(conn, id, &new.id).await?.is_some();
             let groups = store::group::count_all(conn, id).await?;
@@ -72,7 +72,7 @@ impl App {
         let id = own_account(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let now = self.now();
             let found = find(conn, id, group).await?;
             let Some(changed) = found.update(description, etag, now)? else { return Ok(found) };
@@ -96,7 +96,7 @@ impl App {
         let id = own_account(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let found = find(conn, id, group).await?;
             found.check(etag)?;
             let users = store::group_member::user_ids(conn, id, group).await?;

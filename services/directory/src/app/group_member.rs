@@ -4,7 +4,7 @@ use bailiwick_core::AccountId;
 use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, group, lock_account, own_account, user};
+use super::{App, Done, Error, Made, Mutation, Page, PageRequest, group, own_account, standing::lock_for, user};
 use crate::{
     domain::{
         attachment::{Target, TargetKind},
@@ -35,7 +35,7 @@ impl App {
         let id = own_account(&call.permit, named.account)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let now = self.now();
             let group = group::find(conn, id, named.group).await?;
             let user = user::find(conn, id, named.user).await?;
@@ -65,7 +65,7 @@ impl App {
         let id = own_account(&call.permit, named.account)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let now = self.now();
             let group = group::find(conn, id, named.group).await?;
             if store::group_member::get(conn, id, named.group, named.user).await?.is_none() {

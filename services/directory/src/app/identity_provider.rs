@@ -5,7 +5,7 @@ use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Locked, Made, Mutation, Page, PageRequest, lock_account, own_account};
+use super::{App, Done, Error, Locked, Made, Mutation, Page, PageRequest, own_account, standing::lock_for};
 use crate::{
     domain::{
         self,
@@ -40,7 +40,7 @@ impl App {
         let id = own_account(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let locked = lock_account(conn, id).await?;
+            let locked = lock_for(conn, call, id).await?;
             let now = self.now();
             let exists = store::identity_provider::get(conn, id, new).await?.is_some();
             let providers = store::identity_provider::count_all(conn, id).await?;
@@ -89,7 +89,7 @@ impl App {
         let id = own_account(&call.permit, asked.account)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let locked = lock_account(conn, id).await?;
+            let locked = lock_for(conn, call, id).await?;
             let now = self.now();
             let provider = find(conn, id, asked.id).await?;
             let Some(changed) = provider.update(&asked.to, &asked.changed, asked.etag, now)? else {
@@ -114,7 +114,7 @@ impl App {
         let id = own_account(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let locked = lock_account(conn, id).await?;
+            let locked = lock_for(conn, call, id).await?;
             let found = find(conn, id, provider).await?;
             found.check(etag)?;
             store::identity_provider::delete(conn, id, provider).await?;

@@ -37,6 +37,7 @@ mod security_info;
 mod session;
 mod sign_in;
 mod signing;
+mod standing;
 mod sweep;
 mod token;
 mod user;
@@ -57,6 +58,7 @@ pub use last_use::Uses;
 pub use list::{Page, PageRequest};
 pub use mutation::{Done, Mutation};
 pub use policy::{NewVersion, VersionName};
+pub use revoke::Credentials;
 pub use rotate::Rotated;
 pub use security_info::Whose;
 pub use session::{AssumeRole, NewSession};
@@ -191,8 +193,8 @@ async fn lock_account(conn: &impl ConnectionTrait, id: AccountId) -> Result<Lock
     Ok(Locked { account, membership })
 }
 
-/// The management account of a directory. Its enterprise does not change while it has the directory, so that it need
-/// not be locked.
+/// The management account of a directory. It is not locked: its enterprise does not change while it has the directory,
+/// and a new name of that is looked at as of now.
 async fn management_account(conn: &impl ConnectionTrait, directory: &Directory) -> Result<Account, Error> {
     let id = directory.management_account;
     store::account::get(conn, id).await?.ok_or_else(|| domain::Error::NotFound(id.name()).into())

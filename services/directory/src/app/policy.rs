@@ -5,7 +5,7 @@ use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, lock_account, own_account};
+use super::{App, Done, Error, Made, Mutation, Page, PageRequest, own_account, standing::lock_for};
 use crate::{
     domain::{
         self,
@@ -47,7 +47,7 @@ impl App {
         let new = &new;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let now = self.now();
             let exists = store::policy::get(conn, id, &new.id).await?.is_some();
             let policies = store::policy::count_all(conn, id).await?;
@@ -98,7 +98,7 @@ impl App {
         let custom = policy.custom(id)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let found = find(conn, id, custom).await?;
             found.delete(store::attachment::count_of(conn, id, policy).await?, etag)?;
             store::policy::delete(conn, id, custom).await?;
@@ -123,7 +123,7 @@ impl App {
         let (policy, new) = (policy.custom(id)?, &new);
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let now = self.now();
             let found = find(conn, id, policy).await?;
             let versions = store::policy::count_versions(conn, id, policy).await?;
@@ -173,7 +173,7 @@ impl App {
         let policy = named.policy.custom(id)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let now = self.now();
             let found = find(conn, id, policy).await?;
             let version = find_version(conn, &found, named.number).await?;
@@ -200,7 +200,7 @@ impl App {
         let policy = named.policy.custom(id)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let tenant = lock_account(conn, id).await?.tenant();
+            let tenant = lock_for(conn, call, id).await?.tenant();
             let now = self.now();
             let found = find(conn, id, policy).await?;
             let version = find_version(conn, &found, named.number).await?;

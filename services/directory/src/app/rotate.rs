@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     App, Done, Error, KeyName, Mutation, NewAccessKey,
     access_key::{find, hash, made, refuse_root_of_another, revoke},
-    lock_account, own_account, user,
+    own_account,
+    standing::lock_for,
+    user,
 };
 use crate::{
     domain::access_key::{AccessKey, random_id},
@@ -26,7 +28,7 @@ pub struct Rotated {
 }
 
 impl App {
-    /// Creates the successor of a key; the old one is disabled after `grace`, and the tokens of its user die with it.
+    /// Creates the successor of a key; the old one is disabled after `grace`, and what was had with it dies with it.
     pub async fn access_key_rotate(
         &self,
         call: &Call,
@@ -39,7 +41,7 @@ impl App {
         refuse_root_of_another(call, named.user)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let mut locked = lock_account(conn, id).await?;
+            let mut locked = lock_for(conn, call, id).await?;
             let now = self.now();
             let user = user::find(conn, id, named.user).await?;
             let predecessor = find(conn, named).await?.rotate(grace, etag, now)?;

@@ -4,7 +4,7 @@ use bailiwick_core::{AccountId, DirectoryId};
 use bailiwick_db::{DbError, Snapshot, Tx};
 use bailiwick_rpc::Call;
 
-use super::{App, Done, Error, Locked, Made, Mutation, lock_account, own_account, own_directory};
+use super::{App, Done, Error, Locked, Made, Mutation, own_account, own_directory, standing::lock_for};
 use crate::{
     domain::{
         self,
@@ -154,7 +154,7 @@ impl App {
                 return Err(domain::Error::MemberTypeMismatch(member.kind).into());
             }
         }
-        let locked = lock_account(conn, id).await?;
+        let locked = lock_for(conn, call, id).await?;
         if locked.membership.as_ref().map(|membership| membership.directory) != directory {
             return Err(DbError::Conflict("the account joined or left a directory".into()).into());
         }

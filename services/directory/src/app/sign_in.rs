@@ -119,6 +119,8 @@ impl App {
             account: Some(asked.account),
             session_name: signed.session_name.clone(),
             source_identity: named.clone(),
+            identity_provider: named.clone(),
+            subject: claims.subject().to_owned(),
             ..call.operator.clone()
         };
         let recorded = Recorded {
@@ -181,6 +183,7 @@ impl App {
             epoch: self.db.epoch().await?,
             session: admitted.session_name.clone(),
             provider: Some(provider.to_owned()),
+            subject: Some(claims.subject().to_owned()),
             mfa: claims.mfa(),
             ..TokenClaims::default()
         };

@@ -5,7 +5,7 @@ use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, credential, lock_account, own_account};
+use super::{App, Done, Error, Made, Mutation, Page, PageRequest, credential, own_account, standing::lock_for};
 use crate::{
     domain::{
         self,
@@ -27,7 +27,7 @@ impl App {
         let new = &new;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let mut locked = lock_account(conn, id).await?;
+            let mut locked = lock_for(conn, call, id).await?;
             let now = self.now();
             let exists = store::user::get(conn, id, &new.id).await?.is_some();
             let users = store::user::count_all(conn, id).await?;
@@ -76,7 +76,7 @@ impl App {
         let id = own_account(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let mut locked = lock_account(conn, id).await?;
+            let mut locked = lock_for(conn, call, id).await?;
             let now = self.now();
             let found = find(conn, id, user).await?;
             let Some(changed) = found.update(&mut locked.account, new, etag, now)? else { return Ok(found) };
@@ -106,7 +106,7 @@ impl App {
         let id = own_account(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let locked = lock_account(conn, id).await?;
+            let locked = lock_for(conn, call, id).await?;
             let found = find(conn, id, user).await?;
             found.delete(etag)?;
             store::access_key::delete_all(conn, id, user).await?;

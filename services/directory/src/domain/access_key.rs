@@ -35,6 +35,9 @@ pub struct AccessKey {
     /// When a token was last had with it; none if never.
     #[serde(default)]
     pub last_use: Option<LastUse>,
+    /// When it was rotated, if it will be disabled for that.
+    #[serde(default)]
+    pub rotate_time: Option<Timestamp>,
     /// When it will be disabled because it was rotated; none if it will not.
     #[serde(default)]
     pub disable_time: Option<Timestamp>,
@@ -81,6 +84,7 @@ impl AccessKey {
             enabled: true,
             create_time: now,
             last_use: None,
+            rotate_time: None,
             disable_time: None,
             version: 1,
         })
@@ -90,7 +94,8 @@ impl AccessKey {
     pub fn put(&self, to: Use, asked_etag: &str) -> Result<Option<Self>, Error> {
         self.check(asked_etag)?;
         let enabled = to == Use::Enabled;
-        let changed = Self { enabled, disable_time: None, version: self.version + 1, ..self.clone() };
+        let version = self.version + 1;
+        let changed = Self { enabled, rotate_time: None, disable_time: None, version, ..self.clone() };
         Ok((self.enabled != enabled || (enabled && self.disable_time.is_some())).then_some(changed))
     }
 
@@ -102,13 +107,22 @@ impl AccessKey {
         }
         let at_once = grace.is_zero();
         let disable_time = (!at_once).then(|| now.after(grace));
-        Ok(Self { enabled: !at_once, disable_time, version: self.version + 1, ..self.clone() })
+        let rotate_time = disable_time.map(|_| now);
+        Ok(Self { enabled: !at_once, rotate_time, disable_time, version: self.version + 1, ..self.clone() })
+    }
+
+    /// Whether something that was had with the key before it was rotated, which lives for `longest` at most, may live on
+    /// after its end. What is had with it later ends with it by itself.
+    pub fn is_outlived(&self, longest: Duration) -> bool {
+        let over = self.rotate_time.map(|at| at.after(longest));
+        over.zip(self.disable_time).is_none_or(|(over, end)| end < over)
     }
 
     /// The key after the end that a rotation set; none if it has none, or that is still to come.
     pub fn expire(&self, now: Timestamp) -> Option<Self> {
         let due = self.enabled && self.disable_time.is_some_and(|at| at <= now);
-        due.then(|| Self { enabled: false, disable_time: None, version: self.version + 1, ..self.clone() })
+        let version = self.version + 1;
+        due.then(|| Self { enabled: false, rotate_time: None, disable_time: None, version, ..self.clone() })
     }
 
     /// Whether tokens can be had with it: also refused after its end if nobody disabled it yet.
@@ -183,6 +197,10 @@ mod tests {
         assert_eq!((rotated.expire(at(18)), key.expire(at(19))), (None, None));
         let ended = rotated.expire(at(19)).unwrap();
         assert_eq!((ended.enabled, ended.disable_time, ended.expire(at(20))), (false, None, None));
+        for (longest, outlived) in [(9, false), (10, false), (11, true)] {
+            assert_eq!(rotated.is_outlived(Duration::from_micros(longest)), outlived, "{longest}");
+        }
+        assert!(key.is_outlived(Duration::ZERO), "of one that was not rotated nobody knows");
         let kept = rotated.put(Use::Enabled, "").unwrap().unwrap();
         assert!(kept.is_usable(at(99)) && kept.expire(at(99)).is_none());
         let at_once = key.rotate(Duration::ZERO, "", NOW).unwrap();

@@ -73,6 +73,11 @@ impl Claims {
         long.unwrap_or_else(|| "signed-in".to_owned())
     }
 
+    /// Who the person is at the provider.
+    pub fn subject(&self) -> &str {
+        self.text("sub").unwrap_or_default()
+    }
+
     fn text(&self, claim: &str) -> Option<&str> {
         self.vouched(claim)?.as_str()
     }

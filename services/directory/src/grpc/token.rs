@@ -18,7 +18,7 @@ use super::{
     pb,
 };
 use crate::{
-    app::{AssumeRole, SignIn, SignedIn},
+    app::{AssumeRole, Credentials, SignIn, SignedIn},
     domain::session::{asked_seconds, is_external_id, is_session_name},
 };
 
@@ -50,6 +50,8 @@ impl TokenService for Grpc {
             session_name: call.operator.session_name.clone(),
             source_identity: call.operator.source_identity.clone(),
             mfa_present: permit.authentication().is_some_and(|proof| proof.mfa),
+            identity_provider: call.operator.identity_provider.clone(),
+            subject: call.operator.subject.clone(),
         }))
     }
 
@@ -102,8 +104,12 @@ impl TokenService for Grpc {
         let change = mutation(&mut fields, &call, &request_id, &request);
         let named = parse_identity(&mut fields, &request.identity);
         let (account, identity) = finish(fields, named)?;
-        let done = self.0.tokens_revoke(&call, &change, account, &identity).await?;
-        Ok(answer(done, |()| pb::RevokeTokensResponse {}))
+        let with = if request.include_credentials { Credentials::Included } else { Credentials::Kept };
+        let done = self.0.tokens_revoke(&call, &change, (account, &identity), with).await?;
+        let revoked = |remaining: Vec<_>| pb::RevokeTokensResponse {
+            remaining_credentials: remaining.into_iter().map(convert::credential).collect(),
+        };
+        Ok(answer(done, revoked))
     }
 }
 

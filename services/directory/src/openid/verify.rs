@@ -29,6 +29,8 @@ const ALGORITHMS: [Algorithm; 9] = [
 ];
 /// Most bytes of an ID token.
 const TOKEN_LEN_MAX: usize = 16_384;
+/// Longest subject, in bytes (OpenID Connect Core 1.0, 2).
+const SUBJECT_LEN_MAX: usize = 255;
 /// How old an ID token may be: it is presented right after it was had.
 const AGE_MAX: Duration = Duration::from_mins(10);
 /// How far the clocks may differ.
@@ -112,8 +114,8 @@ impl OpenId {
             // One that has a nonce was asked for with it.
             if bool::from(found.as_bytes().ct_eq(nonce.as_bytes())) { Ok(()) } else { Err("another nonce".to_owned()) }
         })?;
-        if claims.subject().is_empty() {
-            return Err(ClaimsVerificationError::InvalidSubject("empty".to_owned()));
+        if !(1..=SUBJECT_LEN_MAX).contains(&claims.subject().len()) {
+            return Err(ClaimsVerificationError::InvalidSubject("empty, or too long".to_owned()));
         }
         Ok(())
     }

@@ -184,6 +184,7 @@ pub(super) fn to_user() -> RelationDef {
 fn changing(key: &AccessKey) -> access_keys::ActiveModel {
     access_keys::ActiveModel {
         enabled: Set(key.enabled),
+        rotate_us: Set(key.rotate_time.map(Timestamp::as_micros)),
         disable_us: Set(key.disable_time.map(Timestamp::as_micros)),
         version: Set(key.version),
         ..Default::default()
@@ -200,6 +201,7 @@ pub(super) fn from_row(row: access_keys::Model) -> Result<AccessKey> {
         last_use: row
             .last_use_us
             .map(|us| LastUse { time: time(us), source_ip: row.last_use_source_ip.unwrap_or_default() }),
+        rotate_time: row.rotate_us.map(time),
         disable_time: row.disable_us.map(time),
         version: row.version,
     })

@@ -10,6 +10,11 @@ use super::{
 };
 use crate::domain::operator::Operator;
 
+/// An operator.
+pub async fn get(conn: &impl ConnectionTrait, id: &str) -> Result<Option<Operator>> {
+    operators::Entity::find_by_id(id).one(conn).await?.map(from_row).transpose()
+}
+
 /// Reads an operator and keeps others from changing it until the transaction ends.
 pub async fn lock(conn: &impl ConnectionTrait, id: &str) -> Result<Option<Operator>> {
     operators::Entity::find_by_id(id).lock_exclusive().one(conn).await?.map(from_row).transpose()

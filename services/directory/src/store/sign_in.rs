@@ -7,7 +7,7 @@ use bailiwick_core::{
 use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{Result, entity::sign_ins, malformed, role};
-use crate::domain::sign_in::TrustingRole;
+use crate::domain::{role::Role, sign_in::TrustingRole};
 
 /// Notes that an ID token, of which this is the SHA-256 without its signature, was used. Another one who does so meanwhile
 /// waits, and fails as with any row that exists already.
@@ -36,8 +36,11 @@ pub async fn delete_expired(conn: &impl ConnectionTrait, now: Timestamp, limit: 
 /// A role of an account with its trust policy. Service-linked roles have none: nobody is signed in as one.
 pub async fn role(conn: &impl ConnectionTrait, of: AccountId, id: &str) -> Result<Option<TrustingRole>> {
     let Some(role) = role::get(conn, of, id).await? else { return Ok(None) };
-    let trust = Document::parse(PolicyKind::Trust, &role.trust_policy)
-        .map_err(|_| malformed("trust policy", &role.trust_policy))?;
     let session_seconds_max = role.max_session_seconds;
-    Ok(Some(TrustingRole { generation: role.generation, session_seconds_max, trust }))
+    Ok(Some(TrustingRole { generation: role.generation, session_seconds_max, trust: trust(&role)? }))
+}
+
+/// The trust policy of a role.
+pub fn trust(role: &Role) -> Result<Document> {
+    Document::parse(PolicyKind::Trust, &role.trust_policy).map_err(|_| malformed("trust policy", &role.trust_policy))
 }

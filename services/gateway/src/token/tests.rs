@@ -169,3 +169,20 @@ async fn a_key_of_another_length_is_no_key() {
     *scene.source.keys.lock().unwrap() = Ok(vec![short]);
     assert_eq!(scene.authenticate(&scene.pair.sign(&claims())).await, Err(ErrorReason::CredentialInvalid));
 }
+
+// covers: R-GW-09
+#[tokio::test(start_paused = true)]
+async fn a_token_says_who_signed_in_and_where() {
+    let scene = scene();
+    let said = async |provider: Option<&str>, subject: Option<&str>| {
+        let (provider, subject) = (provider.map(str::to_owned), subject.map(str::to_owned));
+        let token = scene.pair.sign(&TokenClaims { provider, subject, ..claims() });
+        let verified = scene.authenticate(&token).await.ok()?.unwrap();
+        Some(verified.principal.signed_in.as_deref().map(|by| (by.provider.clone(), by.subject.clone())))
+    };
+    let person = |provider: &str, subject: &str| Some(Some((provider.to_owned(), subject.to_owned())));
+    assert_eq!(said(Some("p"), Some("alice")).await, person("p", "alice"));
+    assert_eq!(said(Some("p"), None).await, person("p", ""));
+    assert_eq!(said(None, None).await, Some(None));
+    assert_eq!(said(None, Some("alice")).await, None);
+}

@@ -43,6 +43,33 @@ async fn a_credential_does_one_thing_until_it_is_deleted() {
     suite.stop().await;
 }
 
+/// covers: R-DIR-23
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn revoking_tokens_tells_which_credentials_live_on_or_deletes_them() {
+    const REVOKE: &str = "directory.v1.TokenService/RevokeTokens";
+    let suite = Suite::start(Databases::Sqlite).await;
+    let account = register(&suite.operator().await, "account", "Example").await;
+    user(&account, "exporter", &["AliyunRAMFullAccess"]).await;
+    let parent = format!("{}/users/exporter", account.name);
+    let create = json!({"parent": parent, "credential": {"action": "ram:ListUsers"}});
+    let made = account.root.call(CREATE, create).await.unwrap();
+    let exporter = suite.client().with_token(text(&made, "bearer"));
+    let users = json!({"parent": account.name});
+
+    let revoked = account.root.call(REVOKE, json!({"identity": parent})).await.unwrap();
+    let remaining = revoked["remainingCredentials"].as_array().unwrap();
+    assert_eq!(remaining.iter().map(|one| &one["name"]).collect::<Vec<_>>(), [&made["name"]]);
+    assert!(text(&remaining[0], "bearer").is_empty());
+    exporter.call(LIST_USERS, users.clone()).await.unwrap();
+    let whole = json!({"identity": parent, "include_credentials": true});
+    let revoked = account.root.call(REVOKE, whole).await.unwrap();
+    assert_eq!(revoked["remainingCredentials"], json!([]));
+    assert_eq!(exporter.refused(LIST_USERS, users).await.code, Code::Unauthenticated);
+    let listed = account.root.call(LIST, json!({"parent": parent})).await.unwrap();
+    assert_eq!(listed["credentials"], json!([]));
+    suite.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn credentials_are_made_for_actions_by_those_who_may() {
     let suite = Suite::start(Databases::Sqlite).await;

@@ -122,6 +122,25 @@ async fn a_trusted_user_becomes_a_role_within_its_bounds() {
     suite.stop().await;
 }
 
+/// covers: E-GW-02
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chain_of_sessions_ends_with_its_first_session() {
+    let suite = Suite::start(Databases::Sqlite).await;
+    let account = register(&suite.operator().await, "account", "Example").await;
+    let alice = user(&account, "alice", &["AdministratorAccess"]).await;
+    let admin = role(&account, "admin", &account.name, "AdministratorAccess", Value::Null).await;
+    let begin = async |by: &Client, seconds: i32| {
+        let asked = json!({"role": admin, "session_name": "s1", "duration_seconds": seconds});
+        let session = by.call(ASSUME, asked).await.unwrap();
+        (by.with_token(text(&session, "accessToken")), text(&session, "expireTime").to_owned())
+    };
+    let (first, until) = begin(&alice, 1_000).await;
+    let (second, same) = begin(&first, 3_600).await;
+    let (_, still) = begin(&second, 3_600).await;
+    assert_eq!((&same, &still), (&until, &until));
+    suite.stop().await;
+}
+
 /// covers: R-DIR-25, R-GW-09, E-GW-02
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_session_does_is_recorded_with_its_name_and_who_began_it() {

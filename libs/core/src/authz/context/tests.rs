@@ -3,7 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     PrincipalKind,
-    authz::{Audit, FieldPath, Seat},
+    authz::{Audit, FieldPath, Seat, SignedIn},
 };
 
 const fn rule(path: &'static str) -> Rule {
@@ -57,6 +57,9 @@ fn permit(tenant: Tenant) -> Permit {
             mfa: true,
             expires: Some(NOW),
             session: Some(Some((IdentityName::root(account()), 5))),
+            signed_in: Some(SignedIn { provider: "provider".to_owned(), subject: "person".to_owned() }),
+            credential: Some("c1".to_owned()),
+            secure_transport: true,
         }),
         revision: 42,
         operator: Some(Operator {
@@ -69,6 +72,8 @@ fn permit(tenant: Tenant) -> Permit {
             via: vec![Role::Gateway],
             session_name: String::new(),
             source_identity: String::new(),
+            identity_provider: String::new(),
+            subject: String::new(),
         }),
     }
 }

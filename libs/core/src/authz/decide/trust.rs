@@ -2,7 +2,7 @@
 
 use crate::{IdentityName, NameError, PrincipalKind};
 
-use super::{super::Verdict, Decision, Facts, IdentityFact, Reason, Refusal, Standing, Tenant, Who, refusal};
+use super::{super::Verdict, Decision, Facts, IdentityFact, Refusal, Standing, Tenant, Who};
 
 const ROLE: &str = "accounts/{account}/roles/{role}";
 
@@ -32,7 +32,6 @@ impl<F: Facts> Decision<'_, F> {
         if trusted {
             return Ok(Tenant::Account(owner));
         }
-        let message = format!("`{role}` does not trust `{caller}`, or not with this external id or from here");
-        Err(refusal(Reason::RoleNotTrusted, message).with("role", role.to_string()))
+        Err(Refusal::role_not_trusted(&role, caller))
     }
 }

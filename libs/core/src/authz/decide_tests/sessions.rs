@@ -1,7 +1,7 @@
 //! Roles: who may assume them, and what their sessions may do.
 
 use super::{
-    super::{Caller, Document, Fact, IdentityFact, Placement, PolicyKind, Principal, Session, SystemPolicy},
+    super::{Caller, Document, Fact, IdentityFact, Placement, PolicyKind, Principal, Session, SignedIn, SystemPolicy},
     world::{account, caller, gone, holds, membership, name, rule, world},
     *,
 };
@@ -188,12 +188,16 @@ fn a_permit_says_how_its_caller_was_identified() {
     let world = with([known('A', PrincipalKind::Role, true, None)]);
     let admin = IdentityName::User(account('T'), "admin".to_owned());
     let expires = Some(Timestamp::from_micros(9));
-    let principal = Principal { mfa: true, expires, ..session(None, Some((admin.clone(), 2))) };
+    let person = SignedIn { provider: "provider".to_owned(), subject: "person".to_owned() };
+    let signed_in = Some(person.clone().into());
+    let principal = Principal { mfa: true, expires, signed_in, ..session(None, Some((admin.clone(), 2))) };
     let caller = Caller::Identity(principal);
     let permit = decide(&rule("who-am-i"), &caller, &world, &Targets::default(), &ENVIRONMENT).unwrap();
     let how = permit.authentication().unwrap();
     assert_eq!((how.generation, how.mfa, how.expires), (2, true, expires));
     assert_eq!(how.session, Some(Some((admin, 2))));
+    assert_eq!((how.signed_in.as_ref(), &how.credential), (Some(&person), &None));
+    assert_eq!(how.secure_transport, ENVIRONMENT.secure_transport);
     assert_eq!(call(&world, "admin@A who-am-i -").unwrap().authentication().unwrap().session, None);
     assert_eq!(call(&world, "anonymous create-token -").unwrap().authentication(), None);
 }

@@ -23,6 +23,7 @@ mod roles;
 mod security_info;
 mod sessions;
 mod sign_ins;
+mod standing;
 mod tokens;
 mod tree_races;
 mod type_switch;
@@ -271,6 +272,8 @@ impl World {
             via: vec![Role::Gateway],
             session_name: session.map(|session| session.name.clone()).unwrap_or_default(),
             source_identity: session.and_then(|s| s.source.as_ref()).map(ToString::to_string).unwrap_or_default(),
+            identity_provider: String::new(),
+            subject: String::new(),
         };
         call(&Caller::Identity(by), operator, &facts, method, resource)
     }

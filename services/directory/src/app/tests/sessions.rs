@@ -3,11 +3,11 @@ use std::time::Duration;
 use bailiwick_api::r#type::v1::access_fact::Kind;
 use bailiwick_core::{
     Clock,
-    authz::{Document, PolicyKind, Reason, Session},
+    authz::{Document, PolicyKind, Reason, Session, SignedIn},
 };
 
 use super::{
-    super::{AssumeRole, KeyName, Rotated, store},
+    super::{AssumeRole, Credentials, KeyName, Rotated, store},
     identities::{delete, key, put, user},
     tokens::read,
     *,
@@ -71,19 +71,19 @@ async fn begin(
     Ok(world.app.role_assume(&call, &change(), &assume(*account, id, seconds)).await?.value)
 }
 
-async fn token_of(world: &World, by: &IdentityName) -> Principal {
+pub(super) async fn token_of(world: &World, by: &IdentityName) -> Principal {
     Principal::new(by.clone(), world.generation(by).await.unwrap(), "AKtest")
 }
 
 /// A user who may do everything.
-async fn admin(world: &World, of: AccountId, id: &str) -> IdentityName {
+pub(super) async fn admin(world: &World, of: AccountId, id: &str) -> IdentityName {
     let made = user(world, of, id).await.unwrap();
     let target = Target { account: of, kind: TargetKind::User, id };
     world.put(target, "AdministratorAccess", Put::Attach).await.unwrap();
     made.identity()
 }
 
-fn is_revoked<T>(result: Result<T, Error>) -> bool {
+pub(super) fn is_revoked<T>(result: Result<T, Error>) -> bool {
     matches!(result, Err(Error::Refused(refusal)) if refusal.reason == Reason::CredentialRevoked)
 }
 
@@ -150,6 +150,20 @@ async fn a_chained_session_keeps_its_first_source_and_lasts_an_hour() {
         let too_long = refused(begin(&world, chained.clone(), &second, 3_601).await);
         assert_eq!(too_long, Refusal::SessionTooLong { limit: 3_600 });
 
+        // It ends with the session that begins it, and goes on to say who signed in.
+        let expires = Some(world.clock.now().after(Duration::from_secs(1_000)));
+        let person = SignedIn { provider: "the provider".to_owned(), subject: "the person".to_owned() };
+        let short = Principal { expires, signed_in: Some(Arc::new(person)), ..chained.clone() };
+        let made = begin(&world, short, &second, 3_600).await.unwrap();
+        let claims = read(&world, &made.token.text);
+        assert_eq!(claims.exp, world.clock.now().as_seconds() + 1_000, "{}", world.engine);
+        assert_eq!(made.token.expire_time.as_seconds(), claims.exp);
+        assert_eq!((claims.provider.as_deref(), claims.subject.as_deref()), (Some("the provider"), Some("the person")));
+        // A token that is no session's bounds nothing: it is had again with the key.
+        let own = Principal { expires, ..token_of(&world, &alice).await };
+        let claims = read(&world, &begin(&world, own, &second, 43_200).await.unwrap().token.text);
+        assert_eq!((claims.exp, claims.provider), (world.clock.now().as_seconds() + 43_200, None));
+
         // The tokens of the first source die: its sessions begin no others, though the gateway may not know yet.
         let call = world.call_as(chained.clone(), "TokenService/AssumeRole", &second.to_string()).await;
         revoke(&world, id, &alice).await.unwrap();
@@ -175,9 +189,9 @@ async fn a_revoked_token_is_not_laundered() {
     }
 }
 
-async fn revoke(world: &World, of: AccountId, identity: &IdentityName) -> Result<(), Error> {
+pub(super) async fn revoke(world: &World, of: AccountId, identity: &IdentityName) -> Result<(), Error> {
     let call = world.root(of, "TokenService/RevokeTokens", &identity.to_string()).await;
-    world.app.tokens_revoke(&call, &change(), of, identity).await.map(drop)
+    world.app.tokens_revoke(&call, &change(), (of, identity), Credentials::Kept).await.map(drop)
 }
 
 fn generation(change: &bailiwick_api::r#type::v1::AccessFactChange) -> i64 {
@@ -235,7 +249,7 @@ async fn a_rotated_key_works_until_its_end_and_no_longer() {
         assert_eq!(late, Refusal::CredentialInvalid, "before any sweep: {}", world.engine);
         sign_in(&successor.key.id, &successor.secret).await.unwrap();
         world.app.expire().await.unwrap();
-        assert!(world.generation(&alice).await.unwrap() > before, "{}", world.engine);
+        assert_eq!(world.generation(&alice).await, Some(before), "tokens of the successor live on: {}", world.engine);
         let made = world.last_change().await;
         assert_eq!((made.resource, made.operator.unwrap().principal.as_str()), (old.key.name(), "roles/directory"));
         let changes = world.changes().await.len();
@@ -248,6 +262,42 @@ async fn a_rotated_key_works_until_its_end_and_no_longer() {
 
 fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_micros(time.as_seconds() * 1_000_000)
+}
+
+// covers: R-DIR-23
+#[tokio::test]
+async fn what_a_rotated_key_began_ends_with_it() {
+    for world in worlds().await {
+        let id = world.account("main", None).await;
+        let alice = admin(&world, id, "alice").await;
+        let auditor = role(&world, id, "auditor", 43_200).await;
+        let old = key(&world, id, "alice").await.unwrap();
+        let token = async |key: &str| Principal::new(alice.clone(), world.generation(&alice).await.unwrap(), key);
+        let generation = async || world.generation(&alice).await.unwrap();
+        let (at_first, hour) = (generation().await, Duration::from_hours(1));
+        let end = world.clock.now().after(DAY);
+        let successor = rotate(&world, id, &old, DAY).await.unwrap().successor.key.id;
+        world.clock.advance(DAY - hour);
+        let made = begin(&world, token(&old).await, &auditor, 43_200).await.unwrap();
+        assert_eq!(made.token.expire_time, whole_seconds(end), "{}", world.engine);
+        let made = begin(&world, token(&successor).await, &auditor, 43_200).await.unwrap();
+        assert_eq!(made.token.expire_time, whole_seconds(world.clock.now().after(hour * 12)));
+        world.clock.advance(hour);
+        assert!(is_revoked(begin(&world, token(&old).await, &auditor, 900).await), "{}", world.engine);
+        world.app.expire().await.unwrap();
+        assert!(is_revoked(begin(&world, token(&old).await, &auditor, 900).await), "{}", world.engine);
+        assert_eq!(generation().await, at_first, "{}", world.engine);
+
+        // A session of before the rotation may be there still when a short grace is over.
+        let named = KeyName { account: id, user: "alice", key: &old };
+        let call = world.root(id, "AccessKeyService/DeleteAccessKey", &format!("{alice}/accessKeys/{old}")).await;
+        world.app.access_key_delete(&call, &change(), named, "").await.unwrap();
+        let before = generation().await;
+        rotate(&world, id, &successor, hour * 11).await.unwrap();
+        world.clock.advance(hour * 11);
+        world.app.expire().await.unwrap();
+        assert!(generation().await > before, "{}", world.engine);
+    }
 }
 
 #[tokio::test]

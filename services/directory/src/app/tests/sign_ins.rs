@@ -89,11 +89,14 @@ async fn an_id_token_signs_a_user_in_once_and_the_trail_tells_by_which_provider(
         let claims = tokens::read(&fixture.world, &signed.text);
         let provider = format!("{}/identityProviders/main", fixture.account.name());
         assert_eq!((claims.sub, claims.provider.as_deref()), (alice.to_string(), Some(&*provider)));
+        let subject = fixture.issuer.claims(&fixture.world.clock)["sub"].as_str().unwrap().to_owned();
+        assert_eq!(claims.subject.as_deref(), Some(&*subject));
         assert_eq!((claims.mfa, claims.exp - claims.iat, claims.session), (true, 900, None));
         assert_eq!(Some(claims.generation), fixture.world.generation(&alice).await);
         let recorded = fixture.world.last_change().await;
         let operator = recorded.operator.unwrap();
         assert_eq!((operator.principal, operator.source_identity), (alice.to_string(), provider.clone()));
+        assert_eq!((operator.identity_provider, operator.subject), (provider.clone(), subject));
         assert_eq!((recorded.resource, recorded.method.ends_with("SignIn")), (provider, true));
         let changes = fixture.world.changes().await.len();
         assert_eq!(refused(fixture.sign_in(&token).await), Refusal::SignInRefused, "{engine}");

@@ -52,6 +52,7 @@ async fn a_key_that_works_gives_a_token_and_every_other_the_same_refusal() {
         world.app.access_key_put(&call, &change(), named, Use::Disabled, "").await.unwrap();
         let refusal = refused(world.app.token_create(&made.key.id, &made.secret, "192.0.2.1").await.map(drop));
         assert_eq!(refusal, Refusal::CredentialInvalid, "{}", world.engine);
+        let call = world.root(id, "AccessKeyService/EnableAccessKey", &made.key.name()).await;
         world.app.access_key_put(&call, &change(), named, Use::Enabled, "").await.unwrap();
         let token = world.app.token_create(&made.key.id, &made.secret, "192.0.2.1").await.unwrap();
         assert_eq!(Some(read(&world, &token.text).generation), world.generation(&root).await, "{}", world.engine);

@@ -18,6 +18,7 @@ fn key(created: u32, used: Option<u32>) -> AccessKey {
         enabled: true,
         create_time: days_ago(created),
         last_use: used.map(|days| LastUse { time: days_ago(days), source_ip: String::new() }),
+        rotate_time: None,
         disable_time: None,
         version: 1,
     }

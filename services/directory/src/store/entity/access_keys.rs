@@ -17,6 +17,7 @@ pub struct Model {
     pub last_use_us: Option<i64>,
     pub disable_us: Option<i64>,
     pub last_use_source_ip: Option<String>,
+    pub rotate_us: Option<i64>,
 }
 
 /// None are used.

@@ -8,6 +8,7 @@ mod m0005_sessions;
 mod m0006_deletion;
 mod m0007_security_info;
 mod m0008_identity_providers;
+mod m0009_rotations;
 
 use sea_orm_migration::MigrationTrait;
 
@@ -22,5 +23,6 @@ pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
         Box::new(m0006_deletion::Migration),
         Box::new(m0007_security_info::Migration),
         Box::new(m0008_identity_providers::Migration),
+        Box::new(m0009_rotations::Migration),
     ]
 }
