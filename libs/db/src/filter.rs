@@ -18,7 +18,8 @@ const ESCAPE: char = '!';
 pub struct Columns {
     /// The fields.
     pub schema: &'static Schema,
-    /// The number that orders items whose values are equal, and is each item's own in the list.
+    /// The number or text that orders items whose values are equal, and is each item's own in the list. Entries are found
+    /// by it only where it is a number.
     pub id: fn() -> Expr,
     /// Where a field is; none if it is not in the list.
     pub source: fn(&str) -> Option<Source>,
@@ -55,9 +56,21 @@ pub struct Entries {
 /// The place of an item in a list: its id, and its value in the field that orders the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    id: i64,
+    id: ItemId,
     value: String,
 }
+
+/// What is an item's own in its list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ItemId {
+    /// A number.
+    Number(i64),
+    /// A text without spaces.
+    Text(String),
+}
+
+/// What stands before an id that is a text.
+const TEXT_ID: char = '\'';
 
 impl Columns {
     /// The items of `select` that are asked for, in the order asked for, after a place.
@@ -150,7 +163,10 @@ impl Columns {
 
     /// What lies after a place.
     fn beyond(&self, place: &Place, by: Option<&(Order, (Expr, bool))>) -> Result<Condition, DbError> {
-        let later = (self.id)().gt(place.id);
+        let later = match &place.id {
+            ItemId::Number(id) => (self.id)().gt(*id),
+            ItemId::Text(id) => (self.id)().gt(id.as_str()),
+        };
         let Some((order, (column, is_time))) = by else { return Ok(Condition::all().add(later)) };
         let value = if *is_time {
             Expr::val(place.value.parse::<i64>().map_err(|e| DbError::Other(e.into()))?)
@@ -223,19 +239,34 @@ fn unmapped(name: &str) -> DbError {
 
 impl Place {
     /// Of an item with an id; `value` is what it has in a field that sorts.
-    pub fn of<'a>(id: i64, listing: &Listing, value: impl FnOnce(&str) -> Option<Value<'a>>) -> Self {
+    pub fn of<'a>(id: impl Into<ItemId>, listing: &Listing, value: impl FnOnce(&str) -> Option<Value<'a>>) -> Self {
         let value = match listing.order.and_then(|order| value(order.field)) {
             Some(Value::Text(text)) => text.into_owned(),
             Some(Value::Time(time)) => time.as_micros().to_string(),
             Some(Value::Enum(_) | Value::Bool(_) | Value::Map(_)) | None => String::new(),
         };
-        Self { id, value }
+        Self { id: id.into(), value }
+    }
+}
+
+impl From<i64> for ItemId {
+    fn from(id: i64) -> Self {
+        Self::Number(id)
+    }
+}
+
+impl From<&str> for ItemId {
+    fn from(id: &str) -> Self {
+        Self::Text(id.to_owned())
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.id, self.value)
+        match &self.id {
+            ItemId::Number(id) => write!(f, "{id} {}", self.value),
+            ItemId::Text(id) => write!(f, "{TEXT_ID}{id} {}", self.value),
+        }
     }
 }
 
@@ -244,7 +275,11 @@ impl FromStr for Place {
 
     fn from_str(text: &str) -> Result<Self, PageTokenError> {
         let (id, value) = text.split_once(' ').ok_or(PageTokenError::Invalid)?;
-        Ok(Self { id: id.parse().map_err(|_| PageTokenError::Invalid)?, value: value.to_owned() })
+        let id = match id.strip_prefix(TEXT_ID) {
+            Some(id) => ItemId::Text(id.to_owned()),
+            None => ItemId::Number(id.parse().map_err(|_| PageTokenError::Invalid)?),
+        };
+        Ok(Self { id, value: value.to_owned() })
     }
 }
 

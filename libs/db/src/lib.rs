@@ -29,7 +29,7 @@ mod url;
 
 pub use db::{Db, DbDeps};
 pub use error::{DbError, TxError};
-pub use filter::{Columns, Entries, Place, Source};
+pub use filter::{Columns, Entries, ItemId, Place, Source};
 pub use follow::{Applied, CursorWait};
 pub use idempotency::{IDEMPOTENCY_TTL, IdempotencyKey};
 pub use lease::Lease;

@@ -1,6 +1,6 @@
 //! Users.
 
-use bailiwick_core::AccountId;
+use bailiwick_core::{AccountId, filter::Listing};
 use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
@@ -54,14 +54,22 @@ impl App {
         Ok(self.db.snapshot("user_get", read).await?.value)
     }
 
-    /// Lists the users of an account.
-    pub async fn user_list(&self, call: &Call, named: AccountId, asked: &PageRequest) -> Result<Page<User>, Error> {
+    /// Lists the users of an account that are asked for.
+    pub async fn user_list(
+        &self,
+        call: &Call,
+        named: AccountId,
+        asked: &PageRequest,
+        listing: &Listing,
+    ) -> Result<Page<User>, Error> {
         let id = own_account(&call.permit, named)?;
-        let window = self.window(call, asked, "").await?;
-        let (after, limit) = (window.after.clone().unwrap_or_default(), window.limit());
-        let read = move |snapshot: Snapshot| async move { store::user::page(snapshot.conn(), id, &after, limit).await };
+        let window = self.window(call, asked, &listing.fingerprint()).await?;
+        let (after, limit) = (window.after()?, window.limit());
+        let read = move |snapshot: Snapshot| async move {
+            store::user::listed(snapshot.conn(), id, listing, (after.as_ref(), limit)).await
+        };
         let items = self.db.snapshot("user_list", read).await?.value;
-        self.page(call, &window, items, |user| user.id.clone())
+        self.page(call, &window, items, |user| store::user::place(user, listing).to_string())
     }
 
     /// Changes a RAM user. Disabling it makes its tokens and the sessions that it began dead at once.

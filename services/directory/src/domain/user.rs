@@ -2,10 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use bailiwick_core::{AccountId, IdentityName, PrincipalKind, Timestamp};
+use bailiwick_core::{
+    AccountId, IdentityName, PrincipalKind, Timestamp,
+    filter::{Field, Kind, Schema, Value},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{Error, account::Account, check_etag, etag, policy::PolicyId};
+
+/// What the users of an account can be filtered and ordered by.
+pub static SCHEMA: Schema = Schema {
+    fields: &[
+        Field::new("name", Kind::Name),
+        Field::sorted("user_id", Kind::Text),
+        Field::sorted("display_name", Kind::Text),
+        Field::new("kind", Kind::Enum(&["PRINCIPAL_KIND_ROOT", "PRINCIPAL_KIND_USER"])),
+        Field::new("enabled", Kind::Bool),
+        Field::sorted("create_time", Kind::Time),
+        Field::sorted("update_time", Kind::Time),
+        Field::sorted("last_sign_in_time", Kind::Time),
+    ],
+};
 
 /// A user of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +190,18 @@ impl User {
     /// The identity.
     pub fn identity(&self) -> IdentityName {
         IdentityName::User(self.account, self.id.clone())
+    }
+
+    /// What it has in a field that sorts; none of any other. Whoever never signed in did so before everybody else.
+    pub fn sort_value(&self, field: &str) -> Option<Value<'_>> {
+        match field {
+            "user_id" => Some(Value::Text(self.id.as_str().into())),
+            "display_name" => Some(Value::Text(self.display_name.as_str().into())),
+            "create_time" => Some(Value::Time(self.create_time)),
+            "update_time" => Some(Value::Time(self.update_time)),
+            "last_sign_in_time" => Some(Value::Time(self.last_sign_in_time.unwrap_or_default())),
+            _ => None,
+        }
     }
 
     /// The resource name.

@@ -9,14 +9,14 @@ use tonic::{Request, Response, Status, async_trait};
 
 use super::{
     Grpc, answer, convert,
-    parse::{self, finish, mutation, page, text},
+    parse::{self, finish, listing, mutation, page, text},
     pb,
 };
 use crate::{
     app::Mutation,
     domain::{
         Text,
-        user::{NewUser, UserUpdate, is_user_id},
+        user::{NewUser, SCHEMA, UserUpdate, is_user_id},
     },
 };
 
@@ -46,8 +46,9 @@ impl UserService for Grpc {
         let mut fields = InvalidFields::new();
         let account = fields.account("parent", &request.parent);
         let asked = page(&mut fields, request.page_size, &request.page_token);
-        let (account, asked) = finish(fields, account.zip(asked))?;
-        let page = self.0.user_list(&call, account, &asked).await?;
+        let listing = listing(&mut fields, &SCHEMA, &request.filter, &request.order_by);
+        let ((account, asked), listing) = finish(fields, account.zip(asked).zip(listing))?;
+        let page = self.0.user_list(&call, account, &asked, &listing).await?;
         let users = page.items.into_iter().map(convert::user).collect();
         Ok(Response::new(pb::ListUsersResponse { users, next_page_token: page.next }))
     }

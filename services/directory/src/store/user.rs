@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_core::{AccountId, IdentityName, Timestamp};
+use bailiwick_core::{AccountId, IdentityName, Timestamp, filter::Listing};
+use bailiwick_db::{Columns, Place, Source};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, Select,
+    QuerySelect, Select, sea_query::Expr,
 };
 
 use super::{Result, account, attachment, count, entity::users, group_member, key, keys, time};
 use crate::domain::{
     attachment::{Target, TargetKind},
     policy::PolicyId,
-    user::User,
+    user::{SCHEMA, User},
 };
 
 /// A user of an account.
@@ -33,6 +34,45 @@ pub async fn page(conn: &impl ConnectionTrait, of: AccountId, after: &str, limit
     let query = in_account(of).filter(users::Column::User.gt(after)).order_by_asc(users::Column::User);
     let rows = query.limit(limit).all(conn).await?;
     with_policies(conn, of, rows).await
+}
+
+/// The users of an account that are asked for, after `after`.
+pub async fn listed(
+    conn: &impl ConnectionTrait,
+    of: AccountId,
+    listing: &Listing,
+    (after, limit): (Option<&Place>, u64),
+) -> Result<Vec<User>> {
+    let columns = Columns { schema: &SCHEMA, id: || column(users::Column::User), source };
+    let query = columns.select(in_account(of), listing, after, conn.get_database_backend())?;
+    with_policies(conn, of, query.limit(limit).all(conn).await?).await
+}
+
+/// The place of a user in a list.
+pub fn place(user: &User, listing: &Listing) -> Place {
+    Place::of(user.id.as_str(), listing, |field| user.sort_value(field))
+}
+
+fn source(field: &str) -> Option<Source> {
+    const KINDS: &[(&str, &str)] = &[("PRINCIPAL_KIND_ROOT", "root"), ("PRINCIPAL_KIND_USER", "user")];
+    let present = |column: &str, otherwise: &str| Expr::cust(format!("COALESCE(users.{column}, {otherwise})"));
+    Some(match field {
+        "name" => {
+            Source::Text(Expr::cust("('accounts/' || CAST(users.account AS TEXT) || '/users/' || users.\"user\")"))
+        }
+        "user_id" => Source::Text(column(users::Column::User)),
+        "display_name" => Source::Text(column(users::Column::DisplayName)),
+        "kind" => Source::Code(Expr::cust("(CASE users.\"user\" WHEN 'root' THEN 'root' ELSE 'user' END)"), KINDS),
+        "enabled" => Source::Bool(column(users::Column::Enabled)),
+        "create_time" => Source::Time(column(users::Column::CreateUs)),
+        "update_time" => Source::Time(present("update_us", "users.create_us")),
+        "last_sign_in_time" => Source::Time(present("last_sign_in_us", "0")),
+        _ => return None,
+    })
+}
+
+fn column(column: users::Column) -> Expr {
+    Expr::col((users::Entity, column))
 }
 
 /// How many users an account has, its root user counted.

@@ -4,10 +4,11 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::live::{
-    Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text,
+    Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text, user,
 };
 
 const MEMBERS: &str = "directory.v1.MemberService/ListMembers";
+const USERS: &str = "directory.v1.UserService/ListUsers";
 const ENTRIES: &str = "securitycenter.v1.MonitoredAccountService/ListMonitoredAccounts";
 
 /// A directory whose administrator of the control list monitors two created members and an invited one, and another
@@ -150,4 +151,35 @@ async fn bad_filters_are_refused_by_their_field_and_open_no_other_tenant() {
         }
     }
     scene.suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_users_of_an_account_are_searched_and_ordered() {
+    let suite = Suite::start(Databases::Sqlite).await;
+    let operator = suite.operator().await;
+    let account = register(&operator, "account", "Example").await;
+    let stranger = register(&operator, "stranger", "Other").await;
+    for id in ["carol", "alice", "bob"] {
+        user(&account, id, &[]).await;
+    }
+    let bob = json!({"user": {"name": format!("{}/users/bob", account.name)}, "update_mask": "enabled"});
+    account.root.call("directory.v1.UserService/UpdateUser", bob).await.unwrap();
+    let asked = |filter: &str, order_by: &str| json!({"parent": account.name, "filter": filter, "order_by": order_by});
+    for (filter, order_by, found) in [
+        ("", "user_id desc", vec!["root", "carol", "bob", "alice"]),
+        ("enabled = false", "", vec!["bob"]),
+        ("kind = PRINCIPAL_KIND_USER", "create_time", vec!["carol", "alice", "bob"]),
+        ("al", "", vec!["alice"]),
+        ("last_sign_in_time > \"2000-01-01T00:00:00Z\" AND user_id = x*", "", vec![]),
+    ] {
+        let page = account.root.call(USERS, asked(filter, order_by)).await.expect(filter);
+        let names = page["users"].as_array().unwrap().iter().map(|user| text(user, "name").rsplit('/').next().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), found, "{filter} {order_by}");
+    }
+    for (filter, order_by, field) in [("policies:x", "", "filter"), ("", "enabled", "order_by")] {
+        let refused = account.root.refused(USERS, asked(filter, order_by)).await;
+        assert_eq!((refused.code, refused.fields), (Code::InvalidArgument, vec![field.to_owned()]), "{filter}");
+    }
+    assert_eq!(stranger.root.refused(USERS, asked("al", "")).await.code, Code::NotFound);
+    suite.stop().await;
 }

@@ -1,7 +1,20 @@
-use bailiwick_core::authz::{Facts, SystemPolicy};
+use bailiwick_core::{
+    Clock,
+    authz::{Facts, SystemPolicy},
+    filter::Listing,
+};
 
 use super::{super::KeyName, *};
-use crate::domain::{Error as Refusal, access_key::Use};
+use crate::{
+    domain::{
+        Error as Refusal,
+        access_key::Use,
+        user::{SCHEMA, UserUpdate},
+    },
+    store,
+};
+
+const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 
 pub(super) async fn user(world: &World, of: AccountId, id: &str) -> Result<User, Error> {
     let call = world.root(of, "UserService/CreateUser", &of.name()).await;
@@ -54,8 +67,73 @@ async fn a_user_may_do_what_its_policies_say() {
             assert_eq!(unknown, Refusal::UnknownPolicy("AliyunNoSuchAccess".to_owned()));
         }
         let list = world.root(id, "UserService/ListUsers", &id.name()).await;
-        let users = world.app.user_list(&list, id, &first(10)).await.unwrap().items;
+        let users = world.app.user_list(&list, id, &first(10), &Default::default()).await.unwrap().items;
         assert_eq!(users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), ["alice", "root"]);
+    }
+}
+
+#[tokio::test]
+async fn users_are_filtered_and_ordered_by_what_they_say() {
+    for world in worlds().await {
+        let id = world.account("main", None).await;
+        world.clock.advance(DAY);
+        for (user, display_name) in [("alice", "Team b"), ("bob", "team A"), ("b.o", "100%"), ("carol", "")] {
+            let call = world.root(id, "UserService/CreateUser", &id.name()).await;
+            let new = NewUser { id: user.to_owned(), display_name: display_name.to_owned() };
+            world.app.user_create(&call, &change(), id, new).await.unwrap();
+        }
+        world.clock.advance(DAY);
+        let call = world.root(id, "UserService/UpdateUser", &format!("{}/users/bob", id.name())).await;
+        let to = UserUpdate { display_name: None, enabled: Some(false) };
+        world.app.user_update(&call, &change(), (id, "bob"), &to, "").await.unwrap();
+        let now = world.clock.now();
+        let signed_in = move |tx: bailiwick_db::Tx| async move {
+            Ok::<_, Error>(store::user::save_sign_in(tx.conn(), id, "alice", now).await?)
+        };
+        world.app.db.write("sign_in", signed_in).await.unwrap();
+        let other = world.account("other", None).await;
+        world.user(other, "alice").await;
+
+        let call = world.root(id, "UserService/ListUsers", &id.name()).await;
+        let list = async |filter: &str, order: &str| {
+            let listing = Listing { filter: SCHEMA.filter(filter).unwrap(), order: SCHEMA.order(order).unwrap() };
+            let (mut found, mut asked) = (Vec::new(), first(2));
+            loop {
+                let page = world.app.user_list(&call, id, &asked, &listing).await.unwrap();
+                found.extend(page.items.into_iter().map(|user| user.id));
+                if page.next.is_empty() {
+                    return found.join(" ");
+                }
+                asked = PageRequest { size: 2, token: page.next };
+            }
+        };
+        // When they were created: the clock begins with the year.
+        let (time, name) = ("2026-01-02T00:00:00Z", format!("{}/users/bob", id.name()));
+        for (filter, order, found) in [
+            ("", "", "alice b.o bob carol root"),
+            ("", "user_id desc", "root carol bob b.o alice"),
+            ("", "display_name", "carol root b.o alice bob"),
+            ("", "create_time desc", "alice b.o bob carol root"),
+            ("", "update_time desc", "bob alice b.o carol root"),
+            ("", "last_sign_in_time desc", "alice b.o bob carol root"),
+            ("TEAM", "", "alice bob"),
+            ("user_id = \"bo*\" OR user_id:o NOT kind = PRINCIPAL_KIND_ROOT", "", "b.o bob carol"),
+            ("display_name:\"%\"", "", "b.o"),
+            ("enabled = false", "", "bob"),
+            ("kind = PRINCIPAL_KIND_ROOT", "", "root"),
+            (&format!("name = \"{name}\""), "", "bob"),
+            (&format!("create_time < \"{time}\""), "", "root"),
+            (&format!("update_time > \"{time}\""), "", "bob"),
+            (&format!("last_sign_in_time < \"{time}\" AND enabled = true"), "", "b.o carol root"),
+        ] {
+            assert_eq!(list(filter, order).await, found, "{}: {filter}, {order}", world.engine);
+        }
+        // A page goes on in the list that it is of, and in no other.
+        let by = |order: &str| Listing { filter: Default::default(), order: SCHEMA.order(order).unwrap() };
+        let page = world.app.user_list(&call, id, &first(1), &by("user_id")).await.unwrap();
+        let asked = PageRequest { size: 1, token: page.next };
+        let wrong = world.app.user_list(&call, id, &asked, &by("display_name")).await;
+        assert!(matches!(wrong, Err(Error::PageToken(_))), "{}", world.engine);
     }
 }
 
