@@ -272,11 +272,17 @@ bound=$(sent_code "$F" BIND_EMAIL)
 call "$f_root" directory.v1.SecurityInfoService/ConfirmSecurityContact "{
     \"name\": \"$F/securityInfo\", \"channel\": \"SECURITY_CHANNEL_EMAIL\", \"verification_code\": \"$bound\"
 }" | field email
-echo "   a member whose real-name information is to become that of another enterprise than A's:"
-refused LEGAL_ENTITY_MISMATCH "$operator" directory.v1.AccountService/VerifyEnterpriseIdentity "{
-    \"name\": \"$F\",
-    \"enterprise_identity\": {\"legal_name\": \"Other\", \"registration_number\": \"Other-1\", \"verifier\": \"walk\"}
-}"
+echo "   a member of another enterprise than A, which it does not become, or of the same under another name:"
+verify_f() {
+    "${@:3}" directory.v1.AccountService/VerifyEnterpriseIdentity "{
+        \"name\": \"$F\",
+        \"enterprise_identity\": {\"legal_name\": \"$1\", \"registration_number\": \"$2\", \"verifier\": \"walk\"}
+    }"
+}
+verify_f Other Other-1 refused LEGAL_ENTITY_MISMATCH "$operator"
+verify_f "Example Holding" Example-1 call "$operator" | grep legalName
+try_switch LEGAL_ENTITY_MISMATCH "$alice"
+verify_f Example Example-1 call "$operator" | grep legalName
 echo "   a member with an access key in use; it is disabled, and its token is dead:"
 try_switch ACCESS_KEY_IN_USE "$alice"
 f_key=$(call "$f_root" directory.v1.AccessKeyService/ListAccessKeys "{\"parent\": \"$F/users/root\"}" |

@@ -102,9 +102,14 @@ impl AccountType {
 }
 
 impl EnterpriseIdentity {
-    /// Whether both are the same enterprise: registration number and legal name are equal (R-DIR-15).
+    /// Whether the real-name information is the same: registration number and legal name (R-DIR-15, R-DIR-20).
     pub fn same_enterprise(&self, other: &Self) -> bool {
-        self.registration_number == other.registration_number && self.legal_name == other.legal_name
+        self.same_register_entry(other) && self.legal_name == other.legal_name
+    }
+
+    /// Whether both are one enterprise, which one of them may know under a former name.
+    fn same_register_entry(&self, other: &Self) -> bool {
+        self.registration_number == other.registration_number
     }
 }
 
@@ -135,7 +140,8 @@ impl Account {
     }
 
     /// Records an attestation. The enterprise of an account in a directory does not change: the directory would be of
-    /// two enterprises (R-DIR-15).
+    /// two enterprises (R-DIR-15). Its name does when the enterprise is renamed; until the others are verified anew too,
+    /// their real-name information differs (R-DIR-20).
     pub fn verify(
         mut self,
         attested: Attestation,
@@ -146,7 +152,7 @@ impl Account {
         check_etag(asked_etag, &self.etag(), || self.id.name())?;
         let Attestation { legal_name, registration_number, verifier } = attested;
         let new = EnterpriseIdentity { legal_name, registration_number, verifier, verify_time: now };
-        if directory.is_some() && !self.enterprise.as_ref().is_some_and(|known| known.same_enterprise(&new)) {
+        if directory.is_some() && !self.enterprise.as_ref().is_some_and(|known| known.same_register_entry(&new)) {
             return Err(Error::LegalEntityMismatch(self.id));
         }
         self.enterprise = Some(new);
@@ -193,7 +199,7 @@ mod tests {
     fn attestation(legal_name: &str) -> Attestation {
         Attestation {
             legal_name: legal_name.to_owned(),
-            registration_number: "HRB 1".to_owned(),
+            registration_number: format!("HRB {legal_name}"),
             verifier: "a clerk".to_owned(),
         }
     }
@@ -234,7 +240,13 @@ mod tests {
         let again =
             acme.clone().verify(attestation("Acme"), directory, "", NOW.after(std::time::Duration::from_secs(1)));
         assert!(again.unwrap().enterprise.unwrap().verify_time > NOW);
-        assert!(acme.verify(attestation("Evil"), None, "", NOW).is_ok());
+        assert!(acme.clone().verify(attestation("Evil"), None, "", NOW).is_ok());
+        // The same enterprise under another name, which is another real-name information.
+        let renamed = Attestation { legal_name: "Acme Holding".to_owned(), ..attestation("Acme") };
+        let renamed = acme.clone().verify(renamed, directory, "", NOW).unwrap();
+        assert!(!renamed.verified().unwrap().same_enterprise(acme.verified().unwrap()));
+        let back = renamed.verify(attestation("Acme"), directory, "", NOW).unwrap();
+        assert!(back.verified().unwrap().same_enterprise(acme.verified().unwrap()));
     }
 
     // covers: E-GW-07

@@ -1,6 +1,5 @@
 //! A cloud account becomes a resource account, as product document 003 tells it, and a cloud account again.
 
-use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 use tonic::Code;
 
@@ -86,12 +85,11 @@ impl Scene {
         self.operator.call("directory.v1.AccountService/CreateRootAccessKey", key).await.unwrap()
     }
 
-    /// What no RPC does: the enterprise of a member does not change.
-    async fn set_enterprise(&self, legal_name: &str) {
-        let url = self.suite.config.database_url(bailiwick_core::Role::Directory);
-        let database = sea_orm::Database::connect(url).await.unwrap();
-        let sql = format!("UPDATE accounts SET legal_name = '{legal_name}' WHERE account = {}", self.account.id());
-        assert_eq!(database.execute_unprepared(&sql).await.unwrap().rows_affected(), 1);
+    /// Verifies the account anew: of the same enterprise, under another name.
+    async fn rename_enterprise(&self, legal_name: &str) {
+        let identity = json!({"legal_name": legal_name, "registration_number": "Example-1", "verifier": "test"});
+        let verify = json!({"name": self.account.name, "enterprise_identity": identity});
+        self.operator.call("directory.v1.AccountService/VerifyEnterpriseIdentity", verify).await.unwrap();
     }
 
     async fn type_of_member(&self) -> String {
@@ -146,9 +144,9 @@ async fn each_obstacle_of_document_003_has_a_reason_of_its_own() {
     scene.refused(RESOURCE, "MISSING_SECURITY_INFO").await;
     let account = scene.account.clone();
     bind_email(&scene.suite, &account.root, &account.name).await;
-    scene.set_enterprise("Another").await;
+    scene.rename_enterprise("Example Holding").await;
     scene.refused(RESOURCE, "LEGAL_ENTITY_MISMATCH").await;
-    scene.set_enterprise("Example").await;
+    scene.rename_enterprise("Example").await;
 
     user(&account, "alice", &[]).await;
     scene.refused(RESOURCE, "ACCESS_KEY_IN_USE").await;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use bailiwick_api::r#type::v1::{AccountType as FactType, access_fact::Kind as FactKind};
 use bailiwick_core::authz::Facts;
 use futures::future::join_all;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
     super::{Done, KeyName, Whose},
@@ -118,20 +117,13 @@ impl Scene {
         self.world.app.access_key_put(&call, &change(), named, Use::Disabled, "").await.unwrap();
     }
 
-    /// What no RPC does: the enterprise of a member does not change.
-    async fn set_enterprise(&self, legal_name: &str) {
-        use store::testing::accounts::{Column, Entity};
-        let id = i64::try_from(self.member.get()).unwrap();
-        let name = legal_name.to_owned();
-        let work = move |tx: bailiwick_db::Tx| {
-            let name = name.clone();
-            async move {
-                let of = Column::Account.eq(id);
-                Entity::update_many().col_expr(Column::LegalName, Expr::value(name)).filter(of).exec(tx.conn()).await?;
-                Ok::<_, bailiwick_db::DbError>(())
-            }
-        };
-        self.world.app.db.write("test", work).await.unwrap();
+    /// Verifies the member anew: of the same enterprise, under another name.
+    async fn rename_enterprise(&self, legal_name: &str) {
+        let registration_number = "HRB Acme".to_owned();
+        let attested =
+            Attestation { legal_name: legal_name.to_owned(), registration_number, verifier: "a clerk".to_owned() };
+        let call = self.world.platform("AccountService/VerifyEnterpriseIdentity").await;
+        self.world.app.account_verify(&call, &change(), self.member, attested, "").await.unwrap();
     }
 
     async fn root(&self) -> (bool, i64) {
@@ -147,9 +139,9 @@ async fn each_obstacle_has_its_refusal_and_nothing_changes() {
     for scene in scenes().await {
         let (resource, id) = (AccountType::Resource, scene.member);
         scene.refused(AccountType::Cloud, &Refusal::MemberTypeMismatch(AccountType::Cloud)).await;
-        scene.set_enterprise("Evil").await;
+        scene.rename_enterprise("Acme Holding").await;
         scene.refused(resource, &Refusal::LegalEntityMismatch(id)).await;
-        scene.set_enterprise("Acme").await;
+        scene.rename_enterprise("Acme").await;
         let (key, _) = scene.root_key().await;
         scene.refused(resource, &Refusal::AccessKeyInUse { account: id, keys: 1 }).await;
         scene.disable(&key).await;
@@ -280,13 +272,10 @@ async fn no_key_of_a_root_user_slips_through_while_it_is_disabled() {
             scene.world.bind(scene.member, Whose::Own(scene.member), &email("owner@example.com")).await;
             let code = scene.sent_code(AccountType::Resource).await;
             let (world, id) = (&scene.world, scene.member);
-            let root = IdentityName::root(id).to_string();
-            let call = world.root(id, "AccessKeyService/CreateAccessKey", &root).await;
+            let call = world.platform("AccountService/CreateRootAccessKey").await;
             let (asked, change) = (to(AccountType::Resource), change());
-            let (switched, key) = tokio::join!(
-                scene.switch(&asked, &code),
-                world.app.access_key_create(&call, &change, id, IdentityName::ROOT),
-            );
+            let (switched, key) =
+                tokio::join!(scene.switch(&asked, &code), world.app.access_key_create_root(&call, &change, id),);
             let enabled = store::access_key::count_enabled(world.app.db.reader(), id).await.unwrap();
             match (switched, key) {
                 (Ok(_), Err(Error::Domain(refusal))) => {
