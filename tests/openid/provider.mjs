@@ -1,6 +1,9 @@
 // An OpenID provider for tests on a free port of this machine. Whoever opens an address of it is signed in at once, as the
-// user that the second argument names; the first is the folder of tools. Prints its issuer.
+// user that the second argument names; the first is the folder of tools. Prints its issuer. With two more, the files of a
+// certificate and its key, it is reached by https as localhost.
+import fs from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,9 +17,13 @@ const user = process.argv[3];
 const found = createRequire(path.join(tools, 'openid', 'package.json')).resolve('oidc-provider');
 const { Provider } = await import(pathToFileURL(found));
 
-const server = http.createServer();
+const [certificate, key] = process.argv.slice(4);
+const server = certificate
+  ? https.createServer({ cert: fs.readFileSync(certificate), key: fs.readFileSync(key) })
+  : http.createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-const issuer = `http://127.0.0.1:${server.address().port}`;
+const host = certificate ? 'https://localhost' : 'http://127.0.0.1';
+const issuer = `${host}:${server.address().port}`;
 
 const client = (client_id) => ({
   client_id,

@@ -1,6 +1,6 @@
 //! A running suite in this process, and a world in it that was made through its gateway.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use bailiwick::{
     bootstrap::{bootstrap, file},
@@ -11,7 +11,7 @@ use bailiwick_core::{AccountId, Role, SystemEntropy, TrustedService};
 use bailiwick_testkit::TestDatabase;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tonic::transport::Endpoint;
+use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::{
     client::Client,
@@ -35,12 +35,28 @@ pub struct Suite {
 
 impl Suite {
     pub async fn start(databases: Databases) -> Self {
+        Self::start_with(databases, |_| ()).await
+    }
+
+    /// One whose gateway and OpenID providers prove to be `localhost` by certificates of the authority in `ca_file`.
+    pub async fn start_with_tls() -> Self {
+        let set = |config: &mut Config| {
+            let mesh = config.data.join(file::MESH);
+            config.gateway.tls_certificate = mesh.join("public.pem");
+            config.gateway.tls_key = mesh.join("public.key");
+            config.directory.sign_in.ca_file = mesh.join("ca.pem");
+        };
+        Self::start_with(Databases::Sqlite, set).await
+    }
+
+    async fn start_with(databases: Databases, set: impl FnOnce(&mut Config)) -> Self {
         let data = TempDir::new().unwrap();
         bootstrap(data.path(), &["localhost".to_owned()], &SystemEntropy).unwrap();
         let mut config = Config { data: data.path().to_owned(), ..Config::default() };
         config.gateway.listen = "127.0.0.1:0".to_owned();
         // The OpenID providers of tests are on this machine.
         config.directory.sign_in.private_issuers = true;
+        set(&mut config);
         let mut created = Vec::new();
         if databases == Databases::Postgres {
             for role in Role::ALL.into_iter().filter(|role| role.has_database()) {
@@ -57,8 +73,27 @@ impl Suite {
         self.running.as_ref().unwrap().gateway
     }
 
+    /// The file of the authority of the gateway's certificate.
+    pub fn ca_file(&self) -> PathBuf {
+        self.config.data.join(file::MESH).join("ca.pem")
+    }
+
+    /// The address of the gateway, as its certificate has it.
+    pub fn url(&self) -> String {
+        if self.config.gateway.tls_certificate.as_os_str().is_empty() {
+            format!("http://{}", self.gateway())
+        } else {
+            format!("https://localhost:{}", self.gateway().port())
+        }
+    }
+
     pub fn client(&self) -> Client {
-        Client::new(Endpoint::from_shared(format!("http://{}", self.gateway())).unwrap())
+        let endpoint = Endpoint::from_shared(self.url()).unwrap();
+        if endpoint.uri().scheme_str() == Some("http") {
+            return Client::new(endpoint);
+        }
+        let ca = Certificate::from_pem(std::fs::read(self.ca_file()).unwrap());
+        Client::new(endpoint.tls_config(ClientTlsConfig::new().ca_certificate(ca)).unwrap())
     }
 
     /// A client as the operator of the platform.

@@ -48,9 +48,7 @@ pub(super) struct Refusal {
 
 impl Provider {
     pub(super) async fn discover(options: &SignInOptions, pem: Option<&[u8]>) -> Result<Self, String> {
-        // No connection is kept: servers close idle ones about when the device flow asks again.
         let mut client = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).user_agent("bailiwick");
-        client = client.pool_max_idle_per_host(0);
         for authority in pem.map(Certificate::from_pem_bundle).transpose().map_err(|e| causes(&e))?.unwrap_or_default()
         {
             client = client.add_root_certificate(authority);

@@ -6,10 +6,12 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use serde_json::{Value, json};
 use tempfile::{NamedTempFile, TempDir};
+use tokio::time::{Instant, sleep};
 use tonic::Code;
 
 use crate::{
@@ -30,16 +32,22 @@ struct Provider {
 
 impl Provider {
     fn start(user: &str) -> Self {
+        Self::start_with(user, &[])
+    }
+
+    /// With the files of its certificate and key, it is reached by https.
+    fn start_with(user: &str, tls: &[PathBuf]) -> Self {
         tools::installed("openid/node_modules/oidc-provider");
         let mut command = Command::new("node");
-        command.arg(script("provider.mjs")).arg(tools::folder()).arg(user);
+        command.arg(script("provider.mjs")).arg(tools::folder()).arg(user).args(tls);
         let log = NamedTempFile::new().unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log.reopen().unwrap()).spawn().unwrap();
         let mut issuer = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut issuer).unwrap();
         let issuer = issuer.trim().to_owned();
         let provider = Self { child, issuer, log };
-        assert!(provider.issuer.starts_with("http://127.0.0.1:"), "{}{}", provider.issuer, provider.log());
+        let address = if tls.is_empty() { "http://127.0.0.1:" } else { "https://localhost:" };
+        assert!(provider.issuer.starts_with(address), "{}{}", provider.issuer, provider.log());
         provider
     }
 
@@ -73,7 +81,8 @@ async fn connect(account: &Account, id: &str, issuer: &str, client_id: &str) -> 
 /// Runs `bailiwick login` with a browser; returns whether it succeeded, and what it said on both of its outputs.
 async fn login(suite: &Suite, provider: &str, more: &[&str]) -> (bool, String, String) {
     let mut command = Command::new(binary());
-    command.args(["login", "--gateway", &format!("http://{}", suite.gateway()), "--provider", provider]).args(more);
+    command.args(["login", "--gateway", &suite.url(), "--provider", provider]).args(more);
+    let ca = suite.ca_file();
     let work = move || {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut asked = BufReader::new(child.stderr.take().unwrap());
@@ -92,7 +101,9 @@ async fn login(suite: &Suite, provider: &str, more: &[&str]) -> (bool, String, S
             line.clear();
         }
         if !address.is_empty() {
-            let browser = Command::new("node").arg(script("browser.mjs")).arg(&address).output().unwrap();
+            let mut browser = Command::new("node");
+            browser.env("NODE_EXTRA_CA_CERTS", &ca).arg(script("browser.mjs")).arg(&address);
+            let browser = browser.output().unwrap();
             said.push_str(&String::from_utf8_lossy(&browser.stdout));
             said.push_str(&String::from_utf8_lossy(&browser.stderr));
         }
@@ -127,10 +138,89 @@ async fn a_person_signs_in_by_both_flows_and_calls_as_the_user() {
         let me = suite.client().with_token(token).call(WHO_AM_I, json!({})).await.unwrap();
         assert_eq!(text(&me, "principal"), format!("{}/users/alice", account.name));
         assert_eq!(text(&me, "sourceIdentity"), name);
+        assert_eq!((text(&me, "identityProvider"), text(&me, "subject")), (&*name, "alice"));
         assert_eq!(me["mfaPresent"], true);
     }
     assert!(Command::new(binary()).arg("logout").args(at).status().unwrap().success() && !file.exists());
     assert!(Command::new(binary()).arg("logout").args(at).status().unwrap().success());
+    suite.stop().await;
+}
+
+/// covers: R-DIR-25, R-GW-09
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_signed_in_is_in_the_trail_of_the_whole_chain() {
+    let suite = Suite::start(Databases::Sqlite).await;
+    let account = register(&suite.operator().await, "account", "Example").await;
+    user(&account, "alice", &["AdministratorAccess"]).await;
+    let provider = Provider::start("alice");
+    let name = connect(&account, "main", &provider.issuer, "cli").await;
+    let (well, printed, asked) = login(&suite, &name, &["--print"]).await;
+    assert!(well, "{printed}{asked}{}", provider.log());
+    let printed: Value = serde_json::from_str(&printed).unwrap();
+    let mut person = suite.client().with_token(text(&printed, "access_token"));
+    let statement = json!({"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"RAM": [account.name]}});
+    let trust_policy = json!({"Version": "1", "Statement": [statement]}).to_string();
+    for role_id in ["first", "second"] {
+        let create = json!({"parent": account.name, "role_id": role_id, "role": {"trust_policy": trust_policy}});
+        let role = account.root.call("directory.v1.RoleService/CreateRole", create).await.unwrap();
+        let policy = format!("{}/policies/AdministratorAccess", account.name);
+        let attach = json!({"target": role["name"], "policy": policy});
+        account.root.call("directory.v1.PolicyService/AttachPolicy", attach).await.unwrap();
+        let assume = json!({"role": role["name"], "session_name": "chained"});
+        let session = person.call("directory.v1.TokenService/AssumeRole", assume).await.unwrap();
+        person = person.with_token(text(&session, "accessToken"));
+        let create = json!({"parent": account.name, "user_id": format!("by-{role_id}")});
+        person.call("directory.v1.UserService/CreateUser", create).await.unwrap();
+    }
+    let me = person.call(WHO_AM_I, json!({})).await.unwrap();
+    assert_eq!((text(&me, "identityProvider"), text(&me, "subject")), (&*name, "alice"));
+
+    let list = "audit.v1.AuditService/ListAccountAuditEntries";
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        let trail = account.root.call(list, json!({"parent": account.name, "page_size": 1000})).await.unwrap();
+        let entries = trail["auditEntries"].as_array().unwrap().iter();
+        let by: Vec<_> = entries
+            .map(|entry| &entry["operator"])
+            .filter(|by| text(by, "identityProvider") == name && text(by, "subject") == "alice")
+            .map(|by| text(by, "principal").rsplit('/').next().unwrap())
+            .collect();
+        // The sign-in, then twice a role that is assumed by one identity, and a user that it makes as the role.
+        if by == ["alice", "alice", "first", "first", "second"] || by == ["second", "first", "first", "alice", "alice"]
+        {
+            break;
+        }
+        assert!(Instant::now() < until, "{by:?}");
+        sleep(Duration::from_millis(50)).await;
+    }
+    suite.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_authority_that_is_given_is_trusted_for_the_gateway_and_the_provider() {
+    let suite = Suite::start_with_tls().await;
+    let operator = suite.operator().await;
+    let account = register(&operator, "account", "Example").await;
+    user(&account, "alice", &[]).await;
+    let mesh = suite.ca_file().parent().unwrap().to_owned();
+    let provider = Provider::start_with("alice", &[mesh.join("public.pem"), mesh.join("public.key")]);
+    let name = connect(&account, "main", &provider.issuer, "cli").await;
+
+    let ca = suite.ca_file();
+    for flow in [&["--print"][..], &["--print", "--device"]] {
+        let (well, printed, asked) = login(&suite, &name, &[&["--ca", ca.to_str().unwrap()], flow].concat()).await;
+        assert!(well, "{printed}{asked}{}", provider.log());
+        let printed: Value = serde_json::from_str(&printed).unwrap();
+        let me = suite.client().with_token(text(&printed, "access_token")).call(WHO_AM_I, json!({})).await.unwrap();
+        assert_eq!(text(&me, "principal"), format!("{}/users/alice", account.name));
+    }
+    // Without it, nobody is told what a token would be had with.
+    let (well, said, asked) = login(&suite, &name, &["--print"]).await;
+    assert!(!well && said.is_empty() && asked.contains("cannot be reached"), "{said}{asked}");
+    let other = TempDir::new().unwrap();
+    let none = other.path().join("none.pem");
+    let (well, _, asked) = login(&suite, &name, &["--print", "--ca", none.to_str().unwrap()]).await;
+    assert!(!well && asked.contains("none.pem"), "{asked}");
     suite.stop().await;
 }
 

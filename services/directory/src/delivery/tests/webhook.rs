@@ -2,6 +2,7 @@ use std::{
     convert::Infallible,
     fs,
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -13,10 +14,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use http_body_util::{BodyExt, Full};
 use hyper::{HeaderMap, Request, Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
+use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde_json::Value;
 use sha2::Sha256;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
 
 use super::*;
 use crate::delivery::{config::WebhookConfig, webhook::Webhook};
@@ -29,6 +35,7 @@ type Requests = Arc<Mutex<Vec<(String, HeaderMap, Vec<u8>)>>>;
 /// An SMS gateway that answers with one status, or with none, and what it was sent.
 struct Gateway {
     address: SocketAddr,
+    listener: Arc<TcpListener>,
     requests: Requests,
     clock: Arc<ManualClock>,
     folder: TempDir,
@@ -36,41 +43,76 @@ struct Gateway {
 
 impl Gateway {
     async fn start(status: Option<u16>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests = Requests::default();
-        let kept = requests.clone();
+        let gateway = Self::bind().await;
+        let (listener, kept) = (gateway.listener.clone(), gateway.requests.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let kept = kept.clone();
-                let answer = service_fn(move |request: Request<Incoming>| {
-                    let kept = kept.clone();
-                    async move {
-                        let (head, body) = request.into_parts();
-                        let body = body.collect().await.unwrap().to_bytes().to_vec();
-                        kept.lock().unwrap().push((head.uri.to_string(), head.headers, body));
-                        let Some(status) = status else { return std::future::pending().await };
-                        let answer = Response::builder().status(status).header("location", "/elsewhere");
-                        Ok::<_, Infallible>(answer.body(Full::<&[u8]>::new(&[b'x'; 100_000])).unwrap())
-                    }
-                });
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
+                tokio::spawn(answer(stream, status, kept.clone()));
             }
         });
-        Self { address, requests, clock: Arc::default(), folder: tempfile::tempdir().unwrap() }
+        gateway
+    }
+
+    /// One that proves to be `localhost` by the certificate in `{folder}/chain.pem`.
+    async fn start_with_tls() -> Self {
+        let gateway = Self::bind().await;
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(gateway.folder.path().join("chain.pem"), made.cert.pem()).unwrap();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()).into();
+        let tls = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(tls));
+        let (listener, kept) = (gateway.listener.clone(), gateway.requests.clone());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(stream) = acceptor.accept(stream).await else { continue };
+                tokio::spawn(answer(stream, Some(202), kept.clone()));
+            }
+        });
+        gateway
+    }
+
+    async fn bind() -> Self {
+        let listener = Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let address = listener.local_addr().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        Self { address, listener, requests: Requests::default(), clock: Arc::default(), folder }
     }
 
     fn webhook(&self) -> Webhook {
+        let url = format!("http://{}/send?token=hidden", self.address);
+        self.open(WebhookConfig { url, timeout_seconds: 1, ..WebhookConfig::default() })
+    }
+
+    fn open(&self, config: WebhookConfig) -> Webhook {
         let secret_file = self.folder.path().join("secret");
         fs::write(&secret_file, format!("whsec_{}\n", STANDARD.encode(KEY))).unwrap();
-        let url = format!("http://{}/send?token=hidden", self.address);
-        let config = WebhookConfig { url, secret_file, timeout_seconds: 1, ..WebhookConfig::default() };
-        Webhook::open(&config, self.clock.clone()).unwrap()
+        Webhook::open(&WebhookConfig { secret_file, ..config }, self.clock.clone()).unwrap()
     }
 
     fn requests(&self) -> Vec<(String, HeaderMap, Vec<u8>)> {
         std::mem::take(&mut self.requests.lock().unwrap())
     }
+}
+
+/// Answers the requests of a connection with one status, or not at all, and keeps them.
+async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, status: Option<u16>, kept: Requests) {
+    let answer = service_fn(move |request: Request<Incoming>| {
+        let kept = kept.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await.unwrap().to_bytes().to_vec();
+            kept.lock().unwrap().push((head.uri.to_string(), head.headers, body));
+            let Some(status) = status else { return std::future::pending().await };
+            let answer = Response::builder().status(status).header("location", "/elsewhere");
+            Ok::<_, Infallible>(answer.body(Full::<&[u8]>::new(&[b'x'; 100_000])).unwrap())
+        }
+    });
+    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
 }
 
 /// As a receiver checks it, from the specification of Standard Webhooks.
@@ -126,6 +168,31 @@ async fn what_refuses_the_message_is_told_from_what_may_pass() {
         assert_eq!(matches!(error, DeliveryError::Permanent(_)), permanent, "{status}");
         assert!(error.to_string().contains(&status.to_string()), "{error}");
     }
+}
+
+#[tokio::test]
+async fn over_https_the_gateway_is_trusted_by_the_authority_that_is_given() {
+    let gateway = Gateway::start_with_tls().await;
+    let config = |host: &str, ca_file: &str| WebhookConfig {
+        url: format!("https://{host}:{}/send", gateway.address.port()),
+        ca_file: if ca_file.is_empty() { PathBuf::new() } else { gateway.folder.path().join(ca_file) },
+        timeout_seconds: 10,
+        ..WebhookConfig::default()
+    };
+    let deliver = async |config| gateway.open(config).deliver(&message(Channel::Phone)).await;
+    deliver(config("localhost", "chain.pem")).await.unwrap();
+    let (uri, headers, body) = gateway.requests().pop().unwrap();
+    assert_eq!(uri, "/send");
+    assert!(is_authentic(&headers, &body, &KEY));
+
+    // Not without it, by that of somebody else, or under another name.
+    let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(gateway.folder.path().join("other.pem"), other.cert.pem()).unwrap();
+    for (host, ca_file) in [("localhost", ""), ("localhost", "other.pem"), ("127.0.0.1", "chain.pem")] {
+        let error = deliver(config(host, ca_file)).await.unwrap_err();
+        assert!(matches!(error, DeliveryError::Temporary(_)), "{host} {ca_file}: {error}");
+    }
+    assert!(gateway.requests().is_empty(), "no code was sent to a stranger");
 }
 
 #[tokio::test]
