@@ -24,6 +24,10 @@ pub fn database_problem(error: &DbError) -> Problem {
         DbError::RequestIdReused => {
             Problem::new(Kind::InvalidArgument, ErrorReason::RequestIdReused, error.to_string())
         }
+        DbError::ChangeTooLarge { limit, .. } => {
+            Problem::new(Kind::ResourceExhausted, ErrorReason::ChangeTooLarge, error.to_string())
+                .with("limit_bytes", limit.to_string())
+        }
         DbError::Unique { .. } | DbError::NotMigrated(_) | DbError::Other(_) => {
             Problem::new(Kind::Internal, ErrorReason::Internal, with_causes(error))
         }

@@ -33,7 +33,7 @@ pub use error::database_problem;
 pub use follower::{Apply, Follower};
 pub use head::head_with_cursor;
 pub use level::{Level, NEVER, UpstreamLevel};
-pub use payload::{FOLLOW, Recorded, change_payload, log_position};
+pub use payload::{FOLLOW, PART_BYTES, Recorded, change_payload, log_position};
 pub use positions::FollowedPositions;
 pub use reread::HeldFact;
 pub use server::ChangeLogServer;

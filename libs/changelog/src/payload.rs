@@ -5,12 +5,15 @@ use bailiwick_api::{
     r#type::v1::{AccessFactChange, LogPosition},
 };
 use bailiwick_core::{Operator, Role, Timestamp, authz::Tenant};
-use bailiwick_db::{ChangeRow, Position};
+use bailiwick_db::{ChangeRow, PAYLOAD_MAX, Position};
 use bailiwick_rpc::Call;
 use prost::Message;
 
 /// The method of a change that follows from another service's.
 pub const FOLLOW: &str = "follow";
+
+/// Most bytes of facts in each of several changes: a third of what a change may have, since it says more than its facts.
+pub const PART_BYTES: usize = PAYLOAD_MAX / 3;
 
 /// What a change was, apart from who made it and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +33,28 @@ pub struct Recorded {
 // === impl Recorded ===
 
 impl Recorded {
+    /// The same in as many changes as its facts need, one at least: each has [`PART_BYTES`] of them at most, unless one fact
+    /// alone has more. They are to be recorded in one transaction and in this order, which is that of the facts.
+    ///
+    /// A follower may stop between any two of them, and decisions are made of what it has then. The facts must be in an
+    /// order in which no beginning of them allows what was refused before and is refused after them all: what takes rights
+    /// away comes first, and what an identity is bound by goes after the identity.
+    pub fn split(mut self) -> Vec<Self> {
+        let facts = std::mem::take(&mut self.facts);
+        let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for fact in facts {
+            let size = fact.encoded_len();
+            if bytes > 0 && bytes + size > PART_BYTES {
+                parts.push(std::mem::take(&mut part));
+                bytes = 0;
+            }
+            bytes += size;
+            part.push(fact);
+        }
+        parts.push(part);
+        parts.into_iter().map(|facts| Self { facts, ..self.clone() }).collect()
+    }
+
     /// The row of a change that a call made.
     pub fn by_call(self, call: &Call, time: Timestamp) -> ChangeRow {
         let path = call.permit.path();
@@ -89,4 +114,48 @@ fn tenant_name(tenant: Tenant) -> String {
 fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     let nanos = time.as_micros().rem_euclid(1_000_000) * 1_000;
     prost_types::Timestamp { seconds: time.as_seconds(), nanos: i32::try_from(nanos).unwrap_or_default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use bailiwick_api::r#type::v1::{PolicyFact, access_fact::Kind};
+
+    use super::*;
+
+    /// A fact of so many bytes, and some more.
+    fn fact(number: usize, bytes: usize) -> AccessFactChange {
+        let fact = PolicyFact { policy: format!("{number:06}"), document: "x".repeat(bytes) };
+        AccessFactChange::holds(Kind::Policy(fact))
+    }
+
+    fn recorded(facts: Vec<AccessFactChange>) -> Recorded {
+        Recorded {
+            resource: "accounts/1".to_owned(),
+            tenant: Tenant::Platform,
+            accounts: vec!["accounts/1".to_owned()],
+            request_id: "r".to_owned(),
+            facts,
+        }
+    }
+
+    #[test]
+    fn what_fits_into_one_change_is_one() {
+        for facts in [Vec::new(), vec![fact(1, 1)], (0..1_000).map(|n| fact(n, 100)).collect()] {
+            assert_eq!(recorded(facts.clone()).split(), [recorded(facts)]);
+        }
+    }
+
+    #[test]
+    fn large_changes_are_split_by_bytes_and_keep_the_order() {
+        let sizes = [10, 300_000, 300_000, PART_BYTES + 1, 1, 2, 200_000, 300_000, PART_BYTES, 5];
+        let facts: Vec<_> = sizes.iter().enumerate().map(|(number, bytes)| fact(number, *bytes)).collect();
+        let parts = recorded(facts.clone()).split();
+        assert_eq!(parts.iter().map(|part| part.facts.len()).collect::<Vec<_>>(), [2, 1, 1, 4, 1, 1]);
+        assert_eq!(parts.iter().flat_map(|part| part.facts.clone()).collect::<Vec<_>>(), facts);
+        for part in parts {
+            let bytes: usize = part.facts.iter().map(Message::encoded_len).sum();
+            assert!(bytes <= PART_BYTES || part.facts.len() == 1, "{bytes}");
+            assert_eq!(Recorded { facts: Vec::new(), ..part }, recorded(Vec::new()));
+        }
+    }
 }

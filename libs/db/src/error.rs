@@ -27,6 +27,16 @@ pub enum DbError {
         /// What the driver said.
         source: Source,
     },
+    /// What a transaction would say of itself in the change log is more than those who follow take: RESOURCE_EXHAUSTED.
+    #[error("the change of `{resource}` has {bytes} bytes; a change has {limit} at most")]
+    ChangeTooLarge {
+        /// Name of the resource that was to change.
+        resource: String,
+        /// The size of the change.
+        bytes: usize,
+        /// Most bytes of a change.
+        limit: usize,
+    },
     /// The schema is not the one of this program. Lists what is missing, or what is there that is not known.
     #[error("the database is not migrated to this version: {0}")]
     NotMigrated(String),

@@ -71,6 +71,7 @@ impl Db {
         let work = &work;
         let done = self
             .write("follow_apply", move |tx| async move {
+                tx.follow();
                 let current = lock(tx.conn(), upstream).await?;
                 if current.as_ref() != expected {
                     return Err(FollowError::Elsewhere(current));

@@ -15,8 +15,11 @@ use crate::{Db, DbError, db::POLL};
 
 /// Most changes in one transaction.
 const CHANGES_MAX: usize = 10_000;
-/// Largest payload of one change, in bytes.
-const PAYLOAD_MAX: usize = 2 << 20;
+/// Largest payload of a change of the own, in bytes.
+pub const PAYLOAD_MAX: usize = 3 << 19;
+/// Largest payload of a change that is made by following another log: a mirror repeats what it follows, and adds what
+/// that ends. What the one who is followed could write, the follower can.
+pub(crate) const FOLLOWED_MAX: usize = 2 << 20;
 /// Most changes that one read returns.
 const READ_MAX: u32 = 1000;
 /// A read ends early when it has this many bytes of payloads.
@@ -46,8 +49,8 @@ pub struct ChangeRow {
     pub request_id: String,
     /// When it was made.
     pub time: Timestamp,
-    /// What followers are given, at most 2 MiB. It cannot hold the revision, which is not known yet: whoever reads the
-    /// log adds it.
+    /// What followers are given: at most 1.5 MiB, or 2 MiB in a change that is made by following another log; a larger one
+    /// is [`DbError::ChangeTooLarge`]. It cannot hold the revision, which is not known yet: whoever reads the log adds it.
     pub payload: Vec<u8>,
 }
 
@@ -144,13 +147,25 @@ pub(crate) async fn read_head(conn: &impl ConnectionTrait) -> Result<Position, D
     position(conn.query_one_raw(select).await?)
 }
 
-/// Writes the changes and returns the position of the last one, or the head if there are none.
-pub(crate) async fn append(conn: &impl ConnectionTrait, changes: Vec<ChangeRow>) -> Result<Position, DbError> {
+/// Writes the changes, each of at most `limit` bytes, and returns the position of the last one, or the head if there are
+/// none.
+pub(crate) async fn append(
+    conn: &impl ConnectionTrait,
+    changes: Vec<ChangeRow>,
+    limit: usize,
+) -> Result<Position, DbError> {
     if changes.is_empty() {
         return read_head(conn).await;
     }
-    if changes.len() > CHANGES_MAX || changes.iter().any(|change| change.payload.len() > PAYLOAD_MAX) {
-        return Err(DbError::other("a transaction recorded too many changes or too large a change"));
+    if changes.len() > CHANGES_MAX {
+        return Err(DbError::other(format!(
+            "a transaction recorded {} changes; {CHANGES_MAX} are the most",
+            changes.len()
+        )));
+    }
+    if let Some(change) = changes.iter().find(|change| change.payload.len() > limit) {
+        let (resource, bytes) = (change.resource.clone(), change.payload.len());
+        return Err(DbError::ChangeTooLarge { resource, bytes, limit });
     }
     let count = i64::try_from(changes.len()).map_err(DbError::other)?;
     let take = Statement::from_sql_and_values(

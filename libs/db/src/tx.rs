@@ -43,6 +43,8 @@ struct Inner {
 struct Pending {
     changes: Vec<ChangeRow>,
     response: Option<StoredResponse>,
+    /// Whether the changes are made by following another log.
+    follows: bool,
 }
 
 impl Db {
@@ -153,6 +155,11 @@ impl Tx {
         self.pending(|pending| pending.changes.push(change));
     }
 
+    /// Says that what is recorded is made by following another log.
+    pub(crate) fn follow(&self) {
+        self.pending(|pending| pending.follows = true);
+    }
+
     pub(crate) fn respond(&self, response: StoredResponse) {
         self.pending(|pending| pending.response = Some(response));
     }
@@ -165,7 +172,8 @@ impl Tx {
         let inner = Arc::into_inner(self.0)
             .ok_or_else(|| DbError::other("the work of a transaction left a clone of it behind"))?;
         let pending = inner.pending.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let head = log::append(&inner.conn, pending.changes).await?;
+        let limit = if pending.follows { log::FOLLOWED_MAX } else { log::PAYLOAD_MAX };
+        let head = log::append(&inner.conn, pending.changes, limit).await?;
         if let Some(response) = pending.response {
             response.store(&inner.conn, &head).await?;
         }

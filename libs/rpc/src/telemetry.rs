@@ -165,6 +165,12 @@ impl Injector for Metadata<'_> {
     }
 }
 
+/// Counts a piece of work that a role does of itself and that failed: `background.failures`, by role and task.
+pub fn background_failed(role: Role, task: &'static str) {
+    let failures = global::meter("bailiwick").u64_counter("background.failures").build();
+    failures.add(1, &[KeyValue::new("role", role.as_str()), KeyValue::new("task", task)]);
+}
+
 /// How long the calls of a role take, in seconds, by role, peer, method and code: `rpc.server.call.duration`.
 #[derive(Clone, Debug)]
 pub struct CallDurations {

@@ -7,6 +7,15 @@ use serde::{Deserialize, Serialize};
 pub use crate::delivery::config::DeliveryConfig;
 pub use crate::openid::config::SignInConfig;
 
+/// What no setting exceeds, so that the fact of one user fits into one change: it names all policies of the user and of its
+/// groups.
+pub(crate) const GROUPS_PER_USER_BOUND: u32 = 50;
+pub(crate) const POLICIES_PER_TARGET_BOUND: u32 = 50;
+/// As many users are read by one statement.
+const USERS_PER_GROUP_BOUND: u32 = 1_000;
+/// Of control policies, the fact of a folder or member names all that are attached to it.
+pub(crate) const ATTACHED_CONTROL_POLICIES_BOUND: u32 = 20;
+
 /// The configuration of the role.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -61,7 +70,7 @@ pub struct IdentityLimits {
     pub groups_max: u32,
     /// Groups of a user.
     pub groups_per_user_max: u32,
-    /// Users of a group: a change of the group is told to the gateways for each of them, in one message.
+    /// Users of a group: a change of the group is told to the gateways for each of them.
     pub users_per_group_max: u32,
     /// Custom policies of an account.
     pub policies_max: u32,
@@ -75,19 +84,26 @@ impl Limits {
     /// What is wrong with it; each begins with the setting's name, such as `limits.folders_max`.
     fn problems(&self) -> Vec<String> {
         // A whole tree is read to decide over it, and access is decided by at most 10 steps up the tree.
-        let bounds: [(&str, u32, RangeInclusive<u32>); 12] = [
+        let identities = self.identities;
+        let bounds: [(&str, u32, RangeInclusive<u32>); 18] = [
             ("members_max", self.members_max, 1..=100_000),
             ("invitations_per_day_max", self.invitations_per_day_max, 1..=10_000),
             ("folders_max", self.folders_max, 1..=1_000),
             ("folder_depth_max", self.folder_depth_max, 1..=8),
             ("control_policies_max", self.control_policies_max, 1..=10_000),
-            ("attached_control_policies_max", self.attached_control_policies_max, 1..=20),
+            ("attached_control_policies_max", self.attached_control_policies_max, 1..=ATTACHED_CONTROL_POLICIES_BOUND),
             ("users_max", self.users_max, 1..=100_000),
             ("access_keys_max", self.access_keys_max, 1..=10),
             ("verification_seconds", self.verification_seconds, 60..=3_600),
             ("verification_pause_seconds", self.verification_pause_seconds, 1..=3_600),
             ("verifications_per_day_max", self.verifications_per_day_max, 1..=10_000),
             ("deletion_silence_days", self.deletion_silence_days, 0..=365),
+            ("identities.groups_max", identities.groups_max, 1..=1_000),
+            ("identities.groups_per_user_max", identities.groups_per_user_max, 1..=GROUPS_PER_USER_BOUND),
+            ("identities.users_per_group_max", identities.users_per_group_max, 1..=USERS_PER_GROUP_BOUND),
+            ("identities.policies_max", identities.policies_max, 1..=10_000),
+            ("identities.policies_per_target_max", identities.policies_per_target_max, 1..=POLICIES_PER_TARGET_BOUND),
+            ("identities.roles_max", identities.roles_max, 1..=10_000),
         ];
         let outside = bounds.into_iter().filter(|(_, value, bounds)| !bounds.contains(value));
         let problem = |(name, _, bounds): (&str, u32, RangeInclusive<u32>)| {
@@ -155,9 +171,13 @@ mod tests {
     #[test]
     fn limits_have_bounds() {
         assert!(Limits::default().problems().is_empty());
-        let wrong = Limits { folder_depth_max: 9, members_max: 0, ..Limits::default() };
-        let expected =
-            ["`limits.members_max` must be between 1 and 100000", "`limits.folder_depth_max` must be between 1 and 8"];
+        let identities = IdentityLimits { groups_per_user_max: 51, ..IdentityLimits::default() };
+        let wrong = Limits { folder_depth_max: 9, members_max: 0, identities, ..Limits::default() };
+        let expected = [
+            "`limits.members_max` must be between 1 and 100000",
+            "`limits.folder_depth_max` must be between 1 and 8",
+            "`limits.identities.groups_per_user_max` must be between 1 and 50",
+        ];
         assert_eq!(wrong.problems(), expected);
     }
 }

@@ -3,6 +3,7 @@
 use bailiwick_api::r#type::v1 as pb;
 use bailiwick_core::Timestamp;
 use pb::{AccessFactChange, access_fact::Kind};
+use prost::Message;
 
 use bailiwick_core::AccountId;
 
@@ -23,6 +24,11 @@ use crate::domain::{
 
 /// A fact, as the change log carries it.
 pub(crate) type Fact = AccessFactChange;
+
+/// How many bytes facts have in the log.
+pub(crate) fn bytes(facts: &[Fact]) -> usize {
+    facts.iter().map(Message::encoded_len).sum()
+}
 
 /// An account, and its membership.
 pub(crate) fn account(account: &Account, membership: Option<&Membership>) -> AccessFactChange {
@@ -69,9 +75,9 @@ pub(crate) fn control_policy(policy: &ControlPolicy) -> AccessFactChange {
     AccessFactChange::holds(Kind::Policy(policy_fact(policy)))
 }
 
-/// A custom control policy that is no more.
-pub(crate) fn control_policy_gone(policy: &ControlPolicy) -> AccessFactChange {
-    AccessFactChange::gone(Kind::Policy(policy_fact(policy)))
+/// A custom control policy that is no more, by its name.
+pub(crate) fn control_policy_gone(policy: String) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Policy(pb::PolicyFact { policy, ..pb::PolicyFact::default() }))
 }
 
 /// A user.
@@ -148,9 +154,9 @@ pub(crate) fn invitation(invitation: &Invitation) -> AccessFactChange {
     AccessFactChange::holds(Kind::Invitation(invitation_fact(invitation)))
 }
 
-/// An invitation that is no longer kept.
-pub(crate) fn invitation_gone(invitation: &Invitation) -> AccessFactChange {
-    AccessFactChange::gone(Kind::Invitation(invitation_fact(invitation)))
+/// An invitation that is no longer kept, by its name.
+pub(crate) fn invitation_gone(invitation: String) -> AccessFactChange {
+    AccessFactChange::gone(Kind::Invitation(pb::InvitationFact { invitation, ..pb::InvitationFact::default() }))
 }
 
 /// The resource name of the folder of a membership.

@@ -2,8 +2,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::task::JoinSet;
 
+use super::{FOLLOWED_MAX, PAYLOAD_MAX};
 use crate::{
-    DbError, Position, Tx,
+    ChangeRow, DbError, Position, Tx,
     testing::{PATIENCE, change, commit, worlds},
 };
 
@@ -74,24 +75,46 @@ async fn several_changes_of_a_transaction_stand_together_and_in_order() {
 #[tokio::test]
 async fn reading_is_bounded_in_rows_and_bytes() {
     for world in worlds().await {
-        for _ in 0..4 {
-            let work = |tx: Tx| async move {
-                let mut row = change("large");
-                row.payload = vec![7; 2 << 20];
-                tx.record(row);
-                Ok::<_, DbError>(())
-            };
-            world.db.write("large", work).await.unwrap();
+        for _ in 0..6 {
+            world.db.write("large", |tx: Tx| large(tx, PAYLOAD_MAX)).await.unwrap();
         }
         let revisions = async |after, limit| {
             let read = world.db.changes_after(after, limit).await.unwrap();
             read.iter().map(|c| c.revision).collect::<Vec<_>>()
         };
-        assert_eq!(revisions(0, 1000).await, [1, 2], "{}", world.engine());
-        assert_eq!(revisions(2, 1000).await, [3, 4]);
+        assert_eq!(revisions(0, 1000).await, [1, 2, 3], "{}", world.engine());
+        assert_eq!(revisions(3, 1000).await, [4, 5, 6]);
         assert_eq!(revisions(1, 1).await, [2]);
-        assert_eq!(revisions(4, 1000).await, Vec::<i64>::new());
+        assert_eq!(revisions(6, 1000).await, Vec::<i64>::new());
     }
+}
+
+/// What is too large for the log is refused by whoever would write it, and nothing of it stays. A follower may write more,
+/// for it repeats what another wrote.
+#[tokio::test]
+async fn a_change_that_is_too_large_is_refused_where_it_is_made() {
+    for world in worlds().await {
+        let over = PAYLOAD_MAX + 1;
+        let refused = world.db.write("large", |tx: Tx| large(tx, over)).await.unwrap_err();
+        let DbError::ChangeTooLarge { resource, bytes, limit } = &refused else { panic!("{refused:?}") };
+        assert_eq!((resource.as_str(), *bytes, *limit), ("large", over, PAYLOAD_MAX), "{}", world.engine());
+        assert_eq!(refused.to_string(), "the change of `large` has 1572865 bytes; a change has 1572864 at most");
+        assert_eq!(world.db.head().await.unwrap().revision, 0);
+
+        let at = |revision| Position { epoch: "e".to_owned(), revision };
+        let follow = async |from: Option<i64>, to, bytes| {
+            world.db.follow_apply("directory", from.map(at).as_ref(), &at(to), |tx: Tx| large(tx, bytes)).await
+        };
+        follow(None, 1, FOLLOWED_MAX).await.unwrap();
+        let refused = follow(Some(1), 2, FOLLOWED_MAX + 1).await.unwrap_err();
+        assert!(matches!(refused, DbError::ChangeTooLarge { limit: FOLLOWED_MAX, .. }), "{refused:?}");
+        assert_eq!(world.db.head().await.unwrap().revision, 1, "{}", world.engine());
+    }
+}
+
+async fn large(tx: Tx, bytes: usize) -> Result<(), DbError> {
+    tx.record(ChangeRow { payload: vec![7; bytes], ..change("large") });
+    Ok(())
 }
 
 #[tokio::test]

@@ -54,6 +54,7 @@ pub fn database_problem(error: &DbError) -> Problem {
         DbError::Conflict(_) => (Kind::Aborted, ErrorReason::ConcurrentChange),
         DbError::Unavailable(_) => (Kind::Unavailable, ErrorReason::DatabaseUnavailable),
         DbError::RequestIdReused => (Kind::InvalidArgument, ErrorReason::RequestIdReused),
+        DbError::ChangeTooLarge { .. } => (Kind::ResourceExhausted, ErrorReason::ChangeTooLarge),
         DbError::Unique { .. } | DbError::NotMigrated(_) | DbError::Other(_) => (Kind::Internal, ErrorReason::Internal),
     };
     if let Some(cause) = error.source() {

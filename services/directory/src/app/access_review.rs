@@ -13,7 +13,7 @@ use bailiwick_db::{PageTokenError, Snapshot};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Error, Page, PageRequest, own_account, own_directory};
+use super::{App, Error, Page, PageRequest, list, own_account, own_directory};
 use crate::{
     domain::{
         access_key::AccessKey,
@@ -37,7 +37,7 @@ impl App {
         asked: &PageRequest,
     ) -> Result<Page<Reviewed>, Error> {
         let id = own_account(&call.permit, named)?;
-        let window = self.window(call, asked, "").await?;
+        let window = self.window(call, asked, "").await?.at_most(list::GRANTS_MAX);
         let (after, limit) = (window.after.clone().unwrap_or_default(), window.limit());
         let now = self.now();
         let read = move |snapshot: Snapshot| async move {

@@ -59,8 +59,8 @@ impl App {
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let now = self.now();
-            self.lock_settled(&tx, asked.directory, now).await?;
-            let found = store::member::find(conn, asked.directory, &asked.accounts).await?;
+            lock_directory(conn, asked.directory).await?;
+            let found = store::member::find(conn, asked.directory, &asked.accounts, now).await?;
             let members = prove_members(&asked.accounts, found)?;
             let claims = self.claims_missing(conn, asked, &members, now).await?;
             store::claim::insert(conn, &claims).await?;
@@ -85,7 +85,7 @@ impl App {
             let ReleaseClaims { directory, memberships, service, kind, roles } = asked;
             lock_directory(conn, *directory).await?;
             let accounts: Vec<AccountId> = memberships.iter().map(|(account, _)| *account).collect();
-            let present = store::member::find(conn, *directory, &accounts).await?;
+            let present = store::member::find(conn, *directory, &accounts, self.now()).await?;
             let members = still_present(memberships, present);
             let claims = store::claim::find(conn, *directory, &members, *service, *kind).await?;
             let gone = store::linked_role::find(conn, &members, roles).await?;
@@ -178,5 +178,8 @@ fn record(
         request_id: String::new(),
         facts,
     };
-    tx.record(recorded.by_call(call, now));
+    // What is said of one member is independent of what is said of another.
+    for part in recorded.split() {
+        tx.record(part.by_call(call, now));
+    }
 }

@@ -7,7 +7,7 @@ use bailiwick_db::{PageTokenError, Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, own_directory};
+use super::{App, Done, Error, Made, Mutation, Page, PageRequest, list::DOCUMENTS_MAX, lock_directory, own_directory};
 use crate::{
     domain::{
         self,
@@ -62,7 +62,7 @@ impl App {
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let now = self.now();
-            self.lock_settled(&tx, id, now).await?;
+            lock_directory(conn, id).await?;
             let NewControlPolicy { id: policy, description, document } = new.clone();
             let taken = store::control_policy::get(conn, id, &policy).await?.is_some();
             let custom = store::control_policy::count_all(conn, id).await?;
@@ -91,10 +91,11 @@ impl App {
         policy: &str,
     ) -> Result<ControlPolicyView, Error> {
         let id = own_directory(&call.permit, named)?;
+        let now = self.now();
         let read = move |snapshot: Snapshot| async move {
             let directory = existing(snapshot.conn(), id).await?;
             let found = find(snapshot.conn(), &directory, policy).await?;
-            view(snapshot.conn(), found).await
+            view(snapshot.conn(), found, now).await
         };
         Ok(self.db.snapshot("control_policy_get", read).await?.value)
     }
@@ -107,9 +108,9 @@ impl App {
         asked: &PageRequest,
     ) -> Result<Page<ControlPolicyView>, Error> {
         let id = own_directory(&call.permit, named)?;
-        let window = self.window(call, asked, "").await?;
+        let window = self.window(call, asked, "").await?.at_most(DOCUMENTS_MAX);
         let after = window.after.clone();
-        let limit = window.limit();
+        let (limit, now) = (window.limit(), self.now());
         let read = move |snapshot: Snapshot| async move {
             let conn = snapshot.conn();
             let directory = existing(conn, id).await?;
@@ -124,7 +125,7 @@ impl App {
                 Some(custom) => custom.strip_prefix('/').ok_or(PageTokenError::Invalid)?,
             };
             policies.extend(store::control_policy::page(conn, id, after, limit).await?);
-            views(conn, id, policies).await
+            views(conn, id, policies, now).await
         };
         let items = self.db.snapshot("control_policy_list", read).await?.value;
         let key = |view: &ControlPolicyView| match view.policy.is_system() {
@@ -147,12 +148,12 @@ impl App {
         let asked = &asked;
         let work = move |tx: Tx| async move {
             let now = self.now();
-            let directory = self.lock_settled(&tx, id, now).await?;
+            let directory = lock_directory(tx.conn(), id).await?;
             let found = find(tx.conn(), &directory, policy).await?;
             let changed = found.update(asked.clone(), etag, now)?;
             store::control_policy::save(tx.conn(), &changed).await?;
             self.record(&tx, call, change, now, made(&changed, events::control_policy(&changed)));
-            view(tx.conn(), changed).await
+            view(tx.conn(), changed, now).await
         };
         self.mutate("control_policy_update", change, work).await
     }
@@ -168,11 +169,11 @@ impl App {
         let id = own_directory(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let now = self.now();
-            let directory = self.lock_settled(&tx, id, now).await?;
-            let found = view(tx.conn(), find(tx.conn(), &directory, policy).await?).await?;
+            let directory = lock_directory(tx.conn(), id).await?;
+            let found = view(tx.conn(), find(tx.conn(), &directory, policy).await?, now).await?;
             found.policy.delete(found.attachments, etag)?;
             store::control_policy::delete(tx.conn(), &found.policy).await?;
-            let gone = events::control_policy_gone(&found.policy);
+            let gone = events::control_policy_gone(found.policy.name());
             self.record(&tx, call, change, now, made(&found.policy, gone));
             Ok(())
         };
@@ -191,7 +192,7 @@ impl App {
         let node = &node;
         let work = move |tx: Tx| async move {
             let (conn, now) = (tx.conn(), self.now());
-            let directory = self.lock_settled(&tx, id, now).await?;
+            let directory = lock_directory(tx.conn(), id).await?;
             let policy = find(conn, &directory, policy).await?;
             let on = found(conn, &directory, node, now).await?;
             let attached = attach(&policy, node, on.attached(), self.control_policy_bounds())?;
@@ -214,7 +215,7 @@ impl App {
         let node = &node;
         let work = move |tx: Tx| async move {
             let (conn, now) = (tx.conn(), self.now());
-            let directory = self.lock_settled(&tx, id, now).await?;
+            let directory = lock_directory(tx.conn(), id).await?;
             let policy = find(conn, &directory, policy).await?;
             let on = found(conn, &directory, node, now).await?;
             let attached = detach(&policy, node, on.attached())?;
@@ -242,7 +243,7 @@ impl App {
             match which {
                 ListAttachments::OfPolicy(policy) => {
                     find(conn, &directory, policy).await?;
-                    Ok(store::control_policy::page_of_policy(conn, id, policy, &after, limit).await?)
+                    Ok(store::control_policy::page_of_policy(conn, id, policy, (&after, limit), now).await?)
                 }
                 ListAttachments::OfNode(node) => {
                     found(conn, &directory, node, now).await?;
@@ -284,7 +285,7 @@ impl App {
             let mut policies = store::control_policy::find(conn, id, &ids).await?;
             policies.push(ControlPolicy::full_access(id, directory.create_time));
             let known: BTreeMap<String, ControlPolicyView> =
-                views(conn, id, policies).await?.into_iter().map(|view| (view.policy.id.clone(), view)).collect();
+                views(conn, id, policies, now).await?.into_iter().map(|view| (view.policy.id.clone(), view)).collect();
             let node = |(node, ids): (Node, Vec<String>)| EffectiveNode {
                 node,
                 policies: ids.iter().filter_map(|id| known.get(id)).cloned().collect(),
@@ -369,16 +370,15 @@ async fn found(
             Err(domain::Error::ManagementAccountNotEligible(*account).into())
         }
         Node::Member(account) => {
-            let member = store::member::get(conn, directory.id, *account).await?;
-            let member = member.filter(|member| !member.membership.is_over(now));
+            let member = store::member::get(conn, directory.id, *account, now).await?;
             let member = member.ok_or_else(|| domain::Error::NotFound(node.name(directory.id)))?;
             Ok(Found::Member(member.membership))
         }
     }
 }
 
-async fn view(conn: &impl ConnectionTrait, policy: ControlPolicy) -> Result<ControlPolicyView, Error> {
-    let counts = store::control_policy::count_attached(conn, policy.directory, &[&policy.id]).await?;
+async fn view(conn: &impl ConnectionTrait, policy: ControlPolicy, now: Timestamp) -> Result<ControlPolicyView, Error> {
+    let counts = store::control_policy::count_attached(conn, policy.directory, &[&policy.id], now).await?;
     Ok(ControlPolicyView { attachments: counts.get(&policy.id).copied().unwrap_or_default(), policy })
 }
 
@@ -386,9 +386,10 @@ async fn views(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
     policies: Vec<ControlPolicy>,
+    now: Timestamp,
 ) -> Result<Vec<ControlPolicyView>, Error> {
     let ids: Vec<&str> = policies.iter().map(|policy| policy.id.as_str()).collect();
-    let counts = store::control_policy::count_attached(conn, directory, &ids).await?;
+    let counts = store::control_policy::count_attached(conn, directory, &ids, now).await?;
     let view = |policy: ControlPolicy| ControlPolicyView {
         attachments: counts.get(&policy.id).copied().unwrap_or_default(),
         policy,

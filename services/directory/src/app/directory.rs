@@ -5,15 +5,19 @@ use bailiwick_db::{DbError, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::{ConnectionTrait, DbErr};
 
-use super::{App, Done, Error, Made, Mutation, lock_account, own_account, own_directory};
+use super::{App, Done, Error, Made, Mutation, lock_account, lock_directory, own_account, own_directory};
 use crate::{
     domain::{
-        self,
+        self, control_policy,
         directory::{Contents, Directory, Switches},
         folder::Folder,
+        invitation,
     },
     events, store,
 };
+
+/// Most members that are over and are ended before a directory goes; where there are more, it goes with a later call.
+const DUE_MAX: u64 = 100;
 
 impl App {
     /// Enables a directory, of which the account becomes the management account (R-DIR-01).
@@ -68,7 +72,7 @@ impl App {
         let id = own_directory(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let now = self.now();
-            let directory = self.lock_settled(&tx, id, now).await?.switch(switches, etag, now)?;
+            let directory = lock_directory(tx.conn(), id).await?.switch(switches, etag, now)?;
             store::directory::save(tx.conn(), &directory).await?;
             let made = Made {
                 resource: id.name(),
@@ -91,21 +95,27 @@ impl App {
         etag: &str,
     ) -> Result<Done<()>, Error> {
         let id = own_directory(&call.permit, named)?;
+        // Members that are over do not count, but what is left of them cannot outlive the directory.
+        self.end_due(Some(id), DUE_MAX).await?;
         let work = move |tx: Tx| async move {
             let (conn, now) = (tx.conn(), self.now());
-            let directory = self.lock_settled(&tx, id, now).await?;
+            let directory = lock_directory(conn, id).await?;
             let locked = lock_account(conn, directory.management_account).await?;
             let tree = store::folder::tree(conn, id).await?;
             let contents = Contents {
-                members: store::member::count_listed(conn, id).await?,
+                members: store::member::count_stored(conn, id).await?,
                 pending: store::invitation::count_pending(conn, id, now).await?,
                 folders: u32::try_from(tree.folders().count().saturating_sub(1)).unwrap_or(u32::MAX),
                 claims: store::claim::count_all(conn, id).await?,
             };
             directory.disable(contents, etag)?;
+            // The account leaves first, and with it the last who could do anything in the directory. What is in the
+            // directory goes before it: a follower would make anew what a later fact speaks of.
             let mut facts = vec![events::account(&locked.account, None)];
-            facts.extend(store::invitation::all(conn, id).await?.iter().map(events::invitation_gone));
-            facts.extend(store::control_policy::all(conn, id).await?.iter().map(events::control_policy_gone));
+            let invitations = store::invitation::ids(conn, id).await?;
+            facts.extend(invitations.iter().map(|of| events::invitation_gone(invitation::name(id, of))));
+            let policies = store::control_policy::ids(conn, id).await?;
+            facts.extend(policies.iter().map(|of| events::control_policy_gone(control_policy::name(id, of))));
             facts.extend(tree.folders().map(events::folder_gone));
             facts.push(events::directory_gone(&directory));
             store::invitation::delete_all(conn, id).await?;

@@ -2,13 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use bailiwick_changelog::Recorded;
-use bailiwick_core::{AccountId, Role, Timestamp};
+use bailiwick_core::{AccountId, Timestamp};
 use bailiwick_db::Tx;
 use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Error, KeyName, Locked, access_key, lock_account};
+use super::{App, Error, KeyName, Locked, Made, access_key, lock_account};
 use crate::{
     domain::{access_key::AccessKey, credential::Credential, session::SECONDS_MAX},
     events, store,
@@ -98,14 +97,8 @@ impl App {
     }
 
     fn record_end(&self, tx: &Tx, locked: &Locked, resource: String, facts: Vec<events::Fact>) {
-        let recorded = Recorded {
-            resource,
-            tenant: locked.tenant(),
-            accounts: vec![locked.account.id.name()],
-            request_id: String::new(),
-            facts,
-        };
-        tx.record(recorded.by_service(Role::Directory, METHOD, self.now()));
+        let made = Made { resource, tenant: locked.tenant(), accounts: vec![locked.account.id], facts };
+        self.record_own(tx, METHOD, self.now(), made);
     }
 }
 

@@ -7,7 +7,7 @@ use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 
 use super::{
-    App, Done, Error, Made, Mutation, Page, PageRequest, own_directory,
+    App, Done, Error, Made, Mutation, Page, PageRequest, lock_directory, own_directory,
     scope::{Scope, scope_of},
 };
 use crate::{
@@ -40,7 +40,7 @@ impl App {
         let id = own_directory(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let (new, now) = (format!("fd-{}", self.random_id()), self.now());
-            let tree = self.lock_tree(&tx, id, now).await?;
+            let tree = lock_tree(&tx, id).await?;
             let parent = tree.find(id, parent)?;
             let folder = tree.create(parent, new, display_name.to_owned(), self.folder_bounds(), now)?;
             store::folder::insert(tx.conn(), &folder).await?;
@@ -172,7 +172,7 @@ impl App {
         let decide = &decide;
         let work = move |tx: Tx| async move {
             let now = self.now();
-            let tree = self.lock_tree(&tx, id, now).await?;
+            let tree = lock_tree(&tx, id).await?;
             let changed = decide(&tree, tree.find(id, folder)?, now)?;
             store::folder::save(tx.conn(), &changed).await?;
             self.record(&tx, call, change, now, made(&changed, events::folder_holds(&changed)));
@@ -192,9 +192,9 @@ impl App {
         let id = own_directory(&call.permit, named)?;
         let work = move |tx: Tx| async move {
             let now = self.now();
-            let tree = self.lock_tree(&tx, id, now).await?;
+            let tree = lock_tree(&tx, id).await?;
             let found = tree.find(id, folder)?;
-            tree.delete(found, store::member::count_in(tx.conn(), id, folder).await?, etag)?;
+            tree.delete(found, store::member::count_in(tx.conn(), id, folder, now).await?, etag)?;
             store::folder::delete(tx.conn(), found).await?;
             self.record(&tx, call, change, now, made(found, events::folder_gone(found)));
             Ok(())
@@ -208,14 +208,14 @@ impl App {
         Ok(self.db.snapshot("folder_tree", read).await?.value)
     }
 
-    async fn lock_tree(&self, tx: &Tx, id: DirectoryId, now: Timestamp) -> Result<Tree, Error> {
-        self.lock_settled(tx, id, now).await?;
-        Ok(store::folder::tree(tx.conn(), id).await?)
-    }
-
     pub(super) fn folder_bounds(&self) -> Bounds {
         Bounds { folders_max: self.limits.folders_max, depth_max: self.limits.folder_depth_max }
     }
+}
+
+async fn lock_tree(tx: &Tx, id: DirectoryId) -> Result<Tree, Error> {
+    lock_directory(tx.conn(), id).await?;
+    Ok(store::folder::tree(tx.conn(), id).await?)
 }
 
 /// A folder that the caller sees; others do not exist for it.

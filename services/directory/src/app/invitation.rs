@@ -34,10 +34,13 @@ impl App {
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let now = self.now();
-            let directory = self.lock_settled(&tx, id, now).await?;
+            let directory = lock_directory(conn, id).await?;
             let sender = management_account(conn, &directory).await?;
-            let target = store::account::get(conn, new.account).await?;
-            let in_directory = store::member::of_account(conn, new.account).await?.is_some();
+            let membership = store::member::of_account(conn, new.account).await?;
+            let in_directory = membership.is_some();
+            // An account ends with such a membership: whether somebody has seen to it makes no difference.
+            let over = membership.is_some_and(|membership| membership.is_over(now));
+            let target = store::account::get(conn, new.account).await?.filter(|_| !over);
             let target = target.as_ref().map(|t| Target { enterprise: t.enterprise.as_ref(), in_directory });
             let legal_name = check_target(sender.verified()?, new.account, target)?;
             store::folder::tree(conn, id).await?.find(id, &new.folder)?;
@@ -100,14 +103,14 @@ impl App {
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let now = self.now();
-            let directory = self.lock_settled(&tx, directory_id, now).await?;
+            let directory = lock_directory(conn, directory_id).await?;
             let invitation = received(conn, call, directory_id, id).await?;
             let locked = lock_account(conn, invitation.account).await?;
             let sender = management_account(conn, &directory).await?;
             let occupancy = self.occupancy(conn, directory_id, now).await?;
             let in_directory = locked.membership.is_some();
             let accepted = invitation.accept(&locked.account, in_directory, &sender, occupancy, now)?;
-            let name = free_name(conn, directory_id, &locked.account).await?;
+            let name = free_name(conn, directory_id, &locked.account, now).await?;
             let membership = Membership::invited(directory_id, locked.account.id, name, self.random_id(), now);
             // The folder may be gone by now (E-DIR-10).
             let there = store::folder::tree(conn, directory_id).await?.has(&accepted.folder);
@@ -196,9 +199,14 @@ async fn received(
     }
 }
 
-async fn free_name(conn: &impl ConnectionTrait, directory: DirectoryId, account: &Account) -> Result<String, Error> {
+async fn free_name(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    account: &Account,
+    now: Timestamp,
+) -> Result<String, Error> {
     for name in joining_names(account) {
-        if !store::member::has_name(conn, directory, &name).await? {
+        if !store::member::has_name(conn, directory, &name, now).await? {
             return Ok(name);
         }
     }

@@ -25,7 +25,7 @@ impl App {
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             lock_directory(conn, directory).await?;
-            prove_members(&[account], store::member::find(conn, directory, &[account]).await?)?;
+            prove_members(&[account], store::member::find(conn, directory, &[account], self.now()).await?)?;
             if let Some(role) = store::linked_role::get(conn, account, id).await? {
                 return Ok::<_, Error>(role);
             }

@@ -34,7 +34,18 @@ pub(super) struct Window {
     fingerprint: Vec<u8>,
 }
 
+/// Most items of a page whose items have documents: 6,144 characters and a description each, which is below 4 MiB, the
+/// largest message that callers take if they set nothing else.
+pub(super) const DOCUMENTS_MAX: usize = 100;
+/// Most items of a page whose items have all policies of users and of their groups.
+pub(super) const GRANTS_MAX: usize = 50;
+
 impl Window {
+    /// The same of so many items at most, whatever was asked for.
+    pub(super) fn at_most(self, items: usize) -> Self {
+        Self { size: self.size.min(items), ..self }
+    }
+
     /// How many items to read: one more than the page has, to know whether there is another page.
     pub(super) fn limit(&self) -> u64 {
         u64::try_from(self.size + 1).unwrap_or(u64::MAX)

@@ -58,11 +58,11 @@ impl App {
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
             let now = self.now();
-            let directory = self.lock_settled(&tx, id, now).await?;
+            let directory = lock_directory(conn, id).await?;
             let management = management_account(conn, &directory).await?;
             store::folder::tree(conn, id).await?.find(id, &new.folder)?;
             let place = Place {
-                name_used: store::member::has_name(conn, id, &new.account.display_name).await?,
+                name_used: store::member::has_name(conn, id, &new.account.display_name, now).await?,
                 occupancy: self.occupancy(conn, id, now).await?,
             };
             let ids = NewIds { account: AccountId::random(self.entropy.as_ref()), incarnation: self.random_id() };
@@ -104,10 +104,10 @@ impl App {
     ) -> Result<Option<Member>, Error> {
         let now = self.now();
         let read = move |snapshot: Snapshot| async move {
-            let found = store::member::get(snapshot.conn(), id, of).await?;
+            let found = store::member::get(snapshot.conn(), id, of, now).await?;
             let folders = scope.folders(&store::folder::tree(snapshot.conn(), id).await?);
             let seen = |member: &Member| folders.as_ref().is_none_or(|f| f.contains(&member.membership.folder));
-            Ok::<_, Error>(found.filter(|member| !member.membership.is_over(now)).filter(seen))
+            Ok::<_, Error>(found.filter(seen))
         };
         Ok(self.db.snapshot("member_get", read).await?.value)
     }
@@ -179,16 +179,16 @@ impl App {
         let edit = &edit;
         let work = move |tx: Tx| async move {
             let (conn, now) = (tx.conn(), self.now());
-            if self.lock_settled(&tx, id, now).await?.management_account == of {
+            if lock_directory(conn, id).await?.management_account == of {
                 return Err(domain::Error::ManagementAccountNotEligible(of).into());
             }
-            let found = store::member::get(conn, id, of).await?;
+            let found = store::member::get(conn, id, of, now).await?;
             let member = found.ok_or_else(|| domain::Error::NotFound(call.permit.resource().to_owned()))?;
             let locked = lock_account(conn, of).await?;
             let membership = match edit {
                 Edit::Update(asked) => {
                     let used = match &asked.display_name {
-                        Some(name) => store::member::has_name(conn, id, name).await?,
+                        Some(name) => store::member::has_name(conn, id, name, now).await?,
                         None => false,
                     };
                     member.membership.update(asked.clone(), used, etag)?
@@ -218,7 +218,7 @@ impl App {
         now: Timestamp,
     ) -> Result<Occupancy, Error> {
         Ok(Occupancy {
-            members: store::member::count_listed(conn, id).await?,
+            members: store::member::count_listed(conn, id, now).await?,
             pending: store::invitation::count_pending(conn, id, now).await?,
             limit: self.limits.members_max,
         })

@@ -69,7 +69,7 @@ use std::sync::Arc;
 
 use bailiwick_changelog::Recorded;
 use bailiwick_core::{
-    AccountId, Clock, DirectoryId, Entropy, Timestamp,
+    AccountId, Clock, DirectoryId, Entropy, Role, Timestamp,
     authz::{Permit, Refusal, Tenant},
     random_token,
 };
@@ -138,16 +138,31 @@ impl App {
         random_token(self.entropy.as_ref(), ID_DIGITS)
     }
 
-    /// Records a change that a call made.
+    /// Records a change that a call made: as several, if its facts are many. Their order must bear that; see
+    /// [`Recorded::split`].
     fn record(&self, tx: &Tx, call: &Call, change: &Mutation, now: Timestamp, made: Made) {
-        let recorded = Recorded {
-            resource: made.resource,
-            tenant: made.tenant,
-            accounts: made.accounts.into_iter().map(AccountId::name).collect(),
-            request_id: change.request_id().to_owned(),
-            facts: made.facts,
-        };
-        tx.record(recorded.by_call(call, now));
+        for part in made.recorded(change.request_id()).split() {
+            tx.record(part.by_call(call, now));
+        }
+    }
+
+    /// Records a change that the service made of itself. The same holds for the order of its facts.
+    fn record_own(&self, tx: &Tx, method: &str, now: Timestamp, made: Made) {
+        for part in made.recorded("").split() {
+            tx.record(part.by_service(Role::Directory, method, now));
+        }
+    }
+}
+
+impl Made {
+    fn recorded(self, request_id: &str) -> Recorded {
+        Recorded {
+            resource: self.resource,
+            tenant: self.tenant,
+            accounts: self.accounts.into_iter().map(AccountId::name).collect(),
+            request_id: request_id.to_owned(),
+            facts: self.facts,
+        }
     }
 }
 

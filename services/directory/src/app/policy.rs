@@ -5,7 +5,7 @@ use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, own_account, standing::lock_for};
+use super::{App, Done, Error, Made, Mutation, Page, PageRequest, list, own_account, standing::lock_for};
 use crate::{
     domain::{
         self,
@@ -77,7 +77,7 @@ impl App {
         asked: &PageRequest,
     ) -> Result<Page<PolicyView>, Error> {
         let id = own_account(&call.permit, named)?;
-        let window = self.window(call, asked, "").await?;
+        let window = self.window(call, asked, "").await?.at_most(list::DOCUMENTS_MAX);
         let (after, limit) = (window.after.as_deref().map(PolicyId::from), window.limit());
         let after = &after;
         let read = move |snapshot: Snapshot| async move { page(snapshot.conn(), id, after.as_ref(), limit).await };

@@ -5,7 +5,7 @@ use bailiwick_db::{Snapshot, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, own_account, standing::lock_for};
+use super::{App, Done, Error, Made, Mutation, Page, PageRequest, list, own_account, standing::lock_for};
 use crate::{
     domain::{
         self,
@@ -52,7 +52,7 @@ impl App {
     /// Lists the roles of an account by id, service-linked ones among them (R-DEL-14).
     pub async fn role_list(&self, call: &Call, named: AccountId, asked: &PageRequest) -> Result<Page<AnyRole>, Error> {
         let id = own_account(&call.permit, named)?;
-        let window = self.window(call, asked, "").await?;
+        let window = self.window(call, asked, "").await?.at_most(list::DOCUMENTS_MAX);
         let (after, limit) = (window.after.clone().unwrap_or_default(), window.limit());
         let after = &after;
         let read = move |snapshot: Snapshot| async move {

@@ -4,7 +4,7 @@ use bailiwick_core::{AccountId, DirectoryId};
 use bailiwick_db::{DbError, Snapshot, Tx};
 use bailiwick_rpc::Call;
 
-use super::{App, Done, Error, Locked, Made, Mutation, own_account, own_directory, standing::lock_for};
+use super::{App, Done, Error, Locked, Made, Mutation, lock_directory, own_account, own_directory, standing::lock_for};
 use crate::{
     domain::{
         self,
@@ -48,8 +48,7 @@ impl App {
             let exists = match whose {
                 Whose::Own(account) => store::account::get(conn, account).await?.is_some(),
                 Whose::Member(directory, account) => {
-                    let found = store::member::get(conn, directory, account).await?;
-                    found.is_some_and(|member| !member.membership.is_over(self.now()))
+                    store::member::get(conn, directory, account, self.now()).await?.is_some()
                 }
             };
             if !exists {
@@ -141,12 +140,12 @@ impl App {
             Whose::Member(directory, _) => Some(directory),
         };
         if let Some(directory) = directory {
-            self.lock_settled(tx, directory, self.now()).await?;
+            lock_directory(conn, directory).await?;
         }
         let id = whose.account();
         let missing = || domain::Error::NotFound(call.permit.resource().to_owned());
         if let Whose::Member(directory, _) = whose {
-            let member = store::member::get(conn, directory, id).await?.ok_or_else(missing)?;
+            let member = store::member::get(conn, directory, id, self.now()).await?.ok_or_else(missing)?;
             if member.membership.is_suspended() {
                 return Err(domain::Error::MemberPendingDeletion(id).into());
             }

@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use bailiwick_changelog::Recorded;
 use bailiwick_core::{AccountId, DirectoryId, Role, Timestamp, authz::Tenant};
 use bailiwick_db::{DbError, Tx};
+use bailiwick_rpc::telemetry::background_failed;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Error};
+use super::{App, Error, Made};
 use crate::{
     domain::{invitation::RETENTION, verification::RATE_WINDOW},
     events, store,
@@ -17,10 +17,12 @@ use crate::{
 /// The method of changes that a sweep makes.
 pub(super) const METHOD: &str = "sweep";
 const LEASE: &str = "directory-sweep";
-const PERIOD: Duration = Duration::from_mins(5);
+const PERIOD: Duration = Duration::from_mins(1);
 /// Longer than a sweep takes, shorter than a pause that anyone would notice.
 const LEASE_TTL: Duration = Duration::from_mins(4);
-/// Most directories that one sweep looks at, and most rows of each; the rest waits for the next.
+/// Most members that one sweep ends, most directories that it looks at, and most rows of each; the rest waits for the
+/// next.
+const MEMBERS_MAX: u64 = 1_000;
 const DIRECTORIES_MAX: u64 = 100;
 const INVITATIONS_MAX: u64 = 500;
 const REQUEST_IDS_MAX: u32 = 10_000;
@@ -59,20 +61,13 @@ impl App {
         let now = self.now();
         let forget = move |tx: Tx| async move { store::sign_in::delete_expired(tx.conn(), now, SIGN_INS_MAX).await };
         self.db.write::<_, DbError, _, _>("sign_in_sweep", forget).await?;
-        self.sweep_members().await?;
+        self.end_due(None, MEMBERS_MAX).await?;
         let before = ago(self.now(), RETENTION);
         for id in store::invitation::directories_to_purge(self.db.reader(), before, DIRECTORIES_MAX).await? {
-            self.db.write("sweep", move |tx: Tx| self.purge(tx, id, before)).await?;
-        }
-        Ok(())
-    }
-
-    /// What fails in one directory does not keep others from their turn.
-    async fn sweep_members(&self) -> Result<(), Error> {
-        for id in store::member::directories_with_due(self.db.reader(), self.now(), DIRECTORIES_MAX).await? {
-            let work = move |tx: Tx| async move { self.lock_settled(&tx, id, self.now()).await.map(drop) };
-            if let Err(error) = self.db.write("sweep_members", work).await {
-                tracing::error!(%error, directory.id = %id, "members whose deletion is due could not be ended");
+            // What fails in one directory does not keep others from their turn.
+            if let Err(error) = self.db.write("sweep", move |tx: Tx| self.purge(tx, id, before)).await {
+                tracing::error!(%error, directory.id = %id, "finished invitations could not be forgotten");
+                background_failed(Role::Directory, "invitation_sweep");
             }
         }
         Ok(())
@@ -92,14 +87,9 @@ impl App {
         let mut accounts: Vec<AccountId> = due.iter().map(|invitation| invitation.account).collect();
         accounts.sort_unstable();
         accounts.dedup();
-        let recorded = Recorded {
-            resource: id.name(),
-            tenant: Tenant::Directory(id),
-            accounts: accounts.into_iter().map(AccountId::name).collect(),
-            request_id: String::new(),
-            facts: due.iter().map(events::invitation_gone).collect(),
-        };
-        tx.record(recorded.by_service(Role::Directory, METHOD, self.now()));
+        let facts = due.iter().map(|invitation| events::invitation_gone(invitation.name())).collect();
+        let made = Made { resource: id.name(), tenant: Tenant::Directory(id), accounts, facts };
+        self.record_own(&tx, METHOD, self.now(), made);
         Ok(())
     }
 

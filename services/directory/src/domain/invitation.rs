@@ -173,6 +173,11 @@ pub fn check_target(sender: &EnterpriseIdentity, id: AccountId, target: Option<T
     }
 }
 
+/// The resource name of an invitation.
+pub fn name(directory: DirectoryId, id: &str) -> String {
+    format!("{}/invitations/{id}", directory.name())
+}
+
 impl Invitation {
     /// Sends an invitation (R-DIR-09).
     pub fn send(
@@ -261,7 +266,7 @@ impl Invitation {
 
     /// The resource name.
     pub fn name(&self) -> String {
-        format!("{}/invitations/{}", self.directory.name(), self.id)
+        name(self.directory, &self.id)
     }
 
     /// The etag. The state is in it, because it also changes with time.

@@ -25,7 +25,7 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         match &error {
             Error::Refused(refused) => return refusal(refused),
-            Error::Db(DbError::Conflict(_)) => {}
+            Error::Db(DbError::Conflict(_) | DbError::ChangeTooLarge { .. }) => {}
             Error::Db(_) | Error::Signing(_) => log(&error),
             Error::IssuerUnavailable(_) => {}
             Error::Domain(_) | Error::PageToken(_) | Error::RequestIdReused(_) => {}
@@ -51,6 +51,7 @@ impl ApiError for Error {
             Self::Domain(error) => domain_kind(error),
             Self::PageToken(_) | Self::RequestIdReused(_) => Kind::InvalidArgument,
             Self::Db(DbError::Conflict(_)) => Kind::Aborted,
+            Self::Db(DbError::ChangeTooLarge { .. }) => Kind::ResourceExhausted,
             Self::Db(DbError::Unavailable(_)) | Self::IssuerUnavailable(_) => Kind::Unavailable,
             Self::Refused(_) => Kind::NotFound,
             Self::Db(_) | Self::Signing(_) => Kind::Internal,
@@ -63,6 +64,7 @@ impl ApiError for Error {
             Self::PageToken(_) => Reason::PageTokenInvalid,
             Self::RequestIdReused(_) => Reason::RequestIdReused,
             Self::Db(DbError::Conflict(_)) => Reason::ConcurrentChange,
+            Self::Db(DbError::ChangeTooLarge { .. }) => Reason::ChangeTooLarge,
             Self::Db(DbError::Unavailable(_)) => Reason::DatabaseUnavailable,
             Self::Refused(_) => Reason::ResourceNotFound,
             Self::IssuerUnavailable(_) => Reason::IdentityProviderUnavailable,
@@ -74,6 +76,7 @@ impl ApiError for Error {
         match self {
             Self::Domain(error) => domain_metadata(error),
             Self::RequestIdReused(request_id) => vec![("request_id", request_id.clone())],
+            Self::Db(DbError::ChangeTooLarge { limit, .. }) => vec![("limit_bytes", limit.to_string())],
             Self::IssuerUnavailable(provider) => vec![("identity_provider", provider.clone())],
             Self::PageToken(_) | Self::Db(_) | Self::Refused(_) | Self::Signing(_) => Vec::new(),
         }

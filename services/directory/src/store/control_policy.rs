@@ -11,7 +11,7 @@ use sea_orm::{
 use super::{
     Result, count,
     entity::{control_policies, control_policy_attachments as attachments},
-    parse, time,
+    member, parse, time,
 };
 use crate::domain::control_policy::{Attachment, ControlPolicy, Node};
 
@@ -33,9 +33,10 @@ pub async fn page(conn: &impl ConnectionTrait, of: DirectoryId, after: &str, lim
     query.all(conn).await?.into_iter().map(from_row).collect()
 }
 
-/// All custom control policies of a directory: there is a most of them.
-pub async fn all(conn: &impl ConnectionTrait, of: DirectoryId) -> Result<Vec<ControlPolicy>> {
-    custom(of).all(conn).await?.into_iter().map(from_row).collect()
+/// The ids of all custom control policies of a directory: there is a most of them.
+pub async fn ids(conn: &impl ConnectionTrait, of: DirectoryId) -> Result<Vec<String>> {
+    let ids = custom(of).select_only().column(control_policies::Column::Policy);
+    Ok(ids.order_by_asc(control_policies::Column::Policy).into_tuple().all(conn).await?)
 }
 
 /// How many custom control policies a directory has.
@@ -43,17 +44,20 @@ pub async fn count_all(conn: &impl ConnectionTrait, of: DirectoryId) -> Result<u
     Ok(count(custom(of).count(conn).await?))
 }
 
-/// To how many folders and members some policies are attached; those that are nowhere are left out.
+/// To how many folders and members some policies are attached, members that are over not counted; policies that are
+/// nowhere are left out.
 pub async fn count_attached(
     conn: &impl ConnectionTrait,
     of: DirectoryId,
     ids: &[&str],
+    now: Timestamp,
 ) -> Result<BTreeMap<String, u32>> {
     let rows: Vec<(String, i64)> = attached(of)
         .select_only()
         .column(attachments::Column::Policy)
         .column_as(attachments::Column::Node.count(), "nodes")
         .filter(attachments::Column::Policy.is_in(ids.iter().copied()))
+        .filter(attachments::Column::Node.not_in_subquery(member::nodes_due(of, now)))
         .group_by(attachments::Column::Policy)
         .into_tuple()
         .all(conn)
@@ -111,15 +115,17 @@ pub async fn on(
     grouped(query.order_by_asc(attachments::Column::Policy).all(conn).await?)
 }
 
-/// The attachments of a policy after the node `after`, in the order of [`place`].
+/// The attachments of a policy after the node `after`, in the order of [`place`]; those to members that are over are not
+/// among them.
 pub async fn page_of_policy(
     conn: &impl ConnectionTrait,
     of: DirectoryId,
     policy: &str,
-    after: &str,
-    limit: u64,
+    (after, limit): (&str, u64),
+    now: Timestamp,
 ) -> Result<Vec<Attachment>> {
     let query = attached(of).filter(attachments::Column::Policy.eq(policy));
+    let query = query.filter(attachments::Column::Node.not_in_subquery(member::nodes_due(of, now)));
     let query = query.filter(attachments::Column::Node.gt(after)).order_by_asc(attachments::Column::Node);
     query.limit(limit).all(conn).await?.into_iter().map(attachment).collect()
 }

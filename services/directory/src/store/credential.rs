@@ -36,6 +36,12 @@ pub async fn of_users(conn: &impl ConnectionTrait, of: AccountId, users: &[&str]
     query.order_by_asc(credentials::Column::Credential).all(conn).await?.into_iter().map(from_row).collect()
 }
 
+/// All credentials of an account: each of its users has a few.
+pub async fn of_account(conn: &impl ConnectionTrait, of: AccountId) -> Result<Vec<Credential>> {
+    let query = credentials::Entity::find().filter(credentials::Column::Account.eq(key(of)));
+    query.order_by_asc(credentials::Column::Credential).all(conn).await?.into_iter().map(from_row).collect()
+}
+
 /// How many credentials of a user have not expired.
 pub async fn count_good(conn: &impl ConnectionTrait, of: AccountId, user: &str, now: Timestamp) -> Result<u32> {
     let good = owned(of, user).add(credentials::Column::ExpireUs.gt(now.as_micros()));
@@ -71,6 +77,12 @@ pub async fn delete(conn: &impl ConnectionTrait, of: AccountId, ids: &[&str]) ->
         .filter(credentials::Column::Credential.is_in(ids.iter().copied()))
         .exec(conn)
         .await?;
+    Ok(())
+}
+
+/// Deletes all credentials of an account.
+pub async fn delete_of_account(conn: &impl ConnectionTrait, of: AccountId) -> Result<()> {
+    credentials::Entity::delete_many().filter(credentials::Column::Account.eq(key(of))).exec(conn).await?;
     Ok(())
 }
 

@@ -139,9 +139,10 @@ pub async fn save(conn: &impl ConnectionTrait, invitation: &Invitation) -> Resul
     Ok(())
 }
 
-/// All invitations of a directory.
-pub async fn all(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<Vec<Invitation>> {
-    sent_by(directory).all(conn).await?.into_iter().map(from_row).collect()
+/// The ids of all invitations of a directory, finished ones among them.
+pub async fn ids(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<Vec<String>> {
+    let ids = sent_by(directory).select_only().column(invitations::Column::Invitation);
+    Ok(ids.order_by_asc(invitations::Column::Invitation).into_tuple().all(conn).await?)
 }
 
 /// Forgets all invitations of a directory.

@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, filter::Listing};
 use bailiwick_db::{Columns, Entries, Place, Source};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select, sea_query::Expr,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select,
+    sea_query::{Expr, Query, SelectStatement},
 };
 
 use super::{
@@ -43,15 +45,25 @@ pub async fn of_accounts(conn: &impl ConnectionTrait, ids: &[AccountId]) -> Resu
     rows.into_iter().map(|(id, directory)| Ok((account(id)?, super::directory(&directory)?))).collect()
 }
 
-/// The memberships of some accounts in one directory, that of the management account among them.
-pub async fn find(conn: &impl ConnectionTrait, directory: DirectoryId, ids: &[AccountId]) -> Result<Vec<Membership>> {
-    let query = of(directory).filter(members::Column::Account.is_in(keys(ids)));
+/// The memberships of some accounts in one directory, that of the management account among them, but none that is over.
+pub async fn find(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    ids: &[AccountId],
+    now: Timestamp,
+) -> Result<Vec<Membership>> {
+    let query = of(directory).filter(not_due(now)).filter(members::Column::Account.is_in(keys(ids)));
     from_rows(conn, query.all(conn).await?).await
 }
 
-/// A member of a directory; not its management account.
-pub async fn get(conn: &impl ConnectionTrait, directory: DirectoryId, id: AccountId) -> Result<Option<Member>> {
-    let row = listed(directory).filter(members::Column::Account.eq(key(id))).one(conn).await?;
+/// A member of a directory; not its management account, and none that is over.
+pub async fn get(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    id: AccountId,
+    now: Timestamp,
+) -> Result<Option<Member>> {
+    let row = listed(directory).filter(not_due(now)).filter(members::Column::Account.eq(key(id))).one(conn).await?;
     let found = with_types(conn, from_rows(conn, row.into_iter().collect()).await?).await?;
     Ok(found.into_iter().next())
 }
@@ -102,19 +114,41 @@ fn column(column: members::Column) -> Expr {
     Expr::col((members::Entity, column))
 }
 
-/// How many members a directory has, its management account not counted.
-pub async fn count_listed(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<u32> {
+/// How many members a directory has, neither its management account counted nor those that are over.
+pub async fn count_listed(conn: &impl ConnectionTrait, directory: DirectoryId, now: Timestamp) -> Result<u32> {
+    Ok(count(listed(directory).filter(not_due(now)).count(conn).await?))
+}
+
+/// The same with those that are over and have not been ended.
+pub async fn count_stored(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<u32> {
     Ok(count(listed(directory).count(conn).await?))
 }
 
-/// How many accounts are in a folder, the management account counted.
-pub async fn count_in(conn: &impl ConnectionTrait, directory: DirectoryId, folder: &str) -> Result<u32> {
-    Ok(count(of(directory).filter(members::Column::Folder.eq(folder)).count(conn).await?))
+/// How many accounts are in a folder, the management account counted, those that are over not.
+pub async fn count_in(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    folder: &str,
+    now: Timestamp,
+) -> Result<u32> {
+    Ok(count(of(directory).filter(not_due(now)).filter(members::Column::Folder.eq(folder)).count(conn).await?))
 }
 
-/// Whether an account of the directory has the display name.
-pub async fn has_name(conn: &impl ConnectionTrait, directory: DirectoryId, name: &str) -> Result<bool> {
-    Ok(of(directory).filter(members::Column::DisplayName.eq(name)).count(conn).await? > 0)
+/// Whether an account of the directory has the display name. A member that is over gives it up by this: names are unique
+/// in the table, and how long such a row stays must not matter to anyone.
+pub async fn has_name(conn: &impl ConnectionTrait, directory: DirectoryId, name: &str, now: Timestamp) -> Result<bool> {
+    let named = || of(directory).filter(members::Column::DisplayName.eq(name));
+    let Some(row) = named().one(conn).await? else { return Ok(false) };
+    if row.purge_us.is_none_or(|due| due > now.as_micros()) {
+        return Ok(true);
+    }
+    // A name that nobody can choose: none begins with a space.
+    members::Entity::update_many()
+        .set(members::ActiveModel { display_name: Set(format!(" {}", row.account)), ..Default::default() })
+        .filter(members::Column::Account.eq(row.account))
+        .exec(conn)
+        .await?;
+    Ok(false)
 }
 
 /// Adds a membership, with its labels and what is attached to it from the first.
@@ -165,28 +199,28 @@ pub async fn is_suspended(conn: &impl ConnectionTrait, id: AccountId) -> Result<
     Ok(waiting.count(conn).await? > 0)
 }
 
-/// The memberships of a directory whose deletion is due.
-pub async fn due(conn: &impl ConnectionTrait, directory: DirectoryId, now: Timestamp) -> Result<Vec<Membership>> {
-    let rows = of(directory)
-        .filter(members::Column::PurgeUs.lte(now.as_micros()))
-        .order_by_asc(members::Column::Account)
-        .all(conn)
-        .await?;
-    from_rows(conn, rows).await
-}
-
-/// For the sweeper: directories with members whose deletion is due.
-pub async fn directories_with_due(conn: &impl ConnectionTrait, now: Timestamp, limit: u64) -> Result<Vec<DirectoryId>> {
-    let rows: Vec<String> = members::Entity::find()
+/// The members whose deletion is due, those first that are due longest; of one directory, or for the sweeper of all.
+pub async fn due(
+    conn: &impl ConnectionTrait,
+    directory: Option<DirectoryId>,
+    now: Timestamp,
+    limit: u64,
+) -> Result<Vec<(DirectoryId, AccountId)>> {
+    let all = match directory {
+        Some(directory) => of(directory),
+        None => members::Entity::find(),
+    };
+    let rows: Vec<(String, i64)> = all
         .select_only()
-        .column(members::Column::Directory)
-        .distinct()
+        .columns([members::Column::Directory, members::Column::Account])
         .filter(members::Column::PurgeUs.lte(now.as_micros()))
+        .order_by_asc(members::Column::PurgeUs)
+        .order_by_asc(members::Column::Account)
         .limit(limit)
         .into_tuple()
         .all(conn)
         .await?;
-    rows.iter().map(|id| super::directory(id)).collect()
+    rows.iter().map(|(directory, id)| Ok((super::directory(directory)?, account(*id)?))).collect()
 }
 
 /// Writes what changes of a membership, but for what is attached to it.
@@ -210,6 +244,16 @@ pub async fn delete(conn: &impl ConnectionTrait, directory: DirectoryId, id: Acc
         .exec(conn)
         .await?;
     Ok(())
+}
+
+/// The accounts whose membership of a directory is over and has not been ended, each as `members/{account}`.
+pub(super) fn nodes_due(directory: DirectoryId, now: Timestamp) -> SelectStatement {
+    Query::select()
+        .expr(Expr::cust("'members/' || CAST(account AS TEXT)"))
+        .from(members::Entity)
+        .and_where(members::Column::Directory.eq(directory.to_string()))
+        .and_where(members::Column::PurgeUs.lte(now.as_micros()))
+        .to_owned()
 }
 
 fn of(directory: DirectoryId) -> Select<members::Entity> {

@@ -4,7 +4,7 @@ use bailiwick_core::{AccountId, DirectoryId, authz::Tenant};
 use bailiwick_db::Tx;
 use bailiwick_rpc::Call;
 
-use super::{App, Done, Error, Made, Mutation, end_membership, lock_account, own_directory};
+use super::{App, Done, Error, Made, Mutation, end_membership, lock_account, lock_directory, own_directory};
 use crate::{domain, events, store};
 
 impl App {
@@ -46,10 +46,10 @@ impl App {
         etag: &str,
     ) -> Result<(), Error> {
         let (conn, now) = (tx.conn(), self.now());
-        if self.lock_settled(&tx, id, now).await?.management_account == of {
+        if lock_directory(conn, id).await?.management_account == of {
             return Err(domain::Error::ManagementAccountNotEligible(of).into());
         }
-        let found = store::member::get(conn, id, of).await?;
+        let found = store::member::get(conn, id, of, now).await?;
         let member = found.ok_or_else(|| domain::Error::NotFound(call.permit.resource().to_owned()))?;
         let locked = lock_account(conn, of).await?;
         member.depart(&store::claim::on_member(conn, id, of).await?, etag)?;

@@ -30,9 +30,8 @@ pub(super) async fn revoke_all(conn: &impl ConnectionTrait, locked: &mut Locked)
 pub(super) async fn delete_all(conn: &impl ConnectionTrait, of: AccountId) -> Result<Vec<events::Fact>, Error> {
     let users = users(conn, of).await?;
     let mut gone = end_account(conn, of).await?;
-    for user in &users {
-        gone.extend(credential::delete_all(conn, of, &user.id).await?);
-    }
+    gone.extend(store::credential::of_account(conn, of).await?.iter().map(events::credential_gone));
+    store::credential::delete_of_account(conn, of).await?;
     store::access_key::delete_of_account(conn, of).await?;
     store::security_info::delete(conn, of).await?;
     store::identity_provider::delete_all(conn, of).await?;

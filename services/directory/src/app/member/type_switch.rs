@@ -4,7 +4,10 @@ use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Tenant};
 use bailiwick_db::Tx;
 use bailiwick_rpc::Call;
 
-use super::{App, Done, Error, Locked, Made, Mutation, identities, lock_account, management_account, own_directory};
+use super::{
+    App, Done, Error, Locked, Made, Mutation, identities, lock_account, lock_directory, management_account,
+    own_directory,
+};
 use crate::{
     domain::{
         self,
@@ -107,11 +110,11 @@ impl App {
         now: Timestamp,
     ) -> Result<Found, Error> {
         let conn = tx.conn();
-        let directory = self.lock_settled(tx, id, now).await?;
+        let directory = lock_directory(conn, id).await?;
         if directory.management_account == of {
             return Err(domain::Error::ManagementAccountNotEligible(of).into());
         }
-        let member = store::member::get(conn, id, of).await?;
+        let member = store::member::get(conn, id, of, now).await?;
         let member = member.ok_or_else(|| domain::Error::NotFound(call.permit.resource().to_owned()))?;
         Ok(Found {
             locked: lock_account(conn, of).await?,

@@ -35,7 +35,7 @@ async fn place(world: &World, asked: PlaceClaims) -> Result<Vec<String>, Error> 
 async fn release(world: &World, asked: PlaceClaims) -> Result<(), Error> {
     let call = world.service_call("ClaimService/ReleaseClaims", asked.directory).await;
     let PlaceClaims { directory, accounts, service, kind, roles, .. } = asked;
-    let members = store::member::find(world.app.db.reader(), directory, &accounts).await.unwrap();
+    let members = store::member::find(world.app.db.reader(), directory, &accounts, world.app.now()).await.unwrap();
     let memberships = members.into_iter().map(|member| (member.account, member.incarnation)).collect();
     world.app.claim_release(&call, ReleaseClaims { directory, memberships, service, kind, roles }).await.map(drop)
 }

@@ -2,12 +2,14 @@
 //! change log, as they are in production.
 
 mod accounts;
+mod bounds;
 mod claims;
 mod control_policies;
 mod credentials;
 mod deletion;
 mod departures;
 mod directories;
+mod due;
 mod folders;
 mod groups;
 mod handlers;

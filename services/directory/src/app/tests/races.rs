@@ -223,7 +223,6 @@ async fn a_deletion_is_taken_back_or_done_but_never_half() {
                     }
                     app.sweep().await
                 }));
-                // Whoever locks the directory ends what is due, too.
                 let (app, call, new) = (world.app.clone(), create.clone(), named(&format!("other {round} {turn}")));
                 let only_tried = Mutation { validate_only: true, ..change() };
                 tries.push(Box::pin(
