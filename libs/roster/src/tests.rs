@@ -17,7 +17,7 @@ use crate::{
     Attributes, Enrolled, Enrolments, Entry, Lists, Members, Refused, Roster, RosterError, Selection, Spec,
     domain::EntryError,
     migrations,
-    testing::{Suite, account, directory, eventually},
+    testing::{FakeDelegation, Suite, account, directory, eventually},
 };
 
 const SPEC: Spec = Spec {
@@ -352,6 +352,72 @@ async fn removing_an_entry_does_not_end_a_later_enrolment() {
     }
 }
 
+/// The removal was carried out, and its answer lost: a repetition gets the first one's answer, though the entry is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repetition_completes_a_removal_that_was_left_half_done() {
+    for world in World::following().await {
+        let entry = world.create(&[11], "").await.remove(0);
+        let call = world.removal("alice", 11);
+        let crashing = roster_with(&world.suite.db, Crashing(world.suite.delegation.clone()));
+        // Nothing is remembered of what was refused.
+        let refused = crashing.delete(&call, account(11), "stale", request_id()).await.unwrap_err();
+        assert!(matches!(refused, RosterError::Domain(EntryError::EtagMismatch(_))), "{refused}");
+        crashing.delete(&call, account(11), &entry.etag(), request_id()).await.unwrap_err();
+        eventually(|| async { world.entry(11).await.is_none() }).await;
+        let done = world.roster.delete(&call, account(11), &entry.etag(), request_id()).await.unwrap();
+        let again = world.roster.delete(&call, account(11), &entry.etag(), request_id()).await.unwrap();
+        assert_eq!(again, done, "{}", world.database.engine);
+        let recorded = world.changes().await.into_iter().filter(|change| change.method == DELETE[1..]);
+        assert_eq!(recorded.count(), 1);
+        let other = world.roster.delete(&call, account(11), "", None).await.unwrap_err();
+        assert!(matches!(other, RosterError::Domain(EntryError::NotFound(_))), "{other}");
+        let reused = world.roster.delete(&call, account(11), "other", request_id()).await.unwrap_err();
+        assert!(matches!(reused, RosterError::Db(bailiwick_db::DbError::RequestIdReused)), "{reused}");
+
+        // A member that is enrolled anew before the repetition stays so.
+        let entry = world.create(&[12], "").await.remove(0);
+        let (call, id) = (world.removal("alice", 12), Some(REQUEST_ID.replace('0', "1")));
+        crashing.delete(&call, account(12), &entry.etag(), id.clone()).await.unwrap_err();
+        eventually(|| async { world.entry(12).await.is_none() }).await;
+        let anew = world.create(&[12], "anew").await.remove(0);
+        world.roster.delete(&call, account(12), &entry.etag(), id).await.unwrap();
+        assert_eq!(world.entry(12).await, Some(anew), "{}", world.database.engine);
+    }
+}
+
+/// Ends enrolments, but does not live to say so.
+struct Crashing(FakeDelegation);
+
+impl Enrolments for Crashing {
+    fn enrol<'a>(
+        &'a self,
+        _: &'a Call,
+        _: TrustedService,
+        _: DirectoryId,
+        _: &'a [AccountId],
+    ) -> BoxFuture<'a, Result<Enrolled, Refused>> {
+        Box::pin(async { Err(crashed()) })
+    }
+
+    fn end<'a>(
+        &'a self,
+        _: &'a Call,
+        service: TrustedService,
+        directory: DirectoryId,
+        account: AccountId,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Position, Refused>> {
+        Box::pin(async move {
+            self.0.end(directory, service, account).await;
+            Err(crashed())
+        })
+    }
+}
+
+fn crashed() -> Refused {
+    Refused { code: tonic::Code::Unavailable.into(), message: "crashed".to_owned(), details: Vec::new() }
+}
+
 /// Says that a member is enrolled with another unique id than its entry has.
 struct Stub {
     uid: &'static str,
@@ -382,7 +448,7 @@ impl Enrolments for Stub {
     }
 }
 
-fn roster_with(db: &Db, stub: Stub) -> Roster {
+fn roster_with(db: &Db, stub: impl Enrolments + 'static) -> Roster {
     let sealer = Sealer::new([6; 32], Arc::new(bailiwick_core::SystemEntropy));
     Roster::new(SPEC, db.clone(), Arc::new(stub), PageTokens::new(sealer))
 }

@@ -69,7 +69,7 @@ pub fn enrolment(enrolment: &Enrolment, removed: bool) -> AccessFactChange {
 }
 
 /// The rows of facts: of several with the same key the last.
-pub fn rows(facts: &[AccessFactChange]) -> Vec<FactRow> {
+pub fn rows<'a>(facts: impl IntoIterator<Item = &'a AccessFactChange>) -> Vec<FactRow> {
     let mut rows = BTreeMap::new();
     for change in facts {
         let Some(fact) = &change.fact else { continue };

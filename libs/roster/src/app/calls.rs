@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::{
     Enrolled, Enrolments, RosterError,
-    once::{Stored, key, replayed},
+    once::{Stored, begin, key, replayed},
     scope::folders_of,
 };
 use crate::{
@@ -217,7 +217,8 @@ impl Roster {
 
     /// Removes a member from the list: ends the enrolment that its entry is of, and waits until the follower has removed
     /// the entry. The etag is compared before; a change of the entry in the moment between does not stop the removal. A
-    /// member that is enrolled anew in that moment stays so, with its new entry.
+    /// member that is enrolled anew in that moment stays so, with its new entry. A repetition with the same request id
+    /// completes what was left half done, or returns the first result.
     ///
     /// # Errors
     /// [`EntryError::NotFound`]; [`EntryError::EtagMismatch`] if `etag` is set and another by now; what `delegation` refuses;
@@ -234,9 +235,16 @@ impl Roster {
         if let Some(done) = replayed(&self.db, key).await? {
             return Ok(done);
         }
-        let entry = self.get(call, account).await?;
-        entry.check_etag(&self.spec, etag)?;
-        let ended = self.enrolments.end(call, self.spec.service, directory, account, &entry.uid).await?;
+        // Decided once: a repetition after a crash may find the entry gone.
+        let begin = &begin(key);
+        let begun = self.db.write_once("roster_delete_begin", begin, |tx| async move {
+            let found = store::entry(tx.conn(), (self.spec.service, directory, account)).await?;
+            let entry = found.ok_or_else(|| self.not_found(directory, account))?;
+            entry.check_etag(&self.spec, etag)?;
+            Ok::<_, RosterError>(entry.uid)
+        });
+        let uid = begun.await?.value;
+        let ended = self.enrolments.end(call, self.spec.service, directory, account, &uid).await?;
         self.reached(call, &ended).await?;
         let ended = &ended;
         let done = self.db.write_once("roster_delete", key, |tx| async move {

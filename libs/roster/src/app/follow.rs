@@ -1,6 +1,6 @@
 //! What a change in the log of `delegation` does to the lists.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_api::{audit::v1::Change, r#type::v1::LogPosition};
 use bailiwick_changelog::{Apply, HeldFact};
@@ -28,13 +28,7 @@ impl RosterFollower {
     }
 
     async fn follow(&self, tx: Tx, at: LogPosition, change: Change) -> Result<(), DbError> {
-        for step in events::folder_steps(&change)? {
-            match step {
-                FolderStep::Holds(folder) => store::folder_save(tx.conn(), &folder).await?,
-                FolderStep::Gone(directory, id) => store::folders_remove(tx.conn(), directory, Some(&id)).await?,
-                FolderStep::DirectoryGone(directory) => store::folders_remove(tx.conn(), directory, None).await?,
-            }
-        }
+        keep_folders(&tx, events::folder_steps(&change)?).await?;
         let steps = events::steps(&change, &self.specs)?;
         if steps.is_empty() {
             return Ok(());
@@ -59,12 +53,9 @@ impl RosterFollower {
                 None => {}
             }
         }
+        let folders = facts.iter().filter_map(|held| events::held_folder(held).transpose());
         store::folders_remove_all(tx.conn()).await?;
-        for held in facts {
-            if let Some(folder) = events::held_folder(held)? {
-                store::folder_save(tx.conn(), &folder).await?;
-            }
-        }
+        store::folders_save(tx.conn(), &folders.collect::<Result<Vec<_>, _>>()?).await?;
         let entries = store::entries_all(tx.conn()).await?;
         let mut working = Working::new(entries, store::memberships_all(tx.conn()).await?);
         working.retain(profiled.iter().chain(enrolled.iter().map(|(step, _)| step)));
@@ -84,6 +75,26 @@ impl RosterFollower {
         }
         Ok(())
     }
+}
+
+/// Makes the folders what steps say of them: of each the last one counts.
+async fn keep_folders(tx: &Tx, steps: Vec<FolderStep>) -> Result<(), DbError> {
+    let (mut folders, mut directories) = (BTreeMap::new(), Vec::new());
+    for step in steps {
+        match step {
+            FolderStep::Holds(folder) => drop(folders.insert((folder.directory, folder.id.clone()), Some(folder))),
+            FolderStep::Gone(directory, id) => drop(folders.insert((directory, id), None)),
+            FolderStep::DirectoryGone(directory) => {
+                folders.retain(|(of, _), _| *of != directory);
+                directories.push(directory);
+            }
+        }
+    }
+    let gone = folders.iter().filter(|(_, folder)| folder.is_none()).map(|((directory, id), _)| (*directory, &**id));
+    let gone: Vec<_> = gone.collect();
+    store::folders_remove_of(tx.conn(), &directories).await?;
+    store::folders_remove(tx.conn(), &gone).await?;
+    store::folders_save(tx.conn(), &folders.into_values().flatten().collect::<Vec<_>>()).await
 }
 
 impl Apply for RosterFollower {

@@ -30,6 +30,11 @@ pub(super) fn key(
     })
 }
 
+/// The key under which a call of `key` notes what it has decided to do elsewhere, before it does it.
+pub(super) fn begin(key: &IdempotencyKey) -> IdempotencyKey {
+    IdempotencyKey { method: format!("{}#begin", key.method), ..key.clone() }
+}
+
 /// What an earlier call with the same request id answered. Without it, a repetition would enrol anew a member that was
 /// removed since.
 pub(super) async fn replayed<T>(db: &Db, key: &IdempotencyKey) -> Result<Option<Done<T>>, RosterError>

@@ -80,10 +80,12 @@ pub struct Origin {
 #[derive(Debug, Default)]
 pub struct Working {
     before: State,
-    now: State,
+    /// By account, so that a restored log with many accounts does not look at all entries for each.
+    entries: BTreeMap<AccountId, BTreeMap<Key, Entry>>,
+    memberships: BTreeMap<AccountId, Membership>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<Key, Entry>,
     memberships: BTreeMap<AccountId, Membership>,
@@ -128,9 +130,13 @@ impl Membership {
 impl Working {
     /// Begins with all entries and memberships of the accounts that the steps are about.
     pub fn new(entries: Vec<Entry>, memberships: Vec<(AccountId, Membership)>) -> Self {
+        let memberships: BTreeMap<_, _> = memberships.into_iter().collect();
+        let mut by_account = BTreeMap::<_, BTreeMap<_, _>>::new();
+        for entry in &entries {
+            by_account.entry(entry.account).or_default().insert(entry.key(), entry.clone());
+        }
         let entries = entries.into_iter().map(|entry| (entry.key(), entry)).collect();
-        let state = State { entries, memberships: memberships.into_iter().collect() };
-        Self { before: state.clone(), now: state }
+        Self { before: State { entries, memberships: memberships.clone() }, entries: by_account, memberships }
     }
 
     /// Applies the steps of one change: what is said of accounts first, whatever their order, as every reader of these
@@ -152,10 +158,12 @@ impl Working {
                 Step::Profiled(_) | Step::Ended(_) => {}
             }
         }
-        self.now.entries.retain(|(service, directory, account), entry| {
-            enrolments.contains(&(*service, *directory, *account, entry.uid.as_str()))
-        });
-        self.now.memberships.retain(|account, _| accounts.contains(account));
+        for of in self.entries.values_mut() {
+            of.retain(|(service, directory, account), entry| {
+                enrolments.contains(&(*service, *directory, *account, entry.uid.as_str()))
+            });
+        }
+        self.memberships.retain(|account, _| accounts.contains(account));
     }
 
     fn apply_one(&mut self, step: Step, origin: &Origin) {
@@ -170,7 +178,8 @@ impl Working {
     fn enrolled(&mut self, enrolled: Enrolled, origin: &Origin) {
         let Enrolled { service, directory, account, uid, incarnation } = enrolled;
         let key = (service, directory, account);
-        if self.now.entries.get(&key).is_some_and(|entry| entry.uid == uid) {
+        let of = self.entries.entry(account).or_default();
+        if of.get(&key).is_some_and(|entry| entry.uid == uid) {
             return;
         }
         let mut entry = Entry {
@@ -186,42 +195,44 @@ impl Working {
             add_time: origin.time,
             version: 1,
         };
-        if let Some(known) = self.now.memberships.get(&account).filter(|known| known.is_of(&entry)) {
+        if let Some(known) = self.memberships.get(&account).filter(|known| known.is_of(&entry)) {
             entry.profile = known.profile.clone();
         }
-        self.now.entries.insert(key, entry);
+        of.insert(key, entry);
     }
 
     fn ended(&mut self, ended: &Ended) {
         let key = (ended.service, ended.directory, ended.account);
         let means = |said: &str, of: &str| said.is_empty() || said == of;
         let meant = |entry: &Entry| means(&ended.incarnation, &entry.incarnation) && means(&ended.uid, &entry.uid);
-        if self.now.entries.get(&key).is_some_and(meant) {
-            self.now.entries.remove(&key);
+        if let Some(of) = self.entries.get_mut(&ended.account)
+            && of.get(&key).is_some_and(meant)
+        {
+            of.remove(&key);
         }
     }
 
     /// Entries of another membership than the present one end, as they do in every reader of these facts.
     fn profiled(&mut self, Profiled { account, membership }: Profiled) {
-        self.now.entries.retain(|_, entry| {
-            entry.account != account || membership.as_ref().is_some_and(|present| present.is_of(entry))
-        });
+        let of = self.entries.entry(account).or_default();
+        of.retain(|_, entry| membership.as_ref().is_some_and(|present| present.is_of(entry)));
         let Some(membership) = membership else {
-            self.now.memberships.remove(&account);
+            self.memberships.remove(&account);
             return;
         };
-        for entry in self.now.entries.values_mut().filter(|entry| entry.account == account) {
+        for entry in of.values_mut() {
             if entry.profile != membership.profile {
                 entry.profile = membership.profile.clone();
                 entry.version += 1;
             }
         }
-        self.now.memberships.insert(account, membership);
+        self.memberships.insert(account, membership);
     }
 
     /// What became of them.
     pub fn finish(self) -> Changes {
-        let Self { before, now } = self;
+        let Self { before, entries, memberships } = self;
+        let now = State { entries: entries.into_values().flatten().collect(), memberships };
         Changes {
             removed: before.entries.keys().filter(|key| !now.entries.contains_key(key)).copied().collect(),
             left: before.memberships.keys().filter(|key| !now.memberships.contains_key(key)).copied().collect(),

@@ -1,7 +1,5 @@
 //! The schema of the lists.
 
-mod m0002_folders;
-
 use sea_orm::DeriveIden;
 use sea_orm_migration::{
     DbErr, MigrationName, MigrationTrait, SchemaManager,
@@ -11,7 +9,7 @@ use sea_orm_migration::{
 
 /// The migrations of the lists, for the front of a service's own.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(Lists), Box::new(m0002_folders::Folders)]
+    vec![Box::new(Lists)]
 }
 
 struct Lists;
@@ -32,7 +30,17 @@ impl MigrationTrait for Lists {
             .col(RosterEntries::Account)
             .to_owned();
         manager.create_index(index).await?;
-        accounts(manager).await
+        let by_folder = Index::create()
+            .name("roster_entries_folder")
+            .table(RosterEntries::Table)
+            .col(RosterEntries::Service)
+            .col(RosterEntries::Directory)
+            .col(RosterEntries::Folder)
+            .col(RosterEntries::Account)
+            .to_owned();
+        manager.create_index(by_folder).await?;
+        accounts(manager).await?;
+        folders(manager).await
     }
 }
 
@@ -81,6 +89,17 @@ async fn accounts(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .to_owned(),
         )
         .await
+}
+
+async fn folders(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table("roster_folders")
+        .col(text("directory"))
+        .col(text("folder"))
+        .col(text("parent"))
+        .primary_key(Index::create().col("directory").col("folder"))
+        .to_owned();
+    manager.create_table(table).await
 }
 
 fn text(column: impl IntoIden) -> ColumnDef {

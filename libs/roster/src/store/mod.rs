@@ -10,7 +10,7 @@ pub(crate) use entries::{
     entries_all, entries_of_accounts, entries_page, entries_remove, entries_save, entry, entry_count, entry_place,
     lock_entries,
 };
-pub(crate) use folders::{folder_save, folders_of_directory, folders_remove, folders_remove_all};
+pub(crate) use folders::{folders_of_directory, folders_remove, folders_remove_all, folders_remove_of, folders_save};
 pub(crate) use memberships::{memberships_all, memberships_of, memberships_remove, memberships_save};
 pub use migration::migrations;
 

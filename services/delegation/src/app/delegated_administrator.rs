@@ -259,14 +259,10 @@ impl App {
             lock(&tx, directory).await?;
             let designation = find(tx.conn(), &Candidate { directory, service, account, folder: None }).await?;
             may_change(&designation, etag)?;
-            let mut facts = Vec::new();
-            for of in store::delegated_administrators::of_account(tx.conn(), account).await? {
-                let ends = of.service == service || of.follows == Some(service);
-                if of.directory == directory && ends {
-                    store::delegated_administrators::delete(tx.conn(), &of).await?;
-                    facts.push(events::delegation(&of, true));
-                }
-            }
+            let mut ended = store::delegated_administrators::of_account(tx.conn(), account).await?;
+            ended.retain(|of| of.directory == directory && (of.service == service || of.follows == Some(service)));
+            store::delegated_administrators::delete(tx.conn(), &ended).await?;
+            let facts = ended.iter().map(|of| events::delegation(of, true)).collect();
             self.record_designation(&tx, call, key, &designation, facts).await?;
             Ok::<_, Error>((impact(tx.conn(), &designation).await?, designation.incarnation))
         };

@@ -103,7 +103,7 @@ impl App {
             lock(&tx, directory).await?;
             let found = store::enrolments::among(tx.conn(), directory, service, &ending.accounts).await?.pop();
             let Some(enrolment) = found.filter(|found| found.is(uid)) else { return Ok(None) };
-            store::enrolments::delete(tx.conn(), &enrolment).await?;
+            store::enrolments::delete(tx.conn(), std::slice::from_ref(&enrolment)).await?;
             self.record_enrolments(&tx, call, ending, vec![events::enrolment(&enrolment, true)]).await?;
             Ok::<_, Error>(Some(enrolment.incarnation))
         };

@@ -25,11 +25,12 @@ pub trait LinkedRoles: Send + Sync {
         size: i32,
         token: &'a str,
     ) -> BoxFuture<'a, Result<(Vec<LinkedRole>, String), ClaimsError>>;
-    /// Deletes a role, unless a claim needs it.
+    /// Deletes a role that an account has in the membership of an incarnation, unless a claim needs it.
     fn delete<'a>(
         &'a self,
         behalf: &'a Behalf,
         account: AccountId,
+        incarnation: &'a str,
         role: &'a str,
     ) -> BoxFuture<'a, Result<Deleted, ClaimsError>>;
 }
@@ -37,7 +38,7 @@ pub trait LinkedRoles: Send + Sync {
 /// What came of a deletion.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deleted {
-    /// There is no such role at this position of directory's log.
+    /// The membership has no such role, or has ended, at this position of directory's log.
     Gone(Position),
     /// A claim needs it.
     InUse,

@@ -1,21 +1,26 @@
 //! Makes directory's facts part of the own log: what upstream changed and what it ends here are one change of one
-//! revision, in the transaction that moves the cursor. Of a log that was restored, see [`resync`].
+//! revision, in the transaction that moves the cursor. A change that is too large for one has several, each membership
+//! with what ends with it in one of them. Of a log that was restored, see [`resync`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_api::{
     audit::v1::Change,
     r#type::v1::{AccessFactChange, LogPosition},
 };
 use bailiwick_changelog::{Apply, HeldFact, change_payload};
-use bailiwick_core::{AccountId, Clock, DirectoryId};
+use bailiwick_core::{Clock, DirectoryId};
 use bailiwick_db::{DbError, Tx};
 use futures::future::BoxFuture;
 use std::sync::Arc;
 
-use super::{keep, resync};
+use super::{
+    keep,
+    parts::{self, Together},
+    resync,
+};
 use crate::{
-    domain::{Membership, membership::survives},
+    domain::membership::survives,
     events::{self, Mirrored},
     store,
 };
@@ -34,15 +39,16 @@ impl Mirror {
         Self { clock }
     }
 
-    async fn mirror(&self, tx: &Tx, at: LogPosition, change: Change) -> Result<(), DbError> {
+    async fn mirror(&self, tx: &Tx, at: LogPosition, mut change: Change) -> Result<(), DbError> {
         if change.facts.is_empty() {
             return Ok(());
         }
-        let mut facts = change.facts;
-        settle(tx, &mut facts).await?;
+        let facts = settle(tx, std::mem::take(&mut change.facts)).await?;
         // The request stays in directory's log, where whoever reads the trail finds it by `origin`.
-        let own = Change { facts, origin: Some(at), request_json: String::new(), ..change };
-        tx.record(change_payload(own, self.clock.now()));
+        let own = Change { origin: Some(at), request_json: String::new(), ..change };
+        for part in parts::mirrored(own, facts) {
+            tx.record(change_payload(part, self.clock.now()));
+        }
         Ok(())
     }
 }
@@ -57,27 +63,22 @@ impl Apply for Mirror {
     }
 }
 
-/// Makes facts of directory part of the own state, and adds what ends by them.
-pub(super) async fn settle(tx: &Tx, facts: &mut Vec<AccessFactChange>) -> Result<(), DbError> {
+/// Makes facts of directory part of the own state. Returns them in their order with what ends by them: what an account
+/// had in one revision with the end of its membership, and what a directory had before it, what gives access first.
+pub(super) async fn settle(tx: &Tx, facts: Vec<AccessFactChange>) -> Result<Vec<Together>, DbError> {
     let meanings: Vec<_> = facts.iter().map(events::mirrored).collect::<Result<_, _>>().map_err(corrupt)?;
     lock(tx, &meanings).await?;
-    for meaning in meanings {
-        match meaning {
-            Mirrored::Account(account, membership) => {
-                store::members::put(tx.conn(), account, membership.as_ref()).await?;
-                end_memberships(tx, account, membership.as_ref(), facts).await?;
-            }
-            Mirrored::Directory(directory, Some(management_account)) => {
-                store::directories::put(tx.conn(), directory, management_account).await?;
-            }
-            Mirrored::Folder(folder) => store::folders::put(tx.conn(), &folder).await?,
-            // Designations that name it stay, and reach nobody: no member is in it.
-            Mirrored::FolderGone(directory, id) => store::folders::delete(tx.conn(), directory, &id).await?,
-            Mirrored::Directory(directory, None) => end_directory(tx, directory, facts).await?,
-            Mirrored::Other => {}
+    let ended = end_memberships(tx, &meanings).await?;
+    let mut told = Vec::with_capacity(facts.len());
+    for ((fact, meaning), ended) in facts.into_iter().zip(&meanings).zip(ended) {
+        if let Mirrored::Directory(directory, None) = meaning {
+            told.extend(end_directory(tx, *directory).await?.into_iter().map(|fact| vec![fact]));
         }
+        told.push(std::iter::once(fact).chain(ended).collect());
     }
-    keep(tx, facts).await
+    note_directories(tx, &meanings).await?;
+    keep(tx, told.iter().flatten()).await?;
+    Ok(told)
 }
 
 /// Locks every directory whose members or state the change touches, before anything is changed.
@@ -102,51 +103,90 @@ async fn lock(tx: &Tx, meanings: &[Mirrored]) -> Result<(), DbError> {
     store::directories::lock_all(tx.conn(), &directories).await
 }
 
-/// Ends what an account had by memberships that it has no longer.
-async fn end_memberships(
-    tx: &Tx,
-    account: AccountId,
-    now: Option<&Membership>,
-    facts: &mut Vec<AccessFactChange>,
-) -> Result<(), DbError> {
-    for designation in store::delegated_administrators::of_account(tx.conn(), account).await? {
-        if !survives(now, designation.directory, &designation.incarnation) {
-            store::delegated_administrators::delete(tx.conn(), &designation).await?;
-            facts.push(events::delegation(&designation, true));
+/// Notes to which directories accounts belong, and ends what they had by memberships that they have no longer. Returns
+/// what ends by each of the facts.
+async fn end_memberships(tx: &Tx, meanings: &[Mirrored]) -> Result<Vec<Together>, DbError> {
+    let conn = tx.conn();
+    let mut members = BTreeMap::new();
+    for meaning in meanings {
+        if let Mirrored::Account(account, membership) = meaning {
+            members.insert(*account, membership.as_ref());
         }
     }
-    for enrolment in store::enrolments::of_account(tx.conn(), account).await? {
-        if !survives(now, enrolment.directory, &enrolment.incarnation) {
-            store::enrolments::delete(tx.conn(), &enrolment).await?;
-            facts.push(events::enrolment(&enrolment, true));
-        }
+    let accounts: Vec<_> = members.keys().copied().collect();
+    let mut designations = BTreeMap::<_, Vec<_>>::new();
+    for designation in store::delegated_administrators::of_accounts(conn, &accounts).await? {
+        designations.entry(designation.account).or_default().push(designation);
     }
-    Ok(())
+    let mut enrolments = BTreeMap::<_, Vec<_>>::new();
+    for enrolment in store::enrolments::of_accounts(conn, &accounts).await? {
+        enrolments.entry(enrolment.account).or_default().push(enrolment);
+    }
+    let (mut told, mut undesignated, mut unenrolled) = (Vec::with_capacity(meanings.len()), Vec::new(), Vec::new());
+    for meaning in meanings {
+        let mut facts = Vec::new();
+        if let Mirrored::Account(account, now) = meaning {
+            let now = now.as_ref();
+            let standing = designations.entry(*account).or_default();
+            for of in standing.extract_if(.., |of| !survives(now, of.directory, &of.incarnation)) {
+                facts.push(events::delegation(&of, true));
+                undesignated.push(of);
+            }
+            let standing = enrolments.entry(*account).or_default();
+            for of in standing.extract_if(.., |of| !survives(now, of.directory, &of.incarnation)) {
+                facts.push(events::enrolment(&of, true));
+                unenrolled.push(of);
+            }
+        }
+        told.push(facts);
+    }
+    store::delegated_administrators::delete(conn, &undesignated).await?;
+    store::enrolments::delete(conn, &unenrolled).await?;
+    store::members::put(conn, &members).await?;
+    Ok(told)
 }
 
-/// Ends everything of a directory that is gone.
-async fn end_directory(tx: &Tx, directory: DirectoryId, facts: &mut Vec<AccessFactChange>) -> Result<(), DbError> {
-    let conn = tx.conn();
-    for designation in store::delegated_administrators::of_directory(conn, directory).await? {
-        store::delegated_administrators::delete(conn, &designation).await?;
-        facts.push(events::delegation(&designation, true));
-    }
-    loop {
-        let enrolments = store::enrolments::of_directory(conn, directory, ENDING_CHUNK).await?;
-        if enrolments.is_empty() {
-            break;
-        }
-        for enrolment in enrolments {
-            store::enrolments::delete(conn, &enrolment).await?;
-            facts.push(events::enrolment(&enrolment, true));
-        }
-    }
+/// Ends everything that a directory has which is gone.
+async fn end_directory(tx: &Tx, directory: DirectoryId) -> Result<Vec<AccessFactChange>, DbError> {
+    let (conn, mut facts) = (tx.conn(), Vec::new());
     for service in store::trusted_access::of_directory(conn, directory).await? {
         store::trusted_access::delete(conn, directory, service).await?;
         facts.push(events::trusted_access(directory, service, true));
     }
-    store::folders::delete_all(conn, directory).await?;
-    store::directories::delete(conn, directory).await
+    let designations = store::delegated_administrators::of_directory(conn, directory).await?;
+    store::delegated_administrators::delete(conn, &designations).await?;
+    facts.extend(designations.iter().map(|designation| events::delegation(designation, true)));
+    loop {
+        let enrolments = store::enrolments::of_directory(conn, directory, ENDING_CHUNK).await?;
+        if enrolments.is_empty() {
+            return Ok(facts);
+        }
+        store::enrolments::delete(conn, &enrolments).await?;
+        facts.extend(enrolments.iter().map(|enrolment| events::enrolment(enrolment, true)));
+    }
+}
+
+/// Notes directories and folders as they are now. Designations that name a folder that is gone stay, and reach nobody: no
+/// member is in it.
+async fn note_directories(tx: &Tx, meanings: &[Mirrored]) -> Result<(), DbError> {
+    let (mut directories, mut folders) = (BTreeMap::new(), BTreeMap::new());
+    for meaning in meanings {
+        match meaning {
+            Mirrored::Directory(directory, management_account) => {
+                directories.insert(*directory, *management_account);
+            }
+            Mirrored::Folder(folder) => {
+                folders.insert((folder.directory, folder.id.as_str()), Some(folder.parent.as_str()));
+            }
+            Mirrored::FolderGone(directory, id) => drop(folders.insert((*directory, id.as_str()), None)),
+            Mirrored::Account(..) | Mirrored::Other => {}
+        }
+    }
+    let gone: Vec<_> = directories.iter().filter(|(_, of)| of.is_none()).map(|(directory, _)| *directory).collect();
+    folders.retain(|(directory, _), _| !gone.contains(directory));
+    store::folders::delete_all(tx.conn(), &gone).await?;
+    store::folders::put(tx.conn(), &folders).await?;
+    store::directories::put(tx.conn(), &directories).await
 }
 
 fn corrupt(error: events::MirrorError) -> DbError {

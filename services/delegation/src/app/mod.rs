@@ -11,6 +11,7 @@ mod fact;
 pub mod linked_roles;
 mod mirror;
 mod page;
+mod parts;
 mod reconcile;
 mod resync;
 mod role_deletion;
@@ -85,6 +86,6 @@ async fn management_account(conn: &impl ConnectionTrait, directory: DirectoryId)
 }
 
 /// Makes facts part of the full list.
-async fn keep(tx: &Tx, facts: &[AccessFactChange]) -> Result<(), DbError> {
+async fn keep<'a>(tx: &Tx, facts: impl IntoIterator<Item = &'a AccessFactChange>) -> Result<(), DbError> {
     store::facts::write(tx.conn(), events::rows(facts)).await
 }

@@ -1,8 +1,7 @@
 //! Directory's database was restored from a backup: what it says now takes the place of what was mirrored, as changes of
 //! the own log, so that those who follow it see nothing but changes.
 //!
-//! A large difference takes several revisions. No call may be decided by some of them: the origin of all but the last
-//! names no epoch, and the gateway honours no token that is not of the epoch that its facts come from.
+//! A large difference takes several revisions: no call is decided by some of them.
 
 use std::collections::BTreeMap;
 
@@ -15,40 +14,31 @@ use bailiwick_core::{Operator, Role, Timestamp};
 use bailiwick_db::{DbError, Tx};
 use prost::Message;
 
-use super::mirror::settle;
+use super::{mirror::settle, parts};
 use crate::{events, store};
 
 /// Facts that one query reads.
 const PAGE: u64 = 1_024;
-/// Most bytes of facts in one revision: a change has 2 MiB at most.
-const PART_BYTES: usize = 1 << 20;
 
 /// Replaces what was mirrored by `held`, all facts of directory at `at`. At least one revision is recorded, so that
 /// everybody learns of the new epoch.
 pub(super) async fn replace(tx: &Tx, at: LogPosition, held: &[HeldFact], now: Timestamp) -> Result<(), DbError> {
-    let mut facts = difference(tx, held).await?;
-    settle(tx, &mut facts).await?;
-    let count = facts.len();
-    let mut parts = parts(facts).into_iter().peekable();
-    while let Some(facts) = parts.next() {
-        let origin = match parts.peek() {
-            Some(_) => LogPosition { epoch: String::new(), revision: 0, ..at.clone() },
-            None => at.clone(),
-        };
-        tx.record(change_payload(change(facts, origin, now), now));
+    let facts = settle(tx, difference(tx, held).await?).await?;
+    let count: usize = facts.iter().map(Vec::len).sum();
+    for part in parts::mirrored(change(at, now), facts) {
+        tx.record(change_payload(part, now));
     }
     tracing::warn!(facts.changed = count, "directory was restored from a backup; its facts were mirrored anew");
     Ok(())
 }
 
-fn change(facts: Vec<AccessFactChange>, origin: LogPosition, now: Timestamp) -> Change {
+fn change(origin: LogPosition, now: Timestamp) -> Change {
     let operator = Operator::service(Role::Delegation);
     Change {
         time: Some(events::timestamp(now)),
         operator: Some((&operator).into()),
         method: FOLLOW.to_owned(),
         resource: operator.principal,
-        facts,
         origin: Some(origin),
         ..Change::default()
     }
@@ -73,7 +63,7 @@ async fn difference(tx: &Tx, held: &[HeldFact]) -> Result<Vec<AccessFactChange>,
             match missing.remove(&row.key) {
                 Some(now) if now.encode_to_vec() == stored => {}
                 Some(now) => differing.push(AccessFactChange { fact: Some(now.clone()), removed: false }),
-                None => differing.push(AccessFactChange { fact: Some(fact), removed: true }),
+                None => differing.extend(fact.kind.map(AccessFactChange::gone)),
             }
         }
     }
@@ -85,20 +75,4 @@ async fn difference(tx: &Tx, held: &[HeldFact]) -> Result<Vec<AccessFactChange>,
 
 fn kind(change: &AccessFactChange) -> Option<&Kind> {
     change.fact.as_ref().and_then(|fact| fact.kind.as_ref())
-}
-
-/// The facts of each revision: one at least, and none of too many bytes.
-fn parts(facts: Vec<AccessFactChange>) -> Vec<Vec<AccessFactChange>> {
-    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for fact in facts {
-        let size = fact.encoded_len();
-        if bytes + size > PART_BYTES && !part.is_empty() {
-            parts.push(std::mem::take(&mut part));
-            bytes = 0;
-        }
-        bytes += size;
-        part.push(fact);
-    }
-    parts.push(part);
-    parts
 }

@@ -85,7 +85,7 @@ impl App {
             return Ok(Some((State::InternalError, Vec::new())));
         };
         let enrolments = store::enrolments::of_account(self.db.reader(), deletion.account).await?;
-        let used = usages(&enrolments, service);
+        let used = usages(&enrolments, service, &deletion.incarnation);
         if !used.is_empty() {
             return Ok(Some((State::Failed, used)));
         }
@@ -94,7 +94,7 @@ impl App {
             call_id: deletion.call_id.clone(),
             deadline: Instant::now() + CALL_TIMEOUT,
         };
-        match self.linked_roles.delete(&behalf, deletion.account, &deletion.role).await? {
+        match self.linked_roles.delete(&behalf, deletion.account, &deletion.incarnation, &deletion.role).await? {
             Deleted::InUse => Ok(None),
             Deleted::Gone(position) => {
                 // Whoever reads that it succeeded finds no fact of the role any more.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{App, Error, claims::Behalf};
 use crate::{
     domain::{
-        self, Deletion, LinkedRole,
+        self, Deletion, LinkedRole, Membership,
         service_linked_role::{RETENTION, State, may_create, name, template},
     },
     events, store,
@@ -65,11 +65,14 @@ impl App {
         let fact = events::identity_key(&IdentityName::Role(account, role.to_owned()));
         let (fact, id) = (fact.as_str(), &self.token());
         let work = |tx: Tx| async move {
+            let missing = || domain::Error::NotFound(name(account, role));
+            let member = lock_member(&tx, account).await?.ok_or_else(missing)?;
             if template(role).is_err() || !store::facts::holds(tx.conn(), fact).await? {
-                return Err(domain::Error::NotFound(name(account, role)).into());
+                return Err(missing().into());
             }
             let deletion = Deletion {
                 account,
+                incarnation: member.incarnation,
                 role: role.to_owned(),
                 id: id.clone(),
                 state: State::NotStarted,
@@ -128,6 +131,14 @@ impl App {
             Err(Lookup::Db(error)) => Err(error.into()),
         }
     }
+}
+
+/// The membership of an account, if it has one, which does not end before the transaction.
+async fn lock_member(tx: &Tx, account: AccountId) -> Result<Option<Membership>, Error> {
+    let Some(found) = store::members::find(tx.conn(), &[account]).await?.pop() else { return Ok(None) };
+    store::directories::lock(tx.conn(), found.directory).await?;
+    let locked = store::members::find(tx.conn(), &[account]).await?.pop();
+    Ok(locked.filter(|locked| locked.is(found.directory, &found.incarnation)))
 }
 
 fn own_account(call: &Call) -> Result<AccountId, Error> {

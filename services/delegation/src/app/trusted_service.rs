@@ -17,6 +17,7 @@ use super::{
     App, Error, Page, PageRequest,
     claims::{Behalf, CLAIMS_MAX, ClaimKind, Held},
     keep, lock,
+    parts::parts,
 };
 use crate::{
     domain::trusted_service::{Access, changed_with, may_disable},
@@ -79,7 +80,8 @@ impl App {
     }
 
     /// Takes it back from a service that nobody administers and that has no members. With `force`, its designations and
-    /// enrolments end in the same transaction; their claims are released afterwards (E-DEL-07).
+    /// enrolments end in the same transaction, in several revisions if there are many: trusted access, without which the
+    /// rest allows nothing, in the first. Their claims are released afterwards (E-DEL-07).
     pub async fn disable_trusted_service(
         &self,
         call: &Call,
@@ -92,17 +94,17 @@ impl App {
         let work = |tx: Tx| async move {
             lock(&tx, directory).await?;
             let disabled = in_use(tx.conn(), directory, service).await?;
+            let enabled = store::trusted_access::of_directory(tx.conn(), directory).await?;
             let mut facts = Vec::new();
+            for service in services.iter().filter(|service| enabled.contains(service)) {
+                store::trusted_access::delete(tx.conn(), directory, *service).await?;
+                facts.push(events::trusted_access(directory, *service, true));
+            }
             if force {
                 let held = end_all(&tx, directory, services, &mut facts).await?;
                 *released.lock().unwrap_or_else(PoisonError::into_inner) = held;
             } else {
                 may_disable(disabled.administrators, disabled.members)?;
-            }
-            let enabled = store::trusted_access::of_directory(tx.conn(), directory).await?;
-            for service in services.iter().filter(|service| enabled.contains(service)) {
-                store::trusted_access::delete(tx.conn(), directory, *service).await?;
-                facts.push(events::trusted_access(directory, *service, true));
             }
             if !facts.is_empty() {
                 self.record_access(&tx, (call, key), (directory, service), facts).await?;
@@ -136,14 +138,16 @@ impl App {
         facts: Vec<AccessFactChange>,
     ) -> Result<(), Error> {
         keep(tx, &facts).await?;
-        let recorded = Recorded {
-            resource: format!("{}/trustedServices/{service}", directory.name()),
-            tenant: Tenant::Directory(directory),
-            accounts: Vec::new(),
-            request_id: key.request_id.clone().unwrap_or_default(),
-            facts,
-        };
-        tx.record(recorded.by_call(call, self.now()));
+        for facts in parts(facts.into_iter().map(|fact| vec![fact]).collect()) {
+            let recorded = Recorded {
+                resource: format!("{}/trustedServices/{service}", directory.name()),
+                tenant: Tenant::Directory(directory),
+                accounts: Vec::new(),
+                request_id: key.request_id.clone().unwrap_or_default(),
+                facts,
+            };
+            tx.record(recorded.by_call(call, self.now()));
+        }
         Ok(())
     }
 }
@@ -174,15 +178,15 @@ async fn end_all(
 ) -> Result<Vec<Held>, Error> {
     let conn = tx.conn();
     let mut memberships = BTreeMap::<_, Vec<_>>::new();
-    for designation in store::delegated_administrators::of_directory(conn, directory).await? {
-        if services.contains(&designation.service) {
-            store::delegated_administrators::delete(conn, &designation).await?;
-            facts.push(events::delegation(&designation, true));
-            // What follows another has no claim of its own.
-            if designation.follows.is_none() {
-                let of = memberships.entry((designation.service, ClaimKind::Designation)).or_default();
-                of.push((designation.account, designation.incarnation));
-            }
+    let mut designations = store::delegated_administrators::of_directory(conn, directory).await?;
+    designations.retain(|designation| services.contains(&designation.service));
+    store::delegated_administrators::delete(conn, &designations).await?;
+    for designation in designations {
+        facts.push(events::delegation(&designation, true));
+        // What follows another has no claim of its own.
+        if designation.follows.is_none() {
+            let of = memberships.entry((designation.service, ClaimKind::Designation)).or_default();
+            of.push((designation.account, designation.incarnation));
         }
     }
     let enrolments = store::enrolments::of_services(conn, directory, services).await?;

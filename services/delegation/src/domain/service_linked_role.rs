@@ -52,6 +52,8 @@ pub struct Usage {
 pub struct Deletion {
     /// The account.
     pub account: AccountId,
+    /// The incarnation of the membership that has the role: a later one keeps its own.
+    pub incarnation: String,
     /// Name of the role.
     pub role: String,
     /// Unique id.
@@ -124,8 +126,8 @@ pub fn may_create(account: AccountId, member: Option<Membership>) -> Result<Memb
     }
 }
 
-/// What of an account's enrolments needs the roles of a service.
-pub fn usages(enrolments: &[Enrolment], service: TrustedService) -> Vec<Usage> {
-    let needing = enrolments.iter().filter(|enrolment| enrolment.service == service);
+/// What of an account's enrolments needs the roles that a service has in a membership.
+pub fn usages(enrolments: &[Enrolment], service: TrustedService, incarnation: &str) -> Vec<Usage> {
+    let needing = enrolments.iter().filter(|of| of.service == service && of.incarnation == incarnation);
     needing.map(|enrolment| Usage { directory: enrolment.directory, service }).collect()
 }

@@ -68,9 +68,11 @@ impl LinkedRoles for DirectoryLinkedRoles {
         &'a self,
         behalf: &'a Behalf,
         account: AccountId,
+        incarnation: &'a str,
         role: &'a str,
     ) -> BoxFuture<'a, Result<Deleted, ClaimsError>> {
-        let message = DeleteLinkedRoleRequest { account: account.name(), role: role.to_owned() };
+        let (role, incarnation) = (role.to_owned(), incarnation.to_owned());
+        let message = DeleteLinkedRoleRequest { account: account.name(), role, incarnation };
         let mut client = self.0.clone();
         Box::pin(async move {
             match in_time(behalf, client.delete_linked_role(request(behalf, message))).await {

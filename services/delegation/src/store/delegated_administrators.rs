@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use super::{
-    Place,
+    CHUNK, Place, by_list,
     entity::delegated_administrator::{ActiveModel, Column, Entity, Model},
     read,
 };
@@ -44,6 +44,16 @@ pub async fn page(
 /// The designations of an account, in whatever directory.
 pub async fn of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Designation>, DbError> {
     all(Entity::find().filter(Column::Account.eq(account.to_string())), conn).await
+}
+
+/// The designations of accounts, in whatever directory.
+pub async fn of_accounts(conn: &impl ConnectionTrait, accounts: &[AccountId]) -> Result<Vec<Designation>, DbError> {
+    let mut designations = Vec::new();
+    for chunk in accounts.chunks(CHUNK) {
+        let ids = chunk.iter().map(ToString::to_string);
+        designations.extend(all(Entity::find().filter(Column::Account.is_in(ids)), conn).await?);
+    }
+    Ok(designations)
 }
 
 /// The designations of a directory: their number is bounded by the services' limits.
@@ -110,11 +120,19 @@ pub async fn update(conn: &impl ConnectionTrait, designation: &Designation) -> R
     Ok(())
 }
 
-/// Deletes a designation.
-pub async fn delete(conn: &impl ConnectionTrait, designation: &Designation) -> Result<(), DbError> {
-    let Designation { directory, service, account, .. } = designation;
-    let id = (directory.to_string(), service.id().to_owned(), account.to_string());
-    Entity::delete_by_id(id).exec(conn).await?;
+/// Deletes designations.
+pub async fn delete(conn: &impl ConnectionTrait, designations: &[Designation]) -> Result<(), DbError> {
+    let keys = designations.iter().map(|of| (of.directory, of.service, of.account));
+    for ((directory, service), accounts) in by_list(keys) {
+        for accounts in accounts.chunks(CHUNK) {
+            Entity::delete_many()
+                .filter(Column::Directory.eq(directory.to_string()))
+                .filter(Column::Service.eq(service.id()))
+                .filter(Column::Account.is_in(accounts))
+                .exec(conn)
+                .await?;
+        }
+    }
     Ok(())
 }
 

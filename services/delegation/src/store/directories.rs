@@ -1,6 +1,6 @@
 //! Directories that exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_core::{AccountId, DirectoryId};
 use bailiwick_db::DbError;
@@ -40,21 +40,23 @@ pub async fn lock_all(conn: &impl ConnectionTrait, directories: &BTreeSet<Direct
     Ok(())
 }
 
-/// Notes a directory and its management account.
+/// Notes directories and their management accounts; none for a directory that is gone.
 pub async fn put(
     conn: &impl ConnectionTrait,
-    directory: DirectoryId,
-    management_account: AccountId,
+    directories: &BTreeMap<DirectoryId, Option<AccountId>>,
 ) -> Result<(), DbError> {
-    let row =
-        ActiveModel { directory: Set(directory.to_string()), management_account: Set(management_account.to_string()) };
-    let replace = OnConflict::column(Column::Directory).update_column(Column::ManagementAccount).to_owned();
-    Entity::insert(row).on_conflict(replace).exec_without_returning(conn).await?;
-    Ok(())
-}
-
-/// Forgets a directory.
-pub async fn delete(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<(), DbError> {
-    Entity::delete_by_id(directory.to_string()).exec(conn).await?;
+    let gone: Vec<_> = directories.iter().filter(|(_, of)| of.is_none()).map(|(id, _)| id.to_string()).collect();
+    for ids in gone.chunks(CHUNK) {
+        Entity::delete_many().filter(Column::Directory.is_in(ids)).exec(conn).await?;
+    }
+    let held: Vec<_> = directories.iter().filter_map(|(directory, of)| Some((directory, of.as_ref()?))).collect();
+    for chunk in held.chunks(CHUNK) {
+        let rows = chunk.iter().map(|(directory, management_account)| ActiveModel {
+            directory: Set(directory.to_string()),
+            management_account: Set(management_account.to_string()),
+        });
+        let replace = OnConflict::column(Column::Directory).update_column(Column::ManagementAccount).to_owned();
+        Entity::insert_many(rows).on_conflict(replace).exec_without_returning(conn).await?;
+    }
     Ok(())
 }

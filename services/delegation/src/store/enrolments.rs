@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use super::{
-    CHUNK, Place,
+    CHUNK, Place, by_list,
     entity::{
         enrolment::{ActiveModel, Column, Entity, Model},
         member,
@@ -42,6 +42,18 @@ pub async fn among(
 pub async fn of_account(conn: &impl ConnectionTrait, account: AccountId) -> Result<Vec<Enrolment>, DbError> {
     let rows = Entity::find().filter(Column::Account.eq(account.to_string())).all(conn).await?;
     rows.iter().map(domain).collect()
+}
+
+/// The enrolments of accounts, in whatever directory.
+pub async fn of_accounts(conn: &impl ConnectionTrait, accounts: &[AccountId]) -> Result<Vec<Enrolment>, DbError> {
+    let mut enrolments = Vec::new();
+    for chunk in accounts.chunks(CHUNK) {
+        let rows = Entity::find().filter(Column::Account.is_in(chunk.iter().map(ToString::to_string)));
+        for row in rows.all(conn).await? {
+            enrolments.push(domain(&row)?);
+        }
+    }
+    Ok(enrolments)
 }
 
 /// At most `limit` enrolments of a directory.
@@ -134,11 +146,19 @@ pub async fn insert(conn: &impl ConnectionTrait, enrolments: &[Enrolment]) -> Re
     Ok(())
 }
 
-/// Deletes an enrolment.
-pub async fn delete(conn: &impl ConnectionTrait, enrolment: &Enrolment) -> Result<(), DbError> {
-    let Enrolment { directory, service, account, .. } = enrolment;
-    let id = (directory.to_string(), service.id().to_owned(), account.to_string());
-    Entity::delete_by_id(id).exec(conn).await?;
+/// Deletes enrolments.
+pub async fn delete(conn: &impl ConnectionTrait, enrolments: &[Enrolment]) -> Result<(), DbError> {
+    let keys = enrolments.iter().map(|of| (of.directory, of.service, of.account));
+    for ((directory, service), accounts) in by_list(keys) {
+        for accounts in accounts.chunks(CHUNK) {
+            Entity::delete_many()
+                .filter(Column::Directory.eq(directory.to_string()))
+                .filter(Column::Service.eq(service.id()))
+                .filter(Column::Account.is_in(accounts))
+                .exec(conn)
+                .await?;
+        }
+    }
     Ok(())
 }
 

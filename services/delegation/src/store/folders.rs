@@ -1,12 +1,13 @@
 //! Folders, mirrored.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_core::DirectoryId;
 use bailiwick_db::DbError;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set, sea_query::OnConflict};
 
 use super::{
+    CHUNK,
     entity::folder::{ActiveModel, Column, Entity},
     read,
 };
@@ -41,27 +42,40 @@ pub async fn among(
     Ok(asked.into_iter().filter(|folder| found.contains(folder)).collect())
 }
 
-/// Notes a folder and what it is in.
-pub async fn put(conn: &impl ConnectionTrait, folder: &Folder) -> Result<(), DbError> {
-    let row = ActiveModel {
-        directory: Set(folder.directory.to_string()),
-        folder: Set(folder.id.clone()),
-        parent: Set(folder.parent.clone()),
-    };
-    let key = [Column::Directory, Column::Folder];
-    let replace = OnConflict::columns(key).update_column(Column::Parent).to_owned();
-    Entity::insert(row).on_conflict(replace).exec_without_returning(conn).await?;
+/// Notes the folders that others are in, given with their directories: empty for a root folder, none for one that is gone.
+pub async fn put(
+    conn: &impl ConnectionTrait,
+    folders: &BTreeMap<(DirectoryId, &str), Option<&str>>,
+) -> Result<(), DbError> {
+    let mut gone = BTreeMap::<_, Vec<_>>::new();
+    for ((directory, id), _) in folders.iter().filter(|(_, parent)| parent.is_none()) {
+        gone.entry(directory).or_default().push(*id);
+    }
+    for (directory, ids) in gone {
+        for ids in ids.chunks(CHUNK) {
+            let of = Entity::delete_many().filter(Column::Directory.eq(directory.to_string()));
+            of.filter(Column::Folder.is_in(ids.iter().copied())).exec(conn).await?;
+        }
+    }
+    let held: Vec<_> = folders.iter().filter_map(|(of, parent)| Some((of, (*parent)?))).collect();
+    for chunk in held.chunks(CHUNK) {
+        let rows = chunk.iter().map(|((directory, id), parent)| ActiveModel {
+            directory: Set(directory.to_string()),
+            folder: Set((*id).to_owned()),
+            parent: Set((*parent).to_owned()),
+        });
+        let key = [Column::Directory, Column::Folder];
+        let replace = OnConflict::columns(key).update_column(Column::Parent).to_owned();
+        Entity::insert_many(rows).on_conflict(replace).exec_without_returning(conn).await?;
+    }
     Ok(())
 }
 
-/// Forgets a folder.
-pub async fn delete(conn: &impl ConnectionTrait, directory: DirectoryId, id: &str) -> Result<(), DbError> {
-    Entity::delete_by_id((directory.to_string(), id.to_owned())).exec(conn).await?;
-    Ok(())
-}
-
-/// Forgets all folders of a directory.
-pub async fn delete_all(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<(), DbError> {
-    Entity::delete_many().filter(Column::Directory.eq(directory.to_string())).exec(conn).await?;
+/// Forgets all folders of directories.
+pub async fn delete_all(conn: &impl ConnectionTrait, directories: &[DirectoryId]) -> Result<(), DbError> {
+    for chunk in directories.chunks(CHUNK) {
+        let ids = chunk.iter().map(ToString::to_string);
+        Entity::delete_many().filter(Column::Directory.is_in(ids)).exec(conn).await?;
+    }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! Members, mirrored.
 
+use std::collections::BTreeMap;
+
 use bailiwick_core::{AccountId, DirectoryId, TrustedService};
 use bailiwick_db::DbError;
 use sea_orm::{
@@ -29,27 +31,29 @@ pub async fn find(conn: &impl ConnectionTrait, accounts: &[AccountId]) -> Result
     Ok(members)
 }
 
-/// Notes what an account belongs to; none for nothing.
+/// Notes what accounts belong to; none for nothing.
 pub async fn put(
     conn: &impl ConnectionTrait,
-    account: AccountId,
-    membership: Option<&Membership>,
+    accounts: &BTreeMap<AccountId, Option<&Membership>>,
 ) -> Result<(), DbError> {
-    let Some(membership) = membership else {
-        Entity::delete_by_id(account.to_string()).exec(conn).await?;
-        return Ok(());
-    };
-    let row = ActiveModel {
-        account: Set(account.to_string()),
-        directory: Set(membership.directory.to_string()),
-        incarnation: Set(membership.incarnation.clone()),
-        display_name: Set(membership.display_name.clone()),
-        folder: Set(membership.folder.clone()),
-        suspended: Set(membership.suspended),
-    };
-    let columns = [Column::Directory, Column::Incarnation, Column::DisplayName, Column::Folder, Column::Suspended];
-    let replace = OnConflict::column(Column::Account).update_columns(columns).to_owned();
-    Entity::insert(row).on_conflict(replace).exec_without_returning(conn).await?;
+    let gone: Vec<_> = accounts.iter().filter(|(_, of)| of.is_none()).map(|(id, _)| id.to_string()).collect();
+    for ids in gone.chunks(CHUNK) {
+        Entity::delete_many().filter(Column::Account.is_in(ids)).exec(conn).await?;
+    }
+    let members: Vec<_> = accounts.values().copied().flatten().collect();
+    for chunk in members.chunks(CHUNK) {
+        let rows = chunk.iter().map(|membership| ActiveModel {
+            account: Set(membership.account.to_string()),
+            directory: Set(membership.directory.to_string()),
+            incarnation: Set(membership.incarnation.clone()),
+            display_name: Set(membership.display_name.clone()),
+            folder: Set(membership.folder.clone()),
+            suspended: Set(membership.suspended),
+        });
+        let columns = [Column::Directory, Column::Incarnation, Column::DisplayName, Column::Folder, Column::Suspended];
+        let replace = OnConflict::column(Column::Account).update_columns(columns).to_owned();
+        Entity::insert_many(rows).on_conflict(replace).exec_without_returning(conn).await?;
+    }
     Ok(())
 }
 

@@ -1,7 +1,5 @@
 //! The schema.
 
-mod m0002_folders;
-
 use sea_orm_migration::{
     DbErr, MigrationName, MigrationTrait, SchemaManager,
     async_trait::async_trait,
@@ -9,12 +7,13 @@ use sea_orm_migration::{
 };
 
 use super::entity::{
-    delegated_administrator as administrator, directory, enrolment, fact, member, trusted_access as access,
+    delegated_administrator as administrator, directory, enrolment, fact, folder, member, role_deletion,
+    trusted_access as access,
 };
 
 /// The migrations of delegation's database, for `bailiwick_db::DbDeps`.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(Delegation), Box::new(m0002_folders::Folders)]
+    vec![Box::new(Delegation)]
 }
 
 struct Delegation;
@@ -32,7 +31,8 @@ impl MigrationTrait for Delegation {
         facts(manager).await?;
         trusted_access(manager).await?;
         delegated_administrators(manager).await?;
-        enrolments(manager).await
+        enrolments(manager).await?;
+        role_deletions(manager).await
     }
 }
 
@@ -49,6 +49,8 @@ async fn mirrored(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text(member::Column::Directory))
         .col(text(member::Column::Incarnation))
         .col(text(member::Column::DisplayName))
+        .col(text(member::Column::Folder))
+        .col(ColumnDef::new(member::Column::Suspended).boolean().not_null())
         .to_owned();
     manager.create_table(members).await?;
     let by_directory = Index::create()
@@ -57,7 +59,15 @@ async fn mirrored(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(member::Column::Directory)
         .col(member::Column::Account)
         .to_owned();
-    manager.create_index(by_directory).await
+    manager.create_index(by_directory).await?;
+    let folders = Table::create()
+        .table(folder::Entity)
+        .col(text(folder::Column::Directory))
+        .col(text(folder::Column::Folder))
+        .col(text(folder::Column::Parent))
+        .primary_key(Index::create().col(folder::Column::Directory).col(folder::Column::Folder))
+        .to_owned();
+    manager.create_table(folders).await
 }
 
 async fn facts(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -99,6 +109,7 @@ async fn delegated_administrators(manager: &SchemaManager<'_>) -> Result<(), DbE
         .col(text(Column::Follows))
         .col(ColumnDef::new(Column::CreatedUs).big_integer().not_null())
         .col(text(Column::Etag))
+        .col(text(Column::Folder))
         .primary_key(Index::create().col(Column::Directory).col(Column::Service).col(Column::Account))
         .to_owned();
     manager.create_table(table).await?;
@@ -125,7 +136,37 @@ async fn enrolments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.create_table(table).await?;
     let by_account =
         Index::create().name("enrolments_account").table(enrolment::Entity).col(Column::Account).to_owned();
-    manager.create_index(by_account).await
+    manager.create_index(by_account).await?;
+    let in_order = Index::create()
+        .name("enrolments_in_order")
+        .table(enrolment::Entity)
+        .col(Column::Directory)
+        .col(Column::Account)
+        .col(Column::Service)
+        .to_owned();
+    manager.create_index(in_order).await
+}
+
+async fn role_deletions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    use role_deletion::{Column, Entity};
+    let table = Table::create()
+        .table(Entity)
+        .col(text(Column::Account))
+        .col(text(Column::Role))
+        .col(text(Column::Deletion))
+        .col(text(Column::Incarnation))
+        .col(text(Column::State))
+        .col(text(Column::Usages))
+        .col(text(Column::Operator))
+        .col(text(Column::CallId))
+        .col(ColumnDef::new(Column::CreatedUs).big_integer().not_null())
+        .col(ColumnDef::new(Column::EndedUs).big_integer().null())
+        .col(ColumnDef::new(Column::OpenRole).text().null().unique_key())
+        .primary_key(Index::create().col(Column::Account).col(Column::Role).col(Column::Deletion))
+        .to_owned();
+    manager.create_table(table).await?;
+    let ended = Index::create().name("role_deletions_ended").table(Entity).col(Column::EndedUs).to_owned();
+    manager.create_index(ended).await
 }
 
 fn text(column: impl IntoIden) -> ColumnDef {

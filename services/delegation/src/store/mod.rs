@@ -13,8 +13,9 @@ pub mod trusted_access;
 
 pub use migration::migrations;
 
-use std::{fmt::Display, str::FromStr};
+use std::{collections::BTreeMap, fmt::Display, str::FromStr};
 
+use bailiwick_core::{AccountId, DirectoryId, TrustedService};
 use bailiwick_db::DbError;
 
 /// Where a row is in the order of directories, accounts and services, as text.
@@ -26,4 +27,15 @@ const CHUNK: usize = 1_000;
 /// A text of the database in its type: what is stored was canonical when it was written.
 fn read<T: FromStr<Err: Display>>(text: &str) -> Result<T, DbError> {
     text.parse().map_err(|error: T::Err| DbError::Other(format!("`{text}` is stored: {error}").into()))
+}
+
+/// The accounts of each service in each directory, as text.
+fn by_list(
+    keys: impl Iterator<Item = (DirectoryId, TrustedService, AccountId)>,
+) -> BTreeMap<(DirectoryId, TrustedService), Vec<String>> {
+    let mut lists = BTreeMap::<_, Vec<_>>::new();
+    for (directory, service, account) in keys {
+        lists.entry((directory, service)).or_default().push(account.to_string());
+    }
+    lists
 }

@@ -24,7 +24,7 @@ pub async fn find(
     Entity::find_by_id(key).one(conn).await?.map(domain).transpose()
 }
 
-/// Stores a deletion that begins, unless another of the role has not ended: then that one is returned.
+/// Stores a deletion that begins, unless another of the same role has not ended: then that one is returned.
 pub async fn begin(conn: &impl ConnectionTrait, deletion: &Deletion) -> Result<Option<Deletion>, DbError> {
     let row = row(deletion)?;
     let open = row.open_role.clone().unwrap_or_default();
@@ -61,10 +61,11 @@ pub async fn purge(conn: &impl ConnectionTrait, before: Timestamp) -> Result<(),
 }
 
 fn row(deletion: &Deletion) -> Result<Model, DbError> {
-    let open = format!("{}/{}", deletion.account, deletion.role);
+    let open = format!("{}/{}/{}", deletion.account, deletion.incarnation, deletion.role);
     let state = State::ALL.iter().find(|(state, _)| *state == deletion.state).map_or("", |(_, text)| text);
     Ok(Model {
         account: deletion.account.to_string(),
+        incarnation: deletion.incarnation.clone(),
         role: deletion.role.clone(),
         deletion: deletion.id.clone(),
         state: state.to_owned(),
@@ -84,6 +85,7 @@ fn domain(row: Model) -> Result<Deletion, DbError> {
         state: state.ok_or_else(|| malformed(row.state.clone()))?.0,
         usages: serde_json::from_str(&row.usages).map_err(malformed)?,
         operator: serde_json::from_str(&row.operator).map_err(malformed)?,
+        incarnation: row.incarnation,
         role: row.role,
         id: row.deletion,
         call_id: row.call_id,

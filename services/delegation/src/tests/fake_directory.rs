@@ -1,7 +1,7 @@
 //! Directory, as far as delegation sees it: claims on members, and a change log whose facts the test writes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -17,6 +17,7 @@ use bailiwick_api::{
         claim_service_server::{ClaimService, ClaimServiceServer},
         linked_role_service_server::{LinkedRoleService, LinkedRoleServiceServer},
     },
+    errors::v1::ErrorReason,
     r#type::v1::{
         AccessFactChange, AccountFact, DirectoryFact, FolderFact, IdentityFact, LogPosition, PrincipalKind,
         access_fact::Kind,
@@ -25,7 +26,7 @@ use bailiwick_api::{
 use bailiwick_changelog::{ChangeLogServer, Recorded, log_position};
 use bailiwick_core::{AccountId, Clock, DirectoryId, IdentityName, Role, SystemEntropy, authz::Tenant};
 use bailiwick_db::{Db, DbDeps, DbError, DbOptions, Sealer, Tx};
-use bailiwick_rpc::{Network, respond};
+use bailiwick_rpc::{Network, Problem, respond};
 use bailiwick_testkit::{ManualClock, TestDatabase, sqlite};
 use futures::StreamExt;
 use sea_orm::ConnectionTrait;
@@ -52,12 +53,15 @@ struct Inner {
     /// The incarnation of each member.
     members: Mutex<BTreeMap<String, (String, String)>>,
     claims: Mutex<BTreeMap<ClaimKey, (String, i64)>>,
+    /// Directories that were disabled.
+    gone: Mutex<BTreeSet<String>>,
     roles: Mutex<BTreeMap<(String, String), ()>>,
     after_next_place: Mutex<Option<Step>>,
     before_next_release: Mutex<Option<Step>>,
     token_of: Mutex<Option<LogPosition>>,
     placing_stopped: AtomicBool,
     deleting_stopped: AtomicBool,
+    deleting_stopped_in: Mutex<Option<String>>,
     _database: TestDatabase,
 }
 
@@ -78,12 +82,14 @@ impl FakeDirectory {
             clock,
             members: Mutex::default(),
             claims: Mutex::default(),
+            gone: Mutex::default(),
             roles: Mutex::default(),
             after_next_place: Mutex::default(),
             before_next_release: Mutex::default(),
             token_of: Mutex::default(),
             placing_stopped: AtomicBool::new(false),
             deleting_stopped: AtomicBool::new(false),
+            deleting_stopped_in: Mutex::default(),
             _database: database,
         }))
     }
@@ -129,6 +135,25 @@ impl FakeDirectory {
         let member = (directory.name(), incarnation.to_owned());
         self.0.members.lock().unwrap().insert(account.name(), member);
         self.commit(vec![account_fact(account, Some((directory, incarnation)))]).await
+    }
+
+    /// Many members join in one change.
+    pub async fn join_all(&self, directory: DirectoryId, accounts: &[AccountId], incarnation: &str) {
+        let members = accounts.iter().map(|account| (account.name(), (directory.name(), incarnation.to_owned())));
+        self.0.members.lock().unwrap().extend(members);
+        let facts = accounts.iter().map(|account| account_fact(*account, Some((directory, incarnation))));
+        self.commit(facts.collect()).await;
+    }
+
+    /// The directory goes with its folders, and its management account is standalone: nothing is asked about members and
+    /// claims, and claims are not looked for.
+    pub async fn disable(&self, directory: DirectoryId, management_account: AccountId, folders: &[&str]) {
+        self.0.gone.lock().unwrap().insert(directory.name());
+        let mut facts = vec![account_fact(management_account, None)];
+        facts.extend(folders.iter().map(|id| AccessFactChange::gone(Kind::Folder(folder_fact(directory, id, "")))));
+        let fact = DirectoryFact { directory: directory.name(), ..DirectoryFact::default() };
+        facts.push(AccessFactChange::gone(Kind::Directory(fact)));
+        self.commit(facts).await;
     }
 
     /// The member goes, as after its claims were released: informative ones go with it.
@@ -214,6 +239,17 @@ impl FakeDirectory {
     /// From now on no service-linked role can be deleted, or again.
     pub fn stop_deleting(&self, stopped: bool) {
         self.0.deleting_stopped.store(stopped, Ordering::SeqCst);
+    }
+
+    /// From now on no service-linked role of an account can be deleted.
+    pub fn stop_deleting_in(&self, account: AccountId) {
+        *self.0.deleting_stopped_in.lock().unwrap() = Some(account.name());
+    }
+
+    /// A service-linked role ends, as with the membership.
+    pub async fn end_role(&self, account: AccountId, role: &str) {
+        self.0.roles.lock().unwrap().remove(&(account.name(), role.to_owned()));
+        self.commit(vec![AccessFactChange::gone(Kind::Identity(role_fact(&account.name(), role)))]).await;
     }
 
     /// A claim that nobody will use, on the present membership.
@@ -308,7 +344,14 @@ impl LinkedRoleService for FakeDirectory {
         if self.0.deleting_stopped.load(Ordering::SeqCst) {
             return Err(Status::unavailable("stopped"));
         }
-        let DeleteLinkedRoleRequest { account, role } = request.into_inner();
+        let DeleteLinkedRoleRequest { account, role, incarnation } = request.into_inner();
+        if self.0.deleting_stopped_in.lock().unwrap().as_ref() == Some(&account) {
+            return Err(Status::unavailable("stopped"));
+        }
+        let present = self.0.members.lock().unwrap().get(&account).map(|(_, incarnation)| incarnation.clone());
+        if present != Some(incarnation) {
+            return Ok(respond(DeleteLinkedRoleResponse {}, Some(self.head().await)));
+        }
         let needs = |(kind, _, _, of): &ClaimKey| kind == "enrolment" && *of == account;
         if self.0.claims.lock().unwrap().keys().any(needs) {
             return Err(Status::failed_precondition("in use"));
@@ -378,6 +421,11 @@ impl ClaimService for FakeDirectory {
     ) -> Result<Response<ReleaseClaimsResponse>, Status> {
         let request = request.into_inner();
         assert_eq!(request.accounts.len(), request.incarnations.len());
+        if self.0.gone.lock().unwrap().contains(&request.directory) {
+            let message = format!("`{}` does not exist", request.directory);
+            let problem = Problem::new(bailiwick_rpc::Kind::NotFound, ErrorReason::ResourceNotFound, message);
+            return Err(problem.with("resource", request.directory).into());
+        }
         let step = self.0.before_next_release.lock().unwrap().take();
         let lost = step.is_some();
         if let Some(step) = step {

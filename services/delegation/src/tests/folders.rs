@@ -11,6 +11,7 @@ use bailiwick_core::{AccountId, Role};
 use tonic::{Code, Response, Status};
 
 use super::world::{World, account, refused, revision, worlds};
+use crate::store;
 
 const SERVICE: &str = "DelegatedAdministratorService";
 
@@ -213,5 +214,52 @@ async fn a_member_that_waits_for_its_deletion_is_neither_designated_nor_enrolled
         world.directory.place_member(account(2), "west", false).await;
         world.mirrored().await;
         assert_eq!(eligible().await[0].folder, world.folder("west"));
+    }
+}
+
+/// A directory that goes takes the designations for its folders with it, and all else that it has, in one revision; the
+/// directory goes last, so that nothing speaks of it afterwards.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_goes_takes_the_designations_for_its_folders_with_it() {
+    for world in worlds().await {
+        world.folders().await;
+        for number in 2..=4 {
+            world.directory.join(world.at, account(number), "i1").await;
+        }
+        world.enable("sase").await;
+        world.enable("security-center").await;
+        world.designate_for("sase", account(2), &world.folder("west"), false).await.unwrap();
+        world.designate_for("security-center", account(3), &world.folder("sales"), false).await.unwrap();
+        world.enrol(Role::SasePolicy, "sase", &[account(4)]).await.unwrap();
+        world.mirrored().await;
+        let mut watcher = world.watch(None).await;
+        watcher.list().await;
+        world.directory.disable(world.at, world.management, &["west", "sales", "labs", "r"]).await;
+        world.mirrored().await;
+        let (changes, _) = watcher.catch_up().await;
+        let [change] = changes.as_slice() else { panic!("one revision: {changes:?}") };
+        let gone: Vec<_> = change.changes.iter().filter(|of| of.removed).map(|of| of.fact.clone().unwrap()).collect();
+        let count = |kind: &str| gone.iter().filter(|fact| fact.key().starts_with(kind)).count();
+        assert_eq!((count("folder"), count("trusted-access"), count("delegation"), count("enrolment")), (4, 3, 3, 1));
+        assert_eq!(
+            change.changes.last().unwrap().fact.as_ref().unwrap().key(),
+            format!("directory {}", world.at.name())
+        );
+
+        let (facts, _) = world.watch(None).await.list().await;
+        assert!(!facts.iter().any(|fact| {
+            ["delegation", "enrolment", "folder", "trusted", "directory"]
+                .iter()
+                .any(|kind| fact.key().starts_with(kind))
+        }));
+        let conn = world.app.db.reader();
+        assert!(store::delegated_administrators::of_directory(conn, world.at).await.unwrap().is_empty());
+        assert!(store::enrolments::of_directory(conn, world.at, 1).await.unwrap().is_empty());
+        assert!(store::folders::of_directory(conn, world.at).await.unwrap().is_empty());
+        assert_eq!(store::directories::management_account(conn, world.at).await.unwrap(), None);
+        // The claims that stood for them are let go of.
+        world.clock.advance(std::time::Duration::from_secs(61));
+        let done = world.reconcile().await;
+        assert_eq!((done.seen, done.released), (3, 3));
     }
 }

@@ -144,3 +144,106 @@ async fn a_role_that_is_used_is_kept_and_a_deletion_goes_on_after_a_crash() {
         assert_eq!(world.ended(account(2), &task.name).await.state(), State::Succeeded);
     }
 }
+
+/// A role that is not there, or a membership that has ended: the deletion is of the role that was meant.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_does_not_reach_the_role_of_a_later_membership() {
+    for world in worlds().await {
+        world.directory.join(world.at, account(2), "i1").await;
+        world.mirrored().await;
+        world.enable("sase").await;
+        world.create_role(account(2), ROLE, "").await.unwrap();
+        world.directory.stop_deleting(true);
+        let task = world.delete_role(account(2), "").await.unwrap().into_inner();
+        // The member leaves, and its role ends; it comes back, and is enrolled.
+        world.directory.end_role(account(2), ROLE).await;
+        world.directory.leave(account(2)).await;
+        world.directory.join(world.at, account(2), "i2").await;
+        world.mirrored().await;
+        world.create_role(account(2), ROLE, "").await.unwrap();
+        let later = world.delete_role(account(2), "").await.unwrap().into_inner();
+        assert_ne!(later.name, task.name, "another membership, another role");
+        world.enrol(Role::SasePolicy, "sase", &[account(2)]).await.unwrap();
+        world.directory.stop_deleting(false);
+        assert_eq!(world.ended(account(2), &task.name).await.state(), State::Succeeded);
+        assert_eq!(world.ended(account(2), &later.name).await.state(), State::Failed);
+        assert_eq!(world.role_names(account(2)).await.len(), 1);
+    }
+}
+
+const LEASE: &str = "delete-service-linked-roles";
+const KILLED: &str = "an instance that is killed";
+
+/// An instance is killed in the midst of a deletion: while its lease lasts nobody else works on it, then another does.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_instance_goes_on_when_one_is_killed() {
+    for world in worlds().await {
+        world.directory.join(world.at, account(2), "i1").await;
+        world.mirrored().await;
+        world.enable("sase").await;
+        world.create_role(account(2), ROLE, "").await.unwrap();
+        world.app.db.try_lease(LEASE, KILLED, Duration::from_secs(60)).await.unwrap().unwrap();
+        let task = world.delete_role(account(2), "").await.unwrap().into_inner();
+        assert_eq!(world.app.delete_roles("another").await.unwrap(), 0);
+        assert_eq!(world.deletion(account(2), &task.name).await.unwrap().into_inner().state(), State::NotStarted);
+        world.directory.stop_deleting(true);
+        assert_eq!(world.app.delete_roles(KILLED).await.unwrap(), 0);
+        assert_eq!(world.deletion(account(2), &task.name).await.unwrap().into_inner().state(), State::InProgress);
+
+        world.directory.stop_deleting(false);
+        world.clock.advance(Duration::from_secs(59));
+        assert_eq!(world.app.delete_roles("another").await.unwrap(), 0);
+        assert_eq!(world.role_names(account(2)).await.len(), 1);
+        world.clock.advance(Duration::from_secs(2));
+        // Whichever instance comes first: this one, or the one that runs beside it.
+        world.app.delete_roles("another").await.unwrap();
+        let ended = world.ended(account(2), &task.name).await;
+        assert_eq!((ended.state(), world.role_names(account(2)).await.len()), (State::Succeeded, 0));
+        // What the killed one does all the same, paused beyond its lease, changes nothing.
+        let head = world.app.db.head().await.unwrap();
+        assert_eq!(world.app.delete_roles(KILLED).await.unwrap(), 0);
+        assert_eq!(world.app.db.head().await.unwrap(), head);
+    }
+}
+
+/// A deletion that cannot be done is given up after five minutes, and says so: directory cannot be asked, or has a claim
+/// that no enrolment stands for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deletion_that_cannot_be_done_is_given_up() {
+    for world in worlds().await {
+        world.directory.join(world.at, account(2), "i1").await;
+        world.directory.join(world.at, account(3), "i1").await;
+        world.mirrored().await;
+        world.enable("sase").await;
+        // This instance alone carries them out.
+        let mine =
+            async || drop(world.app.db.try_lease(LEASE, "mine", Duration::from_secs(60)).await.unwrap().unwrap());
+        mine().await;
+        for number in [2, 3] {
+            world.create_role(account(number), ROLE, "").await.unwrap();
+        }
+        let (unreached, used) = (world.delete_role(account(2), "").await, world.delete_role(account(3), "").await);
+        let (unreached, used) = (unreached.unwrap().into_inner().name, used.unwrap().into_inner().name);
+        world.directory.forget_a_claim("enrolment", world.at, "sase", account(3));
+        world.directory.stop_deleting_in(account(2));
+        assert_eq!(world.app.delete_roles("mine").await.unwrap(), 0);
+        for _ in 0..5 {
+            world.clock.advance(Duration::from_secs(59));
+            assert_eq!(world.app.delete_roles("mine").await.unwrap(), 0, "there is time yet");
+        }
+        world.clock.advance(Duration::from_secs(6));
+        assert_eq!(world.app.delete_roles("mine").await.unwrap(), 2);
+        for (of, name) in [(account(2), &unreached), (account(3), &used)] {
+            let ended = world.deletion(of, name).await.unwrap().into_inner();
+            assert_eq!((ended.state(), ended.usages.len()), (State::InternalError, 0));
+            assert!(ended.end_time.is_some() && world.role_names(of).await.len() == 1);
+        }
+        // It can be asked for again.
+        let again = world.delete_role(account(3), "").await.unwrap().into_inner();
+        assert_ne!(again.name, used);
+        world.enrol(Role::SasePolicy, "sase", &[account(3)]).await.unwrap();
+        assert_eq!(world.app.delete_roles("mine").await.unwrap(), 1);
+        let failed = world.deletion(account(3), &again.name).await.unwrap().into_inner();
+        assert_eq!((failed.state(), failed.usages.len()), (State::Failed, 1), "with what uses it");
+    }
+}

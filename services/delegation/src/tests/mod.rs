@@ -5,6 +5,7 @@ mod enrolments;
 mod facts;
 mod fake_directory;
 mod folders;
+mod large_changes;
 mod linked_roles;
 mod races;
 mod reconciling;

@@ -1,8 +1,9 @@
 use std::time::Duration;
 
-use bailiwick_core::Role;
+use bailiwick_core::{Role, TrustedService};
 
-use super::world::{account, worlds};
+use super::world::{PATIENCE, account, worlds};
+use crate::app::claims::{Behalf, ClaimKind, Held};
 
 /// A crash between claim and use leaves a claim; it goes, and nothing else does.
 #[tokio::test(flavor = "multi_thread")]
@@ -65,5 +66,26 @@ async fn a_refusal_of_one_directory_does_not_stop_the_run() {
         world.directory.refuse(account(2));
         world.reconcile().await;
         assert_eq!(world.directory.claims(), claims[1..]);
+    }
+}
+
+/// Between the list of claims and the release, the directory goes: so do its claims, and nothing is left to be done.
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_of_a_directory_that_is_gone_count_as_released() {
+    for world in worlds().await {
+        world.directory.join(world.at, account(2), "i1").await;
+        world.directory.forget_a_claim("designation", world.at, "sase", account(2));
+        world.clock.advance(Duration::from_secs(61));
+        world.directory.disable(world.at, world.management, &[]).await;
+        world.mirrored().await;
+        let done = world.reconcile().await;
+        assert_eq!((done.seen, done.released), (1, 1));
+        let held = Held {
+            directory: world.at,
+            service: TrustedService::Sase,
+            kind: ClaimKind::Designation,
+            memberships: vec![(account(2), "i1".to_owned())],
+        };
+        world.app.claims.release(&Behalf::own(PATIENCE), &held).await.unwrap();
     }
 }

@@ -2,12 +2,13 @@
 
 use bailiwick_changelog::Recorded;
 use bailiwick_core::{AccountId, DirectoryId, TrustedService, authz::Tenant};
-use bailiwick_db::{DbError, Tx};
+use bailiwick_db::Tx;
 use bailiwick_rpc::Call;
+use sea_orm::ConnectionTrait;
 
 use super::{App, Done, Error, Page, PageRequest, lock_directory, platform};
 use crate::{
-    domain::{self, claim::prove_members, linked_role::LinkedRole},
+    domain::{self, claim::prove_members, linked_role::LinkedRole, member::Membership},
     events, store,
 };
 
@@ -53,26 +54,25 @@ impl App {
         self.page(call, &window, items, |role| role.id.clone())
     }
 
-    /// Deletes a role, unless a claim of its service needs it (E-DEL-11). Claims are placed under the lock of the
-    /// directory, so that none comes in between.
+    /// Deletes a role that an account has in the membership of an incarnation, unless a claim of its service needs it
+    /// (E-DEL-11). Claims are placed under the lock of the directory, so that none comes in between. Where the membership
+    /// has ended, the role ended with it, and what a later one has is left alone.
     pub async fn linked_role_delete(
         &self,
         call: &Call,
-        account: AccountId,
+        (account, incarnation): (AccountId, &str),
         (service, id): (TrustedService, &str),
     ) -> Result<Done<()>, Error> {
         platform(&call.permit)?;
         let work = move |tx: Tx| async move {
             let conn = tx.conn();
-            let membership = store::member::of_account(conn, account).await?;
-            if let Some(of) = &membership {
-                lock_directory(conn, of.directory).await?;
-                if store::member::of_account(conn, account).await? != membership {
-                    return Err(DbError::Conflict("the account left its directory".into()).into());
-                }
-                let claims = store::claim::on_member(conn, of.directory, account).await?;
-                domain::claim::may_delete_role(account, id, service, &claims)?;
+            let Some(of) = standing(conn, account, incarnation).await? else { return Ok(()) };
+            lock_directory(conn, of.directory).await?;
+            if standing(conn, account, incarnation).await?.is_none() {
+                return Ok(());
             }
+            let claims = store::claim::on_member(conn, of.directory, account).await?;
+            domain::claim::may_delete_role(account, id, service, &claims)?;
             if let Some(role) = store::linked_role::get(conn, account, id).await? {
                 store::linked_role::delete(conn, &[account], &[id.to_owned()]).await?;
                 self.record_linked_role(&tx, call, &role, events::linked_role_gone(&role));
@@ -92,4 +92,14 @@ impl App {
         };
         tx.record(recorded.by_call(call, self.now()));
     }
+}
+
+/// The membership of an incarnation, if it has not ended.
+async fn standing(
+    conn: &impl ConnectionTrait,
+    account: AccountId,
+    incarnation: &str,
+) -> Result<Option<Membership>, Error> {
+    let found = store::member::of_account(conn, account).await?;
+    Ok(found.filter(|found| found.incarnation == incarnation))
 }

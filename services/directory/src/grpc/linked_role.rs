@@ -50,8 +50,9 @@ impl LinkedRoleService for Grpc {
         let mut fields = InvalidFields::new();
         let account = fields.account("account", &request.account);
         let template = template(&mut fields, &request.role);
+        fields.check("incarnation", !request.incarnation.is_empty(), "must be set");
         let (account, template) = finish(fields, account.zip(template))?;
-        let done = self.0.linked_role_delete(&call, account, template).await?;
+        let done = self.0.linked_role_delete(&call, (account, &request.incarnation), template).await?;
         Ok(answer(done, |()| pb::DeleteLinkedRoleResponse {}))
     }
 }

@@ -119,7 +119,7 @@ pub fn request(method: &str, names: &Names) -> Value {
             json!({"directory": d, "account": m, "role": "AliyunServiceRoleForSas"})
         }
         ("directory.v1.LinkedRoleService", "DeleteLinkedRole") => {
-            json!({"account": m, "role": "AliyunServiceRoleForSas"})
+            json!({"account": m, "role": "AliyunServiceRoleForSas", "incarnation": "i"})
         }
         ("directory.v1.LinkedRoleService", _) => json!({"account": m}),
         ("delegation.v1.ServiceLinkedRoleService", "ListServiceLinkedRoleTemplates") => json!({}),

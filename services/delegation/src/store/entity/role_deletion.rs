@@ -12,6 +12,7 @@ pub struct Model {
     pub role: String,
     #[sea_orm(primary_key, auto_increment = false)]
     pub deletion: String,
+    pub incarnation: String,
     pub state: String,
     /// JSON.
     pub usages: String,
@@ -20,7 +21,7 @@ pub struct Model {
     pub call_id: String,
     pub created_us: i64,
     pub ended_us: Option<i64>,
-    /// Name of the role until the deletion ends: unique, so that a role has one such deletion.
+    /// What the role is, in which membership, until the deletion ends: unique, so that a role has one such deletion.
     pub open_role: Option<String>,
 }
 

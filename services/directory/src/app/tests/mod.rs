@@ -16,6 +16,7 @@ mod handlers;
 mod identities;
 mod identity_handlers;
 mod invitations;
+mod linked_roles;
 mod members;
 mod mutations;
 mod policies;
