@@ -26,7 +26,7 @@ impl World {
     }
 
     async fn incarnation(&self, of: DirectoryId, who: AccountId) -> String {
-        store::member::find(self.app.db.reader(), of, &[who]).await.unwrap().remove(0).incarnation
+        store::member::find(self.app.db.reader(), of, &[who], self.app.now()).await.unwrap().remove(0).incarnation
     }
 
     async fn is_linked(&self, who: AccountId) -> bool {
