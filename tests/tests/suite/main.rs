@@ -9,13 +9,18 @@
 )]
 
 mod client;
+mod enterprise;
 mod faults;
 mod golden;
+mod kill_points;
 mod live;
 mod matrix;
 mod mesh;
+mod patience;
 mod polyglot;
 mod processes;
+mod races;
+mod relay;
 mod restore;
 mod scenario;
 mod tenants;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A channel to a role, with the certificate of another.
-fn channel(suite: &Processes, from: Role, to: Role) -> Channel {
+pub fn channel(suite: &Processes, from: Role, to: Role) -> Channel {
     let mesh = suite.ca_file().parent().unwrap().to_owned();
     let config = TcpConfig {
         role: from,

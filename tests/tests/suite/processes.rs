@@ -13,6 +13,7 @@ use bailiwick::{bootstrap::file, config::Config, serve};
 use bailiwick_core::Role;
 use bailiwick_db::Db;
 use bailiwick_testkit::postgres::PrivateServer;
+use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
@@ -20,6 +21,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use crate::{
     client::Client,
     live::{Databases, service},
+    relay::Relay,
 };
 
 const PASSWORD: &str = "not-a-secret";
@@ -29,6 +31,8 @@ pub struct Processes {
     compose: Value,
     environment: BTreeMap<Role, BTreeMap<String, String>>,
     running: BTreeMap<Role, Running>,
+    settings: &'static [(&'static str, &'static str)],
+    relays: BTreeMap<(Role, Role), Relay>,
     databases: Databases,
     socket: Option<String>,
     data: TempDir,
@@ -42,6 +46,15 @@ struct Running {
 
 impl Processes {
     pub async fn start(databases: Databases) -> Self {
+        Self::start_with(databases, &[], &[]).await
+    }
+
+    /// The same with further environment of each role, and with relays between roles: who calls, and whom.
+    pub async fn start_with(
+        databases: Databases,
+        settings: &'static [(&'static str, &'static str)],
+        relays: &[(Role, Role)],
+    ) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let compose = fs::read_to_string(root.join("docker-compose.yml")).unwrap();
         let compose: Value = serde_saphyr::from_str(&compose).unwrap();
@@ -57,6 +70,8 @@ impl Processes {
             compose,
             environment: BTreeMap::new(),
             running: BTreeMap::new(),
+            settings,
+            relays: BTreeMap::new(),
             databases,
             socket,
             data: TempDir::with_prefix("bailiwick-").unwrap(),
@@ -64,6 +79,10 @@ impl Processes {
         };
         this.bootstrap();
         for role in Role::ALL {
+            for (from, to) in relays.iter().copied().filter(|(from, _)| *from == role) {
+                let relay = Relay::start(&this.mesh(), from, to, this.address(to)).await;
+                this.relays.insert((from, to), relay);
+            }
             this.start_role(role);
         }
         this
@@ -95,6 +114,7 @@ impl Processes {
         for (key, value) in self.compose["services"][name]["environment"].as_object().unwrap() {
             environment.insert(key.clone(), self.translated(role, key, &self.here(value.as_str().unwrap())));
         }
+        environment.extend(self.settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         let log = File::options().create(true).append(true).open(self.data.path().join(format!("{name}.log"))).unwrap();
         let mut child = Command::new(binary())
             .args(self.command(name))
@@ -121,9 +141,10 @@ impl Processes {
             return address(role).unwrap_or_else(|| "127.0.0.1:0".to_owned());
         }
         if key.ends_with("__ADDRESS") {
-            let (host, _) = value.rsplit_once(':').unwrap();
+            let host = value.rsplit_once(':').unwrap().0.parse().unwrap();
+            let relayed = self.relays.get(&(role, host)).map(|relay| relay.address.clone());
             // Roles are started after those that they call; what they do not call has no address yet.
-            return address(host.parse().unwrap()).unwrap_or_else(|| "127.0.0.1:1".to_owned());
+            return relayed.or_else(|| address(host)).unwrap_or_else(|| "127.0.0.1:1".to_owned());
         }
         if key.ends_with("__DATABASE_URL") {
             return match (&self.databases, &self.socket) {
@@ -199,6 +220,11 @@ impl Processes {
         assert!(status.success(), "{program}");
     }
 
+    /// The relay between two roles.
+    pub fn relay(&self, from: Role, to: Role) -> &Relay {
+        &self.relays[&(from, to)]
+    }
+
     /// Where a role listens.
     pub fn address(&self, role: Role) -> &str {
         &self.running[&role].address
@@ -213,7 +239,17 @@ impl Processes {
     }
 
     pub fn ca_file(&self) -> PathBuf {
-        self.data.path().join(file::MESH).join("ca.pem")
+        self.mesh().join("ca.pem")
+    }
+
+    /// The folder of the certificates.
+    pub fn mesh(&self) -> PathBuf {
+        self.data.path().join(file::MESH)
+    }
+
+    /// The file that messages to people are written to.
+    pub fn mailbox(&self) -> PathBuf {
+        self.data.path().join("mailbox.jsonl")
     }
 
     pub fn client(&self) -> Client {
@@ -231,10 +267,22 @@ impl Processes {
 
     /// The database of a role, for looking at its log.
     pub async fn database(&self, role: Role) -> Db {
+        serve::database(&self.config(role), role).await.unwrap()
+    }
+
+    /// Changes rows in the database of a role as no call does, such as to let time pass.
+    pub async fn change_rows(&self, role: Role, sql: &str) {
+        let database = sea_orm::Database::connect(self.config(role).database_url(role)).await.unwrap();
+        database.execute_unprepared(sql).await.unwrap();
+        database.close().await.unwrap();
+    }
+
+    /// A configuration with the database of a role.
+    fn config(&self, role: Role) -> Config {
         let mut config = Config { data: self.data.path().to_owned(), ..Config::default() };
         let key = format!("BAILIWICK_{}__DATABASE_URL", role.as_str().replace('-', "_").to_uppercase());
         service(&mut config, role).database_url = self.environment[&role][&key].clone();
-        serve::database(&config, role).await.unwrap()
+        config
     }
 }
 

@@ -1,26 +1,22 @@
 //! An old backup of a database is restored under running roles and clients: what was lost is lost everywhere, what was
 //! given out on it counts nowhere, and the audit trail keeps what happened.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_api::{CONSISTENCY_TOKEN, r#type::v1::access_fact::Kind};
 use bailiwick_core::Role;
 use prost_reflect::prost::Message;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 use tonic::Code;
 
 use crate::{
-    client::{Client, Failure},
+    client::Client,
     faults::{changes, request_id},
     live::{self, Account, Databases, text},
+    patience::{call, in_time, passes, until},
     processes::Processes,
 };
 
-const PATIENCE: Duration = Duration::from_secs(60);
 const REQUEST_ID: &str = "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f";
 
 /// The lists of the four trusted services: the method, and the field of its answer.
@@ -67,43 +63,6 @@ impl Key {
         })
         .await
     }
-}
-
-/// Whether a failure is of a role that is being restarted, or of what follows one.
-fn passes(failure: &Failure) -> bool {
-    [Code::Unavailable, Code::DeadlineExceeded, Code::Cancelled, Code::Unknown].contains(&failure.code)
-}
-
-/// Tries until it works; what `may` not be is a failure at once.
-async fn in_time<T, F: Future<Output = Result<T, Failure>>>(
-    what: &str,
-    attempt: impl Fn() -> F,
-    may: impl Fn(&Failure) -> bool,
-) -> T {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match attempt().await {
-            Ok(done) => return done,
-            Err(failure) => {
-                assert!(may(&failure) && Instant::now() < deadline, "{what}: {failure:?}");
-                // Between tries, which the deadline bounds.
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        }
-    }
-}
-
-async fn until(what: &str, attempt: impl AsyncFn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !attempt().await {
-        assert!(Instant::now() < deadline, "{what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-/// Calls once more while a restarted role cannot be reached.
-async fn call(client: &Client, method: &str, request: Value) -> Value {
-    in_time(method, || client.call(method, request.clone()), passes).await
 }
 
 /// The consistency token of a change.

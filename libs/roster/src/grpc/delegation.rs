@@ -83,9 +83,10 @@ fn broken(problem: &str) -> Refused {
 }
 
 /// A refusal is passed on with its reason. What the connection says of itself is not: `delegation` is then named as what
-/// cannot be reached.
+/// cannot be reached. A connection that breaks under a call is UNKNOWN, and the call may have been done.
 fn refused(status: Status) -> Refused {
-    let unreached = matches!(status.code(), Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded);
+    let of_connection = [Code::Unavailable, Code::Cancelled, Code::DeadlineExceeded, Code::Unknown];
+    let unreached = of_connection.contains(&status.code());
     if unreached && status.details().is_empty() {
         let message = format!("`{}` cannot be reached", Role::Delegation);
         let problem = Problem::new(Kind::Unavailable, ErrorReason::BackendUnavailable, message);
@@ -96,4 +97,26 @@ fn refused(status: Status) -> Refused {
 
 fn as_is(status: &Status) -> Refused {
     Refused { code: status.code().into(), message: status.message().to_owned(), details: status.details().to_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_answer_of_delegation_can_be_tried_again() {
+        let connection = [
+            Status::unavailable("tcp connect error"),
+            Status::cancelled("stream reset"),
+            Status::deadline_exceeded("timeout"),
+            Status::unknown("h2 protocol error: broken pipe"),
+        ];
+        for status in connection {
+            let refused = refused(status);
+            assert_eq!(Code::from(refused.code), Code::Unavailable, "{refused}");
+            assert!(!refused.details.is_empty() && refused.message.contains("delegation"), "{refused}");
+        }
+        let answer: Status = Problem::new(Kind::Aborted, ErrorReason::ConcurrentChange, "in the way").into();
+        assert_eq!(refused(answer.clone()), as_is(&answer));
+    }
 }
