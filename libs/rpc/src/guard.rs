@@ -63,7 +63,7 @@ enum Claim {
     /// A user, by the gateway's word.
     User(Box<Permit>),
     /// A role, and the operator that it names.
-    Role(Operator),
+    Role(Box<Operator>),
 }
 
 impl Guard {
@@ -123,10 +123,10 @@ impl Guard {
             // Refused by the rule before the body is read; the permit is made when the targets are known.
             decide_role(rule, peer, &Targets::default(), &self.environment())?;
             let Some(operator) = binary(metadata, OPERATOR)? else {
-                return Ok(Claim::Role(Operator::service(peer)));
+                return Ok(Claim::Role(Box::new(Operator::service(peer))));
             };
             let operator = postcard::from_bytes(&operator).map_err(|_| undecodable("the operator is malformed"))?;
-            return Ok(Claim::Role(operator));
+            return Ok(Claim::Role(Box::new(operator)));
         }
         if peer != Role::Gateway {
             return Err(not_authorized("not from the gateway"));
@@ -188,7 +188,7 @@ fn permit(
         Claim::User(permit) if permit.covers(targets) => Ok(*permit),
         Claim::User(_) => Err(not_authorized("the request names other things than were authorized")),
         Claim::Role(operator) => {
-            decide_role(rule, peer, targets, environment).map(|permit| permit.with_operator(operator))
+            decide_role(rule, peer, targets, environment).map(|permit| permit.with_operator(*operator))
         }
     }
 }
