@@ -20,6 +20,7 @@ use tonic::Code;
 use crate::{
     client::Client,
     live::{self, Account, Databases},
+    patience::until,
     processes::Processes,
 };
 
@@ -114,6 +115,11 @@ async fn kill_every_role_during_a_stream_of_changes(databases: Databases) {
     let operator = processes.operator().await;
     let management = live::register(&operator, "management", "Example").await;
     let directory = live::enable_directory(&management).await;
+    // A gateway that is just starting may answer before it enforces.
+    let known = async || {
+        management.root.call("directory.v1.DirectoryService/GetDirectory", json!({"name": directory})).await.is_ok()
+    };
+    until("the gateway knows the directory", known).await;
     let member = live::create_member(&management, &directory, "member").await;
     let administrator = live::register(&operator, "administrator", "Example").await;
     live::join(&management, &directory, &administrator).await;
