@@ -7,7 +7,7 @@ use bailiwick_api::{
     r#type::v1::{AccessFactChange, AccountFact, access_fact::Kind},
 };
 use bailiwick_core::{
-    Role, Timestamp, TrustedService,
+    Timestamp, TrustedService,
     authz::{Facts, Snapshot},
 };
 use bailiwick_db::{DbError, Tx};
