@@ -9,6 +9,8 @@ use bailiwick_db::{ChangeRow, PAYLOAD_MAX, Position};
 use bailiwick_rpc::Call;
 use prost::Message;
 
+use crate::by_bytes;
+
 /// The method of a change that follows from another service's.
 pub const FOLLOW: &str = "follow";
 
@@ -40,18 +42,10 @@ impl Recorded {
     /// order in which no beginning of them allows what was refused before and is refused after them all: what takes rights
     /// away comes first, and what an identity is bound by goes after the identity.
     pub fn split(mut self) -> Vec<Self> {
-        let facts = std::mem::take(&mut self.facts);
-        let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
-        for fact in facts {
-            let size = fact.encoded_len();
-            if bytes > 0 && bytes + size > PART_BYTES {
-                parts.push(std::mem::take(&mut part));
-                bytes = 0;
-            }
-            bytes += size;
-            part.push(fact);
+        let mut parts = by_bytes(std::mem::take(&mut self.facts), PART_BYTES, Message::encoded_len);
+        if parts.is_empty() {
+            parts.push(Vec::new());
         }
-        parts.push(part);
         parts.into_iter().map(|facts| Self { facts, ..self.clone() }).collect()
     }
 

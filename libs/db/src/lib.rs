@@ -33,7 +33,7 @@ pub use filter::{Columns, Entries, ItemId, Place, Source};
 pub use follow::{Applied, CursorWait};
 pub use idempotency::{IDEMPOTENCY_TTL, IdempotencyKey};
 pub use lease::Lease;
-pub use log::{ChangeRow, LoggedChange, PAYLOAD_MAX, Position};
+pub use log::{ChangeRow, FOLLOWED_MAX, LoggedChange, PAYLOAD_MAX, Position};
 pub use migrate::Migrations;
 pub use paging::{PageQuery, PageSize, PageSizeError, PageTokenError, PageTokens};
 pub use pool::DbOptions;

@@ -19,7 +19,7 @@ const CHANGES_MAX: usize = 10_000;
 pub const PAYLOAD_MAX: usize = 3 << 19;
 /// Largest payload of a change that is made by following another log: a mirror repeats what it follows, and adds what
 /// that ends. What the one who is followed could write, the follower can.
-pub(crate) const FOLLOWED_MAX: usize = 2 << 20;
+pub const FOLLOWED_MAX: usize = 2 << 20;
 /// Most changes that one read returns.
 const READ_MAX: u32 = 1000;
 /// A read ends early when it has this many bytes of payloads.

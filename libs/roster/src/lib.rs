@@ -26,7 +26,7 @@ mod upkeep;
 
 pub use app::{Done, Enrolled, Enrolments, Page, Refused, Roster, RosterError, RosterFollower};
 pub use domain::{AccountType, Attributes, Entry, EntryError, JoinMethod, Members, Profile, Selection, Spec};
-pub use grpc::{Endpoint, EntryView, ListRequest, Shape, database_problem};
+pub use grpc::{Endpoint, EntryView, ListRequest, Shape};
 pub use lists::{Deps, Lists};
 pub use store::migrations;
 

@@ -1,10 +1,10 @@
 //! Errors as callers see them.
 
-use std::{error::Error as _, time::Duration};
+use std::time::Duration;
 
 use bailiwick_api::errors::v1::ErrorReason;
+use bailiwick_changelog::database_problem;
 use bailiwick_core::Role;
-use bailiwick_db::DbError;
 use bailiwick_rpc::{Kind, Problem, refusal};
 use tonic::{Code, Status};
 
@@ -45,20 +45,4 @@ fn domain(error: EntryError, message: String) -> Problem {
             Problem::new(Kind::Aborted, ErrorReason::ConcurrentChange, message).retry_after(RETRY)
         }
     }
-}
-
-/// What callers learn of a failure of the database; what the database said is logged here, once.
-pub fn database_problem(error: &DbError) -> Problem {
-    let message = error.to_string();
-    let (kind, reason) = match error {
-        DbError::Conflict(_) => (Kind::Aborted, ErrorReason::ConcurrentChange),
-        DbError::Unavailable(_) => (Kind::Unavailable, ErrorReason::DatabaseUnavailable),
-        DbError::RequestIdReused => (Kind::InvalidArgument, ErrorReason::RequestIdReused),
-        DbError::ChangeTooLarge { .. } => (Kind::ResourceExhausted, ErrorReason::ChangeTooLarge),
-        DbError::Unique { .. } | DbError::NotMigrated(_) | DbError::Other(_) => (Kind::Internal, ErrorReason::Internal),
-    };
-    if let Some(cause) = error.source() {
-        tracing::warn!(error = %message, cause = %cause, "a call failed by its database");
-    }
-    Problem::new(kind, reason, message)
 }

@@ -7,5 +7,4 @@ mod view;
 
 pub use delegation::DelegationEnrolments;
 pub use endpoint::{Endpoint, ListRequest, Shape};
-pub use error::database_problem;
 pub use view::EntryView;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bailiwick_api::errors::v1::ErrorReason;
-use bailiwick_roster::database_problem;
+use bailiwick_changelog::database_problem;
 use bailiwick_rpc::{Kind, Problem, refusal};
 use tonic::Status;
 

@@ -4,10 +4,10 @@ use bailiwick_api::{
     audit::v1::Change,
     r#type::v1::{AccessFactChange, LogPosition},
 };
+use bailiwick_changelog::by_bytes;
+use bailiwick_db::FOLLOWED_MAX;
 use prost::Message;
 
-/// Most bytes of a change, as the log takes it.
-const CHANGE_BYTES: usize = 2 << 20;
 /// Most bytes of the facts of one revision among several: it leaves room for what else a change says.
 const PART_BYTES: usize = 1 << 20;
 /// Most bytes that encode the tag and the length of a fact in a change.
@@ -18,18 +18,11 @@ pub(super) type Together = Vec<AccessFactChange>;
 
 /// The facts of each revision, in their order: of one at least, and none of too many bytes.
 pub(super) fn parts(facts: Vec<Together>) -> Vec<Vec<AccessFactChange>> {
-    let (mut parts, mut part, mut bytes) = (Vec::new(), Vec::new(), 0);
-    for facts in facts {
-        let size = size(&facts);
-        if bytes + size > PART_BYTES && !part.is_empty() {
-            parts.push(std::mem::take(&mut part));
-            bytes = 0;
-        }
-        bytes += size;
-        part.extend(facts);
+    let mut parts = by_bytes(facts, PART_BYTES, size);
+    if parts.is_empty() {
+        parts.push(Vec::new());
     }
-    parts.push(part);
-    parts
+    parts.into_iter().map(|part| part.into_iter().flatten().collect()).collect()
 }
 
 /// What tells of facts of directory at the origin of `change`: one change if the log takes it as one. Of several, all
@@ -37,7 +30,7 @@ pub(super) fn parts(facts: Vec<Together>) -> Vec<Vec<AccessFactChange>> {
 /// the midst of it was never true.
 pub(super) fn mirrored(change: Change, facts: Vec<Together>) -> Vec<Change> {
     let bytes: usize = facts.iter().map(size).sum();
-    if change.encoded_len() + bytes <= CHANGE_BYTES {
+    if change.encoded_len() + bytes <= FOLLOWED_MAX {
         return vec![Change { facts: facts.into_iter().flatten().collect(), ..change }];
     }
     let parts = parts(facts);
@@ -99,9 +92,9 @@ mod tests {
     fn what_fits_is_one_change_to_the_last_byte() {
         let room = |bytes| mirrored(change(), vec![together(0, bytes)]);
         let empty = room(0).remove(0).encoded_len();
-        let one = room(CHANGE_BYTES - empty - 4 * FRAME_BYTES);
+        let one = room(FOLLOWED_MAX - empty - 4 * FRAME_BYTES);
         assert_eq!((one.len(), one[0].origin.clone()), (1, change().origin));
-        assert!(one[0].encoded_len() <= CHANGE_BYTES);
+        assert!(one[0].encoded_len() <= FOLLOWED_MAX);
         assert_eq!(mirrored(change(), Vec::new()), [change()]);
     }
 
@@ -110,7 +103,7 @@ mod tests {
         let facts: Vec<_> = (0..5_000).map(|number| together(number, 1_000)).collect();
         let told = mirrored(change(), facts.clone());
         assert!(told.len() > 4);
-        assert!(told.iter().all(|part| part.encoded_len() <= CHANGE_BYTES && part.facts.len() % 2 == 0));
+        assert!(told.iter().all(|part| part.encoded_len() <= FOLLOWED_MAX && part.facts.len() % 2 == 0));
         let epochs: Vec<_> = told.iter().map(|part| part.origin.clone().unwrap().epoch).collect();
         let (last, rest) = epochs.split_last().unwrap();
         assert!(last == "e" && rest.iter().all(String::is_empty));

@@ -10,16 +10,11 @@ use bailiwick_core::{
     Timestamp, TrustedService,
     authz::{Facts, Snapshot},
 };
-use bailiwick_db::{DbError, Tx};
+use bailiwick_db::{DbError, FOLLOWED_MAX, PAYLOAD_MAX, Tx};
 use prost::Message;
 
 use super::world::{World, account, worlds};
 use crate::{domain::Enrolment, events, store};
-
-/// What the log takes of one change that follows another log's.
-const CHANGE_BYTES: usize = 2 << 20;
-/// What directory's log takes of one change.
-const DIRECTORY_BYTES: usize = 3 << 19;
 
 /// The accounts whose membership or enrolment in a service ends by a change.
 fn ended(change: &FactChange) -> (BTreeSet<String>, BTreeSet<String>) {
@@ -60,13 +55,13 @@ async fn memberships_that_end_in_a_large_change_end_with_their_enrolments() {
         };
         let leaving: Vec<_> = members.iter().map(leaving).collect();
         let bytes: usize = leaving.iter().map(Message::encoded_len).sum();
-        assert!(bytes < DIRECTORY_BYTES, "{bytes}");
+        assert!(bytes < PAYLOAD_MAX, "{bytes}");
         let at = world.directory.commit(leaving).await;
         world.mirrored().await;
 
         let (changes, _) = watcher.catch_up().await;
         let lengths: Vec<_> = changes.iter().map(Message::encoded_len).collect();
-        assert!(lengths.len() > 1 && lengths.iter().all(|bytes| *bytes <= CHANGE_BYTES), "{lengths:?}");
+        assert!(lengths.len() > 1 && lengths.iter().all(|bytes| *bytes <= FOLLOWED_MAX), "{lengths:?}");
         let mut all = BTreeSet::new();
         for change in &changes {
             let (left, unenrolled) = ended(change);
@@ -134,7 +129,7 @@ async fn a_service_with_very_many_members_is_disabled_in_parts() {
         assert_eq!(answer.get_ref().enrolled_members, i32::try_from(MEMBERS).unwrap());
 
         let (changes, _) = watcher.catch_up().await;
-        assert!(changes.len() > 1 && changes.iter().all(|change| change.encoded_len() <= CHANGE_BYTES));
+        assert!(changes.len() > 1 && changes.iter().all(|change| change.encoded_len() <= PAYLOAD_MAX));
         let mut unenrolled = 0;
         for change in &changes {
             let facts = change.changes.iter().map(|change| change.to_core().unwrap());

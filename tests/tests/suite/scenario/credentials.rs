@@ -43,7 +43,6 @@ async fn a_credential_does_one_thing_until_it_is_deleted() {
     suite.stop().await;
 }
 
-/// covers: R-DIR-23
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revoking_tokens_tells_which_credentials_live_on_or_deletes_them() {
     const REVOKE: &str = "directory.v1.TokenService/RevokeTokens";

@@ -122,7 +122,6 @@ async fn a_trusted_user_becomes_a_role_within_its_bounds() {
     suite.stop().await;
 }
 
-/// covers: E-GW-02
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_chain_of_sessions_ends_with_its_first_session() {
     let suite = Suite::start(Databases::Sqlite).await;
@@ -240,7 +239,6 @@ async fn revoking_and_disabling_end_tokens_and_the_sessions_that_they_began() {
     suite.stop().await;
 }
 
-/// covers: R-DIR-23
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn revoking_or_disabling_a_user_ends_its_tokens_at_once() {
     let suite = Suite::start(Databases::Sqlite).await;
@@ -277,7 +275,6 @@ async fn revoking_or_disabling_a_user_ends_its_tokens_at_once() {
     suite.stop().await;
 }
 
-/// covers: R-DIR-23
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_is_rotated_and_shows_when_it_was_used() {
     let suite = Suite::start(Databases::Sqlite).await;

@@ -223,7 +223,6 @@ async fn revoking_twice_at_once_gives_two_generations() {
     }
 }
 
-// covers: R-DIR-23
 #[tokio::test]
 async fn a_rotated_key_works_until_its_end_and_no_longer() {
     for world in worlds().await {
@@ -264,7 +263,6 @@ fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_micros(time.as_seconds() * 1_000_000)
 }
 
-// covers: R-DIR-23
 #[tokio::test]
 async fn what_a_rotated_key_began_ends_with_it() {
     for world in worlds().await {

@@ -103,7 +103,6 @@ async fn assert_all_refused(world: &World, call: &Call, of: AccountId, why: &str
     assert_eq!(world.changes().await.len(), changes);
 }
 
-// covers: R-DIR-23, E-GW-02
 #[tokio::test]
 async fn whoever_was_revoked_since_the_gateway_decided_changes_no_identity() {
     for world in worlds().await {
@@ -212,7 +211,6 @@ async fn a_role_is_asked_again_whom_it_trusts() {
     }
 }
 
-// covers: R-DIR-23
 #[tokio::test]
 async fn revoking_tells_which_credentials_stay_or_deletes_them() {
     for world in worlds().await {
