@@ -37,6 +37,7 @@ impl AccessFactChange {
             Kind::Credential(f) => {
                 Kind::Credential(pb::CredentialFact { credential: f.credential, ..pb::CredentialFact::default() })
             }
+            Kind::RootUser(f) => Kind::RootUser(pb::RootUserFact { account: f.account, ..pb::RootUserFact::default() }),
             Kind::Invitation(f) => {
                 Kind::Invitation(pb::InvitationFact { invitation: f.invitation, ..pb::InvitationFact::default() })
             }
@@ -73,6 +74,7 @@ impl AccessFact {
             Some(Kind::Folder(f)) => format!("folder {}", f.folder),
             Some(Kind::Policy(f)) => format!("policy {}", f.policy),
             Some(Kind::Credential(f)) => format!("credential {}", f.credential),
+            Some(Kind::RootUser(f)) => format!("root-user {}", f.account),
         }
     }
 }
@@ -149,6 +151,7 @@ fn held(kind: &Kind) -> Result<Fact, FactError> {
             };
             Fact::Credential { credential, fact: Some(fact) }
         }
+        Kind::RootUser(_) => gone(kind)?,
     })
 }
 
@@ -193,6 +196,7 @@ fn gone(kind: &Kind) -> Result<Fact, FactError> {
             Fact::Policy { policy: f.policy.clone(), document: None }
         }
         Kind::Credential(f) => Fact::Credential { credential: credential(&f.credential)?.1, fact: None },
+        Kind::RootUser(f) => Fact::RootUser { account: account(&f.account)? },
     })
 }
 

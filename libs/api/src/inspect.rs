@@ -26,9 +26,9 @@ pub struct Inspected {
     pub json: String,
 }
 
-/// A request that is not a message of its method's type.
+/// A message that is not of the type that it should be.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the request is not a message of the method's type")]
+#[error("the message is not of its type")]
 pub struct InspectError;
 
 static POOL: LazyLock<Option<DescriptorPool>> = LazyLock::new(|| DescriptorPool::decode(DESCRIPTORS).ok());
@@ -57,6 +57,17 @@ pub fn inspect(rule: &Rule, request: &[u8]) -> Result<Inspected, InspectError> {
     let json = Json::Object(shown(&message)).to_string();
     let json = if json.len() > MAX_JSON { r#"{"note":"the request is too long to be kept"}"#.to_owned() } else { json };
     Ok(Inspected { targets, json })
+}
+
+/// A message of the contract as JSON, as <https://protobuf.dev/programming-guides/json> has it: fields that are not set are
+/// left out. `name` is the full name of its type, such as `bailiwick.securitycenter.v1.Risk`.
+///
+/// # Errors
+/// If the contract has no such type, or the message is of another one.
+pub fn to_json(name: &str, message: &impl prost::Message) -> Result<Json, InspectError> {
+    let descriptor = POOL.as_ref().and_then(|pool| pool.get_message_by_name(name)).ok_or(InspectError)?;
+    let message = DynamicMessage::decode(descriptor, message.encode_to_vec().as_slice()).map_err(|_| InspectError)?;
+    serde_json::to_value(&message).map_err(|_| InspectError)
 }
 
 fn request_type(rule: &Rule) -> Option<MessageDescriptor> {

@@ -20,7 +20,7 @@ pub use contract::bailiwick::{
     audit, bastion, delegation, directory, errors, gateway, options, sase, securitycenter, soc, r#type,
 };
 pub use fact::FactError;
-pub use inspect::{InspectError, Inspected, inspect};
+pub use inspect::{InspectError, Inspected, inspect, to_json};
 pub use rules::{DESCRIPTORS, FOREIGN, rule, rules};
 pub use token::{TOKEN_AUDIENCE, TOKEN_ISSUER, TOKEN_LEN_MAX, TokenClaims};
 

@@ -2,7 +2,7 @@
 
 use bailiwick_api::r#type::v1::{
     AccessFact, AccessFactChange, AccountFact, DelegationFact, DirectoryFact, EnrolmentFact, IdentityFact,
-    InvitationFact, PolicyFact, PrincipalKind, TrustedAccessFact, access_fact::Kind,
+    InvitationFact, PolicyFact, PrincipalKind, RootUserFact, TrustedAccessFact, access_fact::Kind,
 };
 use bailiwick_core::{
     TrustedService,
@@ -75,6 +75,10 @@ fn invitation() -> InvitationFact {
     InvitationFact { invitation: text(INVITATION), account: text(ACCOUNT) }
 }
 
+fn root_user() -> RootUserFact {
+    RootUserFact { account: text(ACCOUNT), enabled: true, access_keys: 2, security_info: true }
+}
+
 #[test]
 fn facts_are_read_whole() {
     let id = "1000000000000003".parse().unwrap();
@@ -120,6 +124,7 @@ fn facts_are_read_whole() {
             Fact::Enrolment { directory: of, service: TrustedService::ThreatAnalysis, account: id, incarnation },
         ),
         (Kind::Invitation(invitation()), Fact::Invitation { directory: of, invitation: text("i1"), account: Some(id) }),
+        (Kind::RootUser(root_user()), Fact::RootUser { account: id }),
     ] {
         let read = AccessFactChange::holds(kind.clone()).to_core();
         assert_eq!(read, Ok(FactChange { fact, removed: false }), "{kind:?}");
@@ -168,6 +173,7 @@ fn of_what_is_removed_only_what_identifies_it_is_needed() {
             Kind::Invitation(InvitationFact { account: nothing(), ..invitation() }),
             Fact::Invitation { directory: of, invitation: text("i1"), account: None },
         ),
+        (Kind::RootUser(root_user()), Fact::RootUser { account: id }),
     ] {
         let read = AccessFactChange::gone(kind.clone()).to_core();
         assert_eq!(read, Ok(FactChange { fact, removed: true }), "{kind:?}");
@@ -249,6 +255,7 @@ fn a_key_is_of_what_the_fact_is_about() {
         Kind::Delegation(delegation()),
         Kind::Enrolment(EnrolmentFact { trusted_service: text("bastionhost"), ..enrolment() }),
         Kind::Invitation(invitation()),
+        Kind::RootUser(root_user()),
     ];
     let key = |kind: Kind| AccessFact { kind: Some(kind) }.key();
     let keys: std::collections::BTreeSet<String> = facts.iter().cloned().map(key).collect();

@@ -13,6 +13,7 @@
 //!
 //! What it does not do: it decides no access, and knows no fact's meaning.
 
+mod chain;
 mod error;
 mod follower;
 mod head;
@@ -30,6 +31,7 @@ mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use chain::Chain;
 pub use error::database_problem;
 pub use follower::{Apply, Follower};
 pub use head::head_with_cursor;

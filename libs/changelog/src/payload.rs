@@ -51,17 +51,34 @@ impl Recorded {
 
     /// The row of a change that a call made.
     pub fn by_call(self, call: &Call, time: Timestamp) -> ChangeRow {
+        self.of_items_by_call(Vec::new(), call, time)
+    }
+
+    /// As [`Recorded::by_call`], of many resources that changed together: the ids of each, at most 1,000.
+    pub fn of_items_by_call(self, items: Vec<String>, call: &Call, time: Timestamp) -> ChangeRow {
         let path = call.permit.path();
         let method = path.strip_prefix('/').unwrap_or(path);
-        self.row(&call.operator, method, &call.request_json, time)
+        self.row(&call.operator, method, &call.request_json, items, time)
     }
 
     /// The row of a change that the service made of itself, such as the end of what has expired.
     pub fn by_service(self, role: Role, method: &str, time: Timestamp) -> ChangeRow {
-        self.row(&Operator::service(role), method, "", time)
+        self.of_items_by_service(Vec::new(), role, method, time)
     }
 
-    fn row(self, operator: &Operator, method: &str, request_json: &str, time: Timestamp) -> ChangeRow {
+    /// As [`Recorded::by_service`], of many resources that changed together: the ids of each, at most 1,000.
+    pub fn of_items_by_service(self, items: Vec<String>, role: Role, method: &str, time: Timestamp) -> ChangeRow {
+        self.row(&Operator::service(role), method, "", items, time)
+    }
+
+    fn row(
+        self,
+        operator: &Operator,
+        method: &str,
+        request_json: &str,
+        items: Vec<String>,
+        time: Timestamp,
+    ) -> ChangeRow {
         let change = Change {
             revision: 0,
             time: Some(timestamp(time)),
@@ -74,6 +91,7 @@ impl Recorded {
             request_json: request_json.to_owned(),
             facts: self.facts,
             origin: None,
+            items,
         };
         change_payload(change, time)
     }

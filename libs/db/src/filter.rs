@@ -32,12 +32,32 @@ pub enum Source {
     Text(Expr),
     /// A text that stands for a value of an enumeration: its name in the contract, and the text.
     Code(Expr, &'static [(&'static str, &'static str)]),
+    /// A number that stands for a value of an enumeration: its name in the contract, and the number. Where the list can be
+    /// ordered by it, the numbers grow in the order of the names in the schema.
+    Rank(Expr, &'static [(&'static str, i64)]),
+    /// A number that stands for a resource name, and the number of a name; none for a name that no item has.
+    Named(Expr, fn(&str) -> Option<i64>),
     /// A flag.
     Bool(Expr),
     /// Microseconds since 1970-01-01 UTC.
     Time(Expr),
     /// A table with a row for each key of a map.
     Entries(Entries),
+}
+
+/// What an order compares.
+struct Sorting {
+    column: Expr,
+    values: Values,
+}
+
+/// How a place tells what the column of an order has.
+#[derive(Clone, Copy)]
+enum Values {
+    Texts,
+    Times,
+    /// By the names of an enumeration.
+    Ranks(&'static [(&'static str, i64)]),
 }
 
 /// A table with a row for each key of the maps of all items.
@@ -89,10 +109,35 @@ impl Columns {
         if let Some(place) = after {
             select = select.filter(self.beyond(place, by.as_ref())?);
         }
-        if let Some((order, (column, _))) = by {
-            select = select.order_by(column, if order.descending { Direction::Desc } else { Direction::Asc });
+        if let Some((order, sorting)) = by {
+            select = select.order_by(sorting.column, if order.descending { Direction::Desc } else { Direction::Asc });
         }
         Ok(select.order_by((self.id)(), Direction::Asc))
+    }
+
+    /// The same items as one selection after the other, each to be read until the page is full: those that are beyond the
+    /// place by their ids alone, then those by their values. Unlike the one condition of [`Columns::select`], each leads an
+    /// index over the field and the id, whatever their directions, right to the place.
+    ///
+    /// # Errors
+    /// As of [`Columns::select`].
+    pub fn select_parts<E: EntityTrait>(
+        &self,
+        select: &Select<E>,
+        listing: &Listing,
+        after: Option<&Place>,
+        engine: DbBackend,
+    ) -> Result<Vec<Select<E>>, DbError> {
+        let (Some(place), Some(order)) = (after, listing.order) else {
+            return Ok(vec![self.select(select.clone(), listing, after, engine)?]);
+        };
+        let sorting = self.sorted(&order, engine)?;
+        let value = sorting.value(&place.value)?;
+        let column = sorting.column;
+        let whole = self.select(select.clone(), listing, None, engine)?;
+        let equal = whole.clone().filter(column.clone().eq(value.clone())).filter(self.later(place));
+        let beyond = if order.descending { column.lt(value) } else { column.gt(value) };
+        Ok(vec![equal, whole.filter(beyond)])
     }
 
     /// The condition of a filter.
@@ -129,6 +174,7 @@ impl Columns {
                     let code = codes.iter().find(|(known, _)| known == wanted).ok_or_else(|| unmapped(wanted))?;
                     one(column.eq(code.1))
                 }
+                Source::Rank(column, codes) => one(column.eq(number(codes, wanted)?)),
                 _ => return Err(unmapped(name)),
             },
             Filter::Bool(name, wanted) => match self.source(name)? {
@@ -141,6 +187,10 @@ impl Columns {
             },
             Filter::Name(name, wanted) => match self.source(name)? {
                 Source::Text(column) => one(column.eq(wanted.as_str())),
+                Source::Named(column, of) => match of(wanted) {
+                    Some(number) => one(column.eq(number)),
+                    None => one(Expr::cust("1 = 0")),
+                },
                 _ => return Err(unmapped(name)),
             },
             Filter::Entry(name, key, wanted) => one(self.with_key(name, key, Some((wanted, engine)))?),
@@ -161,35 +211,56 @@ impl Columns {
         Ok(Expr::exists(rows))
     }
 
-    /// What lies after a place.
-    fn beyond(&self, place: &Place, by: Option<&(Order, (Expr, bool))>) -> Result<Condition, DbError> {
-        let later = match &place.id {
+    /// What has an id after that of a place.
+    fn later(&self, place: &Place) -> Expr {
+        match &place.id {
             ItemId::Number(id) => (self.id)().gt(*id),
             ItemId::Text(id) => (self.id)().gt(id.as_str()),
-        };
-        let Some((order, (column, is_time))) = by else { return Ok(Condition::all().add(later)) };
-        let value = if *is_time {
-            Expr::val(place.value.parse::<i64>().map_err(|e| DbError::Other(e.into()))?)
-        } else {
-            Expr::val(place.value.as_str())
-        };
+        }
+    }
+
+    /// What lies after a place.
+    fn beyond(&self, place: &Place, by: Option<&(Order, Sorting)>) -> Result<Condition, DbError> {
+        let later = self.later(place);
+        let Some((order, sorting)) = by else { return Ok(Condition::all().add(later)) };
+        let (column, value) = (sorting.column.clone(), sorting.value(&place.value)?);
         let beyond = if order.descending { column.clone().lt(value.clone()) } else { column.clone().gt(value.clone()) };
-        let equal = Condition::all().add(column.clone().eq(value)).add(later);
+        let equal = Condition::all().add(column.eq(value)).add(later);
         Ok(Condition::any().add(beyond).add(equal))
     }
 
-    /// The column of an order, and whether it is a time.
-    fn sorted(&self, order: &Order, engine: DbBackend) -> Result<(Expr, bool), DbError> {
-        match self.source(order.field)? {
-            Source::Text(column) => Ok((bytewise(column, engine), false)),
-            Source::Time(column) => Ok((column, true)),
-            Source::Code(..) | Source::Bool(_) | Source::Entries(_) => Err(unmapped(order.field)),
-        }
+    /// What an order compares.
+    fn sorted(&self, order: &Order, engine: DbBackend) -> Result<Sorting, DbError> {
+        let (column, values) = match self.source(order.field)? {
+            Source::Text(column) => (bytewise(column, engine), Values::Texts),
+            Source::Time(column) => (column, Values::Times),
+            Source::Rank(column, codes) => (column, Values::Ranks(codes)),
+            Source::Code(..) | Source::Named(..) | Source::Bool(_) | Source::Entries(_) => {
+                return Err(unmapped(order.field));
+            }
+        };
+        Ok(Sorting { column, values })
     }
 
     fn source(&self, name: &str) -> Result<Source, DbError> {
         (self.source)(name).ok_or_else(|| unmapped(name))
     }
+}
+
+impl Sorting {
+    /// The value that a place tells, as the column has it.
+    fn value(&self, text: &str) -> Result<Expr, DbError> {
+        Ok(match self.values {
+            Values::Texts => Expr::val(text),
+            Values::Times => Expr::val(text.parse::<i64>().map_err(|e| DbError::Other(e.into()))?),
+            Values::Ranks(codes) => Expr::val(number(codes, text)?),
+        })
+    }
+}
+
+fn number(codes: &[(&'static str, i64)], wanted: &str) -> Result<i64, DbError> {
+    let code = codes.iter().find(|(known, _)| *known == wanted).ok_or_else(|| unmapped(wanted))?;
+    Ok(code.1)
 }
 
 /// SQLite folds A to Z and compares bytes, unless told otherwise; PostgreSQL does with collation "C".
@@ -243,7 +314,8 @@ impl Place {
         let value = match listing.order.and_then(|order| value(order.field)) {
             Some(Value::Text(text)) => text.into_owned(),
             Some(Value::Time(time)) => time.as_micros().to_string(),
-            Some(Value::Enum(_) | Value::Bool(_) | Value::Map(_)) | None => String::new(),
+            Some(Value::Enum(name)) => name.to_owned(),
+            Some(Value::Bool(_) | Value::Map(_)) | None => String::new(),
         };
         Self { id: id.into(), value }
     }

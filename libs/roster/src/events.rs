@@ -120,6 +120,7 @@ pub(crate) fn follow_rows(
                 request_json: String::new(),
                 facts: Vec::new(),
                 origin: Some(at.clone()),
+                items: Vec::new(),
             };
             rows.push(change_payload(change, now));
         }

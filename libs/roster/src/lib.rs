@@ -24,11 +24,15 @@ mod store;
 pub mod testing;
 mod upkeep;
 
-pub use app::{Done, Enrolled, Enrolments, Page, Refused, Roster, RosterError, RosterFollower};
+pub use app::{
+    Behalf, Done, Enrolled, Enrolments, Page, Refused, Replaced, Roster, RosterError, RosterFollower, folders_of,
+};
 pub use domain::{AccountType, Attributes, Entry, EntryError, JoinMethod, Members, Profile, Selection, Spec};
-pub use grpc::{Endpoint, EntryView, ListRequest, Shape};
+pub use grpc::{
+    DelegationEnrolments, Endpoint, EntryView, ListRequest, Shape, delegation_position, delegation_refused,
+};
 pub use lists::{Deps, Lists};
-pub use store::migrations;
+pub use store::{ListPlace, Listed, folder_of, migrations, places_all, places_of};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use prost::Message;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Attributes, Enrolled, Enrolments, Entry, Lists, Members, Refused, Roster, RosterError, Selection, Spec,
+    Attributes, Behalf, Enrolled, Enrolments, Entry, Lists, Members, Refused, Roster, RosterError, Selection, Spec,
     domain::EntryError,
     migrations,
     testing::{FakeDelegation, Suite, account, directory, eventually},
@@ -391,7 +391,7 @@ struct Crashing(FakeDelegation);
 impl Enrolments for Crashing {
     fn enrol<'a>(
         &'a self,
-        _: &'a Call,
+        _: &'a Behalf,
         _: TrustedService,
         _: DirectoryId,
         _: &'a [AccountId],
@@ -401,14 +401,15 @@ impl Enrolments for Crashing {
 
     fn end<'a>(
         &'a self,
-        _: &'a Call,
+        _: &'a Behalf,
         service: TrustedService,
         directory: DirectoryId,
-        account: AccountId,
-        _: &'a str,
+        ending: &'a [(AccountId, String)],
     ) -> BoxFuture<'a, Result<Position, Refused>> {
         Box::pin(async move {
-            self.0.end(directory, service, account).await;
+            for (account, _) in ending {
+                self.0.end(directory, service, *account).await;
+            }
             Err(crashed())
         })
     }
@@ -427,7 +428,7 @@ struct Stub {
 impl Enrolments for Stub {
     fn enrol<'a>(
         &'a self,
-        _: &'a Call,
+        _: &'a Behalf,
         _: TrustedService,
         _: DirectoryId,
         accounts: &'a [AccountId],
@@ -438,11 +439,10 @@ impl Enrolments for Stub {
 
     fn end<'a>(
         &'a self,
-        _: &'a Call,
+        _: &'a Behalf,
         _: TrustedService,
         _: DirectoryId,
-        _: AccountId,
-        _: &'a str,
+        _: &'a [(AccountId, String)],
     ) -> BoxFuture<'a, Result<Position, Refused>> {
         Box::pin(async move { Ok(self.position.clone()) })
     }

@@ -26,7 +26,7 @@ use bailiwick_api::{
     audit::v1::audit_service_server::AuditServiceServer,
     bastion::v1::bastion_member_service_server::BastionMemberServiceServer,
 };
-use bailiwick_changelog::FollowedPositions;
+use bailiwick_changelog::{Chain, FollowedPositions};
 use bailiwick_core::{Role, TrustedService};
 use bailiwick_db::{Db, DbError, PageTokens};
 use bailiwick_roster::{Lists, Spec};
@@ -80,7 +80,7 @@ pub async fn build(deps: Deps) -> Result<Module, DbError> {
         let follower = lists.follower(role, Arc::new(app::Projection::new(role)));
         others.push((name, Box::pin(follower.run(shutdown.clone()))));
     }
-    let delegation = app::DelegationLog::new(lists.keeper(), app::Projection::new(Role::Delegation));
+    let delegation = Chain(vec![Arc::new(lists.keeper()), Arc::new(app::Projection::new(Role::Delegation))]);
     Ok(lists.module(routes, Arc::new(delegation), others))
 }
 

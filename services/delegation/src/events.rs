@@ -107,9 +107,14 @@ pub fn mirrored(change: &AccessFactChange) -> Result<Mirrored, MirrorError> {
             Mirrored::Folder(Folder { directory, id, parent: fact.parent.unwrap_or_default() })
         }
         (Fact::Folder { directory, folder, .. }, _) => Mirrored::FolderGone(directory, folder),
-        (Fact::Identity { .. } | Fact::Invitation { .. } | Fact::Policy { .. } | Fact::Credential { .. }, _) => {
-            Mirrored::Other
-        }
+        (
+            Fact::Identity { .. }
+            | Fact::Invitation { .. }
+            | Fact::Policy { .. }
+            | Fact::Credential { .. }
+            | Fact::RootUser { .. },
+            _,
+        ) => Mirrored::Other,
         (other, _) => return Err(MirrorError(format!("{other:?}"))),
     })
 }
@@ -152,5 +157,6 @@ fn order(kind: &Kind) -> i32 {
         Kind::Folder(_) => 8,
         Kind::Policy(_) => 9,
         Kind::Credential(_) => 10,
+        Kind::RootUser(_) => 11,
     }
 }

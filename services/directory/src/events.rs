@@ -42,12 +42,28 @@ pub(crate) fn account(account: &Account, membership: Option<&Membership>) -> Acc
         display_name: membership.map_or(&account.display_name, |m| &m.display_name).clone(),
         suspended: membership.is_some_and(Membership::is_suspended),
         control_policies: membership.map(own_policies).unwrap_or_default(),
+        enterprise_unverified: account.enterprise.is_none(),
     }))
 }
 
 /// An account that is no more.
 pub(crate) fn account_gone(account: &Account) -> AccessFactChange {
     AccessFactChange::gone(Kind::Account(pb::AccountFact { account: account.id.name(), ..pb::AccountFact::default() }))
+}
+
+/// The root user of an account: how many of its keys are in use, and whether the account has security information.
+pub(crate) fn root_user(root: &User, access_keys: usize, security_info: bool) -> AccessFactChange {
+    AccessFactChange::holds(Kind::RootUser(pb::RootUserFact {
+        account: root.account.name(),
+        enabled: root.enabled,
+        access_keys: i32::try_from(access_keys).unwrap_or(i32::MAX),
+        security_info,
+    }))
+}
+
+/// The root user of an account that is no more.
+pub(crate) fn root_user_gone(account: AccountId) -> AccessFactChange {
+    AccessFactChange::gone(Kind::RootUser(pb::RootUserFact { account: account.name(), ..pb::RootUserFact::default() }))
 }
 
 /// A directory.

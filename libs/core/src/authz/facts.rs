@@ -164,6 +164,11 @@ pub enum Fact {
         /// What is known of it; none in a removal.
         fact: Option<CredentialFact>,
     },
+    /// How well the root user of an account is kept: nothing is decided by it.
+    RootUser {
+        /// The account.
+        account: AccountId,
+    },
     /// An identity.
     Identity {
         /// The identity.

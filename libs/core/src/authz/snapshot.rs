@@ -114,6 +114,7 @@ impl Snapshot {
                 self.credentials.insert(credential, Arc::new(fact));
             }
             Fact::Credential { credential, .. } => self.credentials.remove(&credential),
+            Fact::RootUser { .. } => {}
             Fact::Identity { identity, fact: Some(fact) } if !removed => {
                 self.identities.insert(identity, Arc::new(fact));
             }

@@ -20,7 +20,8 @@ pub struct Field {
     pub name: &'static str,
     /// What it holds.
     pub kind: Kind,
-    /// Whether the list can be ordered by it; of texts and times only.
+    /// Whether the list can be ordered by it: texts by their bytes, times, and enumerations in the order of their names
+    /// here. Of other kinds there is no order.
     pub sorts: bool,
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::rfc3339;
 
 const TYPES: &[&str] = &["ACCOUNT_TYPE_RESOURCE", "ACCOUNT_TYPE_CLOUD"];
+const LEVELS: &[&str] = &["LEVEL_LOW", "LEVEL_HIGH"];
 const SCHEMA: Schema = Schema {
     fields: &[
         Field::sorted("name", Kind::Text),
@@ -13,6 +14,7 @@ const SCHEMA: Schema = Schema {
         Field::sorted("add_time", Kind::Time),
         Field::new("folder", Kind::Name),
         Field::new("labels", Kind::Map),
+        Field::sorted("level", Kind::Enum(LEVELS)),
     ],
 };
 
@@ -59,6 +61,7 @@ fn filters_are_read_as_the_grammar_says() {
         ("name:a:b", r#"name:"a:b""#),
         ("type = ACCOUNT_TYPE_CLOUD", "type = ACCOUNT_TYPE_CLOUD"),
         ("type != \"ACCOUNT_TYPE_CLOUD\"", "NOT type = ACCOUNT_TYPE_CLOUD"),
+        ("level != LEVEL_LOW", "NOT level = LEVEL_LOW"),
         ("marked=true", "marked = true"),
         ("marked", r#""marked""#),
         ("add_time < 2026-01-31T08:00:00Z", r#"add_time < "2026-01-31T08:00:00.000000Z""#),
@@ -91,13 +94,18 @@ fn or_binds_tighter_than_and() {
 #[test]
 fn faults_say_where_and_what_was_expected() {
     for (text, position, part) in [
-        ("nome = x", 1, "one of the fields `name`, `remark`, `type`, `marked`, `add_time`, `folder`, `labels`"),
+        (
+            "nome = x",
+            1,
+            "one of the fields `name`, `remark`, `type`, `marked`, `add_time`, `folder`, `labels`, `level`",
+        ),
         ("信 AND nome = x", 7, "one of the fields"),
         ("name.first = x", 1, "one of the fields"),
         ("\"name\" = x", 1, "one of the fields"),
         ("nam* = x", 1, "one of the fields"),
         ("name < x", 6, "`=`, `!=` or `:` after `name`"),
         ("type : ACCOUNT_TYPE_CLOUD", 6, "`=` or `!=`"),
+        ("level > LEVEL_LOW", 7, "`=` or `!=`"),
         ("type = CLOUD", 8, "`ACCOUNT_TYPE_RESOURCE`, `ACCOUNT_TYPE_CLOUD`"),
         ("type = ACCOUNT_TYPE_CLOUD*", 8, "`ACCOUNT_TYPE_RESOURCE`"),
         ("marked = yes", 10, "`true`, `false`"),
@@ -161,8 +169,10 @@ fn a_list_is_ordered_by_one_field_of_those_that_sort() {
     assert_eq!(SCHEMA.order(""), Ok(None));
     assert_eq!(SCHEMA.order(" name "), order("name", false));
     assert_eq!(SCHEMA.order("add_time  desc"), order("add_time", true));
+    assert_eq!(SCHEMA.order("level desc"), order("level", true));
     for (text, position, part) in [
-        ("remark", 1, "`name`, `add_time`"),
+        ("remark", 1, "`name`, `add_time`, `level`"),
+        ("type", 1, "`name`, `add_time`, `level`"),
         ("  nome desc", 3, "`name`, `add_time`"),
         ("name asc", 6, "`desc`"),
         ("name, add_time", 1, "`name`, `add_time`"),
@@ -170,6 +180,20 @@ fn a_list_is_ordered_by_one_field_of_those_that_sort() {
     ] {
         let error = SCHEMA.order(text).expect_err(text);
         assert!(error.position == position && error.problem.contains(part), "{text}: {error}");
+    }
+}
+
+#[test]
+fn an_item_has_one_value_of_an_enumeration() {
+    for (filter, matches) in [
+        ("level = LEVEL_HIGH", true),
+        ("level != LEVEL_HIGH", false),
+        ("level = LEVEL_LOW", false),
+        ("level = LEVEL_LOW OR level = LEVEL_HIGH", true),
+        ("NOT (level = LEVEL_LOW)", true),
+    ] {
+        let item = |name: &str| (name == "level").then_some(Value::Enum("LEVEL_HIGH"));
+        assert_eq!(SCHEMA.filter(filter).unwrap().matches(&SCHEMA, &item), matches, "{filter}");
     }
 }
 

@@ -71,7 +71,7 @@ impl Relations {
                 self.0.push(Relation::Folder { directory, id, parent: fact.parent, policies });
             }
             Fact::Policy { policy, .. } => self.0.push(Relation::Documented { policy }),
-            Fact::Credential { .. } => {}
+            Fact::Credential { .. } | Fact::RootUser { .. } => {}
             Fact::Identity { identity, fact } => {
                 self.0.push(Relation::Known { identity: identity.to_string(), fact: fact.unwrap() });
             }

@@ -30,6 +30,7 @@ mod item {
         pub kind: String,
         pub marked: bool,
         pub add_us: i64,
+        pub level: i64,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -74,8 +75,11 @@ const SCHEMA: Schema = Schema {
         Field::sorted("add_time", Kind::Time),
         Field::new("path", Kind::Name),
         Field::new("labels", Kind::Map),
+        Field::sorted("level", Kind::Enum(&["LEVEL_LOW", "LEVEL_HIGH", "LEVEL_TOP"])),
+        Field::new("item", Kind::Name),
     ],
 };
+const LEVELS: [(&str, i64); 3] = [("LEVEL_LOW", 1), ("LEVEL_HIGH", 5), ("LEVEL_TOP", 10)];
 const COLUMNS: Columns = Columns { schema: &SCHEMA, id: || Expr::col(item::Column::Id), source };
 
 fn source(name: &str) -> Option<Source> {
@@ -87,6 +91,8 @@ fn source(name: &str) -> Option<Source> {
         "marked" => Source::Bool(Expr::col(item::Column::Marked)),
         "add_time" => Source::Time(Expr::col(item::Column::AddUs)),
         "path" => Source::Text(Expr::cust("('paths/' || name)")),
+        "level" => Source::Rank(Expr::col(item::Column::Level), &LEVELS),
+        "item" => Source::Named(Expr::col(item::Column::Id), |name| name.strip_prefix("items/")?.parse().ok()),
         "labels" => Source::Entries(Entries { table: "entries", key: "word", text: "said", item: "item" }),
         _ => return None,
     })
@@ -96,6 +102,8 @@ fn value<'a>(row: &'a item::Model, labels: &'a BTreeMap<String, String>, name: &
     Some(match name {
         "path" => Value::Text(Cow::Owned(format!("paths/{}", row.name))),
         "labels" => Value::Map(labels),
+        "level" => Value::Enum(LEVELS.iter().find(|(_, number)| *number == row.level)?.0),
+        "item" => Value::Text(Cow::Owned(format!("items/{}", row.id))),
         "name" => Value::Text(row.name.as_str().into()),
         "account" => Value::Text(Cow::Owned(format!("accounts/{}", row.id))),
         "remark" => Value::Text(row.remark.as_str().into()),
@@ -113,13 +121,16 @@ fn text() -> impl Strategy<Value = String> {
 
 fn row() -> impl Strategy<Value = item::Model> {
     let kind = proptest::sample::select(vec!["resource", "cloud", ""]);
-    (text(), text(), kind, any::<bool>(), 0_i64..4).prop_map(|(name, remark, kind, marked, add_us)| item::Model {
+    let level = proptest::sample::select(LEVELS.to_vec());
+    let parts = (text(), text(), kind, any::<bool>(), 0_i64..4, level);
+    parts.prop_map(|(name, remark, kind, marked, add_us, (_, level))| item::Model {
         id: 0,
         name,
         remark,
         kind: kind.to_owned(),
         marked,
         add_us,
+        level,
     })
 }
 
@@ -147,6 +158,9 @@ fn filter() -> impl Strategy<Value = Filter> {
         proptest::sample::select(TYPES.to_vec()).prop_map(|(name, _)| Filter::Enum("type", name)),
         any::<bool>().prop_map(|marked| Filter::Bool("marked", marked)),
         time.prop_map(|(relation, time)| Filter::Time("add_time", relation, time)),
+        proptest::sample::select(LEVELS.to_vec()).prop_map(|(name, _)| Filter::Enum("level", name)),
+        (0..70).prop_map(|id| Filter::Name("item", format!("items/{id}"))),
+        text().prop_map(|name| Filter::Name("item", name)),
         text().prop_map(|name| Filter::Name("path", format!("paths/{name}"))),
         (key(), wanted()).prop_map(|(key, wanted)| Filter::Entry("labels", key, wanted)),
         (key(), text()).prop_map(|(key, text)| Filter::Entry("labels", key, Match::Equals(text))),
@@ -195,6 +209,26 @@ async fn ids(world: &World, listing: &Listing, after: Option<&Place>, limit: u64
     select.limit(limit).all(conn).await.unwrap_or_else(|e| panic!("{}: {}: {e}", world.engine(), listing.filter))
 }
 
+async fn in_parts(world: &World, listing: &Listing, after: Option<&Place>, limit: u64) -> Vec<item::Model> {
+    let (conn, mut found) = (world.db.reader(), Vec::new());
+    let engine = conn.get_database_backend();
+    for part in COLUMNS.select_parts(&item::Entity::find(), listing, after, engine).unwrap() {
+        let left = limit - u64::try_from(found.len()).unwrap();
+        found.extend(part.limit(left).all(conn).await.unwrap());
+    }
+    found
+}
+
+#[test]
+fn a_place_without_a_value_of_its_order_is_refused() {
+    for (order, place) in [("level", "1 LEVEL"), ("level", "1 5"), ("add_time", "1 x")] {
+        let listing = Listing { filter: Filter::default(), order: SCHEMA.order(order).unwrap() };
+        let place = place.parse().unwrap();
+        assert!(COLUMNS.select(item::Entity::find(), &listing, Some(&place), DbBackend::Sqlite).is_err());
+        assert!(COLUMNS.select_parts(&item::Entity::find(), &listing, Some(&place), DbBackend::Sqlite).is_err());
+    }
+}
+
 #[tokio::test]
 async fn both_engines_select_what_the_filter_means() {
     let mut runner = TestRunner::new(Config::default());
@@ -221,7 +255,8 @@ async fn pages_have_each_item_once_in_the_order_asked_for() {
     let mut runner = TestRunner::new(Config::default());
     for world in worlds().await {
         let rows = filled(&world, &mut runner).await;
-        for order in ["", "name", "name desc", "account", "account desc", "add_time", "add_time desc"] {
+        let orders = ["", "name", "name desc", "account", "account desc", "add_time", "add_time desc"];
+        for order in orders.into_iter().chain(["level", "level desc"]) {
             let filter = SCHEMA.filter("NOT name = ab").unwrap();
             let listing = Listing { filter, order: SCHEMA.order(order).unwrap() };
             let mut expected: Vec<_> = rows.iter().filter(|row| row.name != "ab").cloned().collect();
@@ -231,6 +266,7 @@ async fn pages_have_each_item_once_in_the_order_asked_for() {
                     Some("name") => a.name.cmp(&b.name),
                     Some("account") => account(a).cmp(&account(b)),
                     Some("add_time") => a.add_us.cmp(&b.add_us),
+                    Some("level") => a.level.cmp(&b.level),
                     _ => std::cmp::Ordering::Equal,
                 };
                 if order.ends_with("desc") { ascending.reverse() } else { ascending }.then(a.id.cmp(&b.id))
@@ -238,6 +274,7 @@ async fn pages_have_each_item_once_in_the_order_asked_for() {
             let (mut found, mut after) = (Vec::new(), None);
             loop {
                 let page = ids(&world, &listing, after.as_ref(), 7).await;
+                assert_eq!(in_parts(&world, &listing, after.as_ref(), 7).await, page, "{}: {order}", world.engine());
                 let Some(last) = page.last() else { break };
                 let labels = labels(last);
                 let place = Place::of(last.id, &listing, |name| value(last, &labels, name));
@@ -273,7 +310,7 @@ async fn texts_are_found_by_their_characters_alone() {
         let mut saved = Vec::new();
         for (id, name) in (1..).zip(["a_b", "axb", "A%B", "a!b", "É", "é", "Z", "a", "\\"]) {
             let (remark, kind) = (String::new(), "cloud".to_owned());
-            saved.push(item::Model { id, name: name.to_owned(), remark, kind, marked: false, add_us: 0 });
+            saved.push(item::Model { id, name: name.to_owned(), remark, kind, marked: false, add_us: 0, level: 1 });
         }
         fill(&world, &saved).await;
         for (filter, found) in [

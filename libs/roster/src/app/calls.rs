@@ -13,7 +13,7 @@ use bailiwick_rpc::Call;
 use tokio::time::Instant;
 
 use super::{
-    Enrolled, Enrolments, RosterError,
+    Behalf, Enrolled, Enrolments, RosterError,
     once::{Stored, begin, key, replayed},
     scope::folders_of,
 };
@@ -27,9 +27,9 @@ const MARGIN: Duration = Duration::from_millis(150);
 
 /// The list of one trusted service.
 pub struct Roster {
-    spec: Spec,
-    db: Db,
-    enrolments: Arc<dyn Enrolments>,
+    pub(super) spec: Spec,
+    pub(super) db: Db,
+    pub(super) enrolments: Arc<dyn Enrolments>,
     pages: PageTokens,
 }
 
@@ -88,7 +88,7 @@ impl Roster {
             return Ok(done);
         }
         let accounts = members.accounts();
-        let enrolled = self.enrolments.enrol(call, self.spec.service, directory, accounts).await?;
+        let enrolled = self.enrolments.enrol(&Behalf::of(call), self.spec.service, directory, accounts).await?;
         self.reached(call, &enrolled.position).await?;
         let enrolled = &enrolled;
         let done = self.db.write_once("roster_create", key, |tx| async move {
@@ -243,8 +243,8 @@ impl Roster {
             entry.check_etag(&self.spec, etag)?;
             Ok::<_, RosterError>(entry.uid)
         });
-        let uid = begun.await?.value;
-        let ended = self.enrolments.end(call, self.spec.service, directory, account, &uid).await?;
+        let ending = [(account, begun.await?.value)];
+        let ended = self.enrolments.end(&Behalf::of(call), self.spec.service, directory, &ending).await?;
         self.reached(call, &ended).await?;
         let ended = &ended;
         let done = self.db.write_once("roster_delete", key, |tx| async move {
@@ -255,7 +255,7 @@ impl Roster {
     }
 
     /// Waits until the follower has made `position` its own.
-    async fn reached(&self, call: &Call, position: &Position) -> Result<(), RosterError> {
+    pub(super) async fn reached(&self, call: &Call, position: &Position) -> Result<(), RosterError> {
         let left = call.deadline.saturating_duration_since(Instant::now()).saturating_sub(MARGIN);
         match self.db.wait_cursor(Role::Delegation.as_str(), position, left).await? {
             CursorWait::Reached => Ok(()),
@@ -263,7 +263,7 @@ impl Roster {
         }
     }
 
-    fn change(
+    pub(super) fn change(
         &self,
         call: &Call,
         directory: DirectoryId,

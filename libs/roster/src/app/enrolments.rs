@@ -1,11 +1,37 @@
 //! The port to `delegation`, which owns the enrolments.
 
-use bailiwick_core::{AccountId, DirectoryId, TrustedService};
+use std::time::Duration;
+
+use bailiwick_core::{AccountId, DirectoryId, Operator, Role, TrustedService};
 use bailiwick_db::Position;
 use bailiwick_rpc::Call;
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
-/// Enrols and ends enrolments, on behalf of the operator of a call and within its deadline.
+/// On whose behalf `delegation` is called, and until when.
+#[derive(Clone, Debug)]
+pub struct Behalf {
+    /// The operator.
+    pub operator: Operator,
+    /// Id of the call; empty for none.
+    pub call_id: String,
+    /// The deadline.
+    pub deadline: Instant,
+}
+
+impl Behalf {
+    /// The one of a call.
+    pub fn of(call: &Call) -> Self {
+        Self { operator: call.operator.clone(), call_id: call.call_id.clone(), deadline: call.deadline }
+    }
+
+    /// Of a role itself, for so long.
+    pub fn own(role: Role, timeout: Duration) -> Self {
+        Self { operator: Operator::service(role), call_id: String::new(), deadline: Instant::now() + timeout }
+    }
+}
+
+/// Enrols and ends enrolments, on behalf of an operator and within a deadline.
 pub trait Enrolments: Send + Sync {
     /// Enrols the members, or none of them; those that are enrolled stay so.
     ///
@@ -13,24 +39,23 @@ pub trait Enrolments: Send + Sync {
     /// What `delegation` answered.
     fn enrol<'a>(
         &'a self,
-        call: &'a Call,
+        behalf: &'a Behalf,
         service: TrustedService,
         directory: DirectoryId,
         accounts: &'a [AccountId],
     ) -> BoxFuture<'a, Result<Enrolled, Refused>>;
 
-    /// Ends the enrolment of this unique id, unless it has ended already, and returns a position in `delegation`'s log
-    /// where it has. A later enrolment of the member is kept.
+    /// Ends the enrolments of these unique ids, unless they have ended already, and returns a position in `delegation`'s
+    /// log where they have. A later enrolment of a member is kept. At most 1,000.
     ///
     /// # Errors
     /// What `delegation` answered.
     fn end<'a>(
         &'a self,
-        call: &'a Call,
+        behalf: &'a Behalf,
         service: TrustedService,
         directory: DirectoryId,
-        account: AccountId,
-        uid: &'a str,
+        enrolments: &'a [(AccountId, String)],
     ) -> BoxFuture<'a, Result<Position, Refused>>;
 }
 

@@ -5,9 +5,12 @@ mod enrolments;
 mod error;
 mod follow;
 mod once;
+mod replace;
 mod scope;
 
 pub use calls::{Done, Page, Roster};
-pub use enrolments::{Enrolled, Enrolments, Refused};
+pub use enrolments::{Behalf, Enrolled, Enrolments, Refused};
 pub use error::RosterError;
 pub use follow::RosterFollower;
+pub use replace::Replaced;
+pub use scope::folders_of;

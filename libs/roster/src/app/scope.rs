@@ -3,17 +3,20 @@
 use std::collections::BTreeSet;
 
 use bailiwick_core::{DirectoryId, authz::Scope};
+use bailiwick_db::DbError;
 use sea_orm::ConnectionTrait;
 
-use super::RosterError;
 use crate::{domain::reach, store};
 
-/// The names of the folders that a scope reaches; none where it reaches all.
-pub(super) async fn folders_of(
+/// The names of the folders that a scope reaches, `directories/{directory}/folders/{folder}`; none where it reaches all.
+///
+/// # Errors
+/// By the database.
+pub async fn folders_of(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
     scope: &Scope,
-) -> Result<Option<BTreeSet<String>>, RosterError> {
+) -> Result<Option<BTreeSet<String>>, DbError> {
     match scope {
         Scope::Whole => Ok(None),
         Scope::Folders(roots) => {

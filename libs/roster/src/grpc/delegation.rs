@@ -3,17 +3,17 @@
 use bailiwick_api::{
     CONSISTENCY_TOKEN, decode_token,
     delegation::v1::{
-        BatchCreateEnrolmentsRequest, DeleteEnrolmentRequest, enrolment_service_client::EnrolmentServiceClient,
+        BatchCreateEnrolmentsRequest, BatchDeleteEnrolmentsRequest, enrolment_service_client::EnrolmentServiceClient,
     },
     errors::v1::ErrorReason,
 };
 use bailiwick_core::{AccountId, DirectoryId, Role, TrustedService};
 use bailiwick_db::Position;
-use bailiwick_rpc::{Call, Kind, Problem, on_behalf};
+use bailiwick_rpc::{Kind, Problem, on_behalf};
 use futures::future::BoxFuture;
 use tonic::{Code, Response, Status, transport::Channel};
 
-use crate::{Enrolled, Enrolments, Refused};
+use crate::{Behalf, Enrolled, Enrolments, Refused};
 
 /// The enrolments over a channel to `delegation`.
 pub struct DelegationEnrolments(EnrolmentServiceClient<Channel>);
@@ -28,7 +28,7 @@ impl DelegationEnrolments {
 impl Enrolments for DelegationEnrolments {
     fn enrol<'a>(
         &'a self,
-        call: &'a Call,
+        behalf: &'a Behalf,
         service: TrustedService,
         directory: DirectoryId,
         accounts: &'a [AccountId],
@@ -39,9 +39,9 @@ impl Enrolments for DelegationEnrolments {
             accounts: accounts.iter().copied().map(AccountId::name).collect(),
         };
         Box::pin(async move {
-            let request = on_behalf(&call.operator, &call.call_id, call.deadline, message);
-            let response = self.0.clone().batch_create_enrolments(request).await.map_err(refused)?;
-            let position = position(&response)?;
+            let request = on_behalf(&behalf.operator, &behalf.call_id, behalf.deadline, message);
+            let response = self.0.clone().batch_create_enrolments(request).await.map_err(delegation_refused)?;
+            let position = delegation_position(&response)?;
             let enrolments = response.into_inner().enrolments;
             if !enrolments.iter().map(|e| e.account.clone()).eq(accounts.iter().copied().map(AccountId::name)) {
                 return Err(broken("the enrolments are not those asked for"));
@@ -52,24 +52,27 @@ impl Enrolments for DelegationEnrolments {
 
     fn end<'a>(
         &'a self,
-        call: &'a Call,
+        behalf: &'a Behalf,
         service: TrustedService,
         directory: DirectoryId,
-        account: AccountId,
-        uid: &'a str,
+        enrolments: &'a [(AccountId, String)],
     ) -> BoxFuture<'a, Result<Position, Refused>> {
-        let (directory, trusted_service, account) = (directory.name(), service.to_string(), account.name());
-        let message = DeleteEnrolmentRequest { directory, trusted_service, account, uid: uid.to_owned() };
+        let (accounts, uids) = enrolments.iter().map(|(account, uid)| (account.name(), uid.clone())).unzip();
+        let (directory, trusted_service) = (directory.name(), service.to_string());
+        let message = BatchDeleteEnrolmentsRequest { directory, trusted_service, accounts, uids };
         Box::pin(async move {
-            let request = on_behalf(&call.operator, &call.call_id, call.deadline, message);
-            let response = self.0.clone().delete_enrolment(request).await.map_err(refused)?;
-            position(&response)
+            let request = on_behalf(&behalf.operator, &behalf.call_id, behalf.deadline, message);
+            let response = self.0.clone().batch_delete_enrolments(request).await.map_err(delegation_refused)?;
+            delegation_position(&response)
         })
     }
 }
 
 /// Where in the log of `delegation` the change is that was answered.
-fn position<T>(response: &Response<T>) -> Result<Position, Refused> {
+///
+/// # Errors
+/// If the answer does not say.
+pub fn delegation_position<T>(response: &Response<T>) -> Result<Position, Refused> {
     let tokens = response.metadata().get_all(CONSISTENCY_TOKEN);
     let mut positions = tokens.iter().filter_map(|value| decode_token(value.to_str().ok()?).ok()).flatten();
     let own = positions.find(|position| position.role == Role::Delegation.as_str());
@@ -84,7 +87,7 @@ fn broken(problem: &str) -> Refused {
 
 /// A refusal is passed on with its reason. What the connection says of itself is not: `delegation` is then named as what
 /// cannot be reached. A connection that breaks under a call is UNKNOWN, and the call may have been done.
-fn refused(status: Status) -> Refused {
+pub fn delegation_refused(status: Status) -> Refused {
     let of_connection = [Code::Unavailable, Code::Cancelled, Code::DeadlineExceeded, Code::Unknown];
     let unreached = of_connection.contains(&status.code());
     if unreached && status.details().is_empty() {
@@ -112,11 +115,11 @@ mod tests {
             Status::unknown("h2 protocol error: broken pipe"),
         ];
         for status in connection {
-            let refused = refused(status);
+            let refused = delegation_refused(status);
             assert_eq!(Code::from(refused.code), Code::Unavailable, "{refused}");
             assert!(!refused.details.is_empty() && refused.message.contains("delegation"), "{refused}");
         }
         let answer: Status = Problem::new(Kind::Aborted, ErrorReason::ConcurrentChange, "in the way").into();
-        assert_eq!(refused(answer.clone()), as_is(&answer));
+        assert_eq!(delegation_refused(answer.clone()), as_is(&answer));
     }
 }

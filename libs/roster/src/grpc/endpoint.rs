@@ -11,7 +11,7 @@ use tonic::{Response, Status};
 
 use super::EntryView;
 use crate::{
-    Done, Roster,
+    Done, Replaced, Roster,
     domain::{Attributes, Entry, Members, Selection, Spec},
 };
 
@@ -87,6 +87,44 @@ impl<M> Endpoint<M> {
         fields.finish()?;
         let done = self.roster.create(call, &members, &Selection::default(), request_id).await?;
         Ok(self.respond(&done, done.value.iter().map(|entry| self.message(entry)).collect()))
+    }
+
+    /// Makes the list exactly the members named, or says what that would change. A list of nobody must be meant.
+    ///
+    /// # Errors
+    /// INVALID_FIELD, and those of [`Roster::replace`].
+    pub async fn replace(
+        &self,
+        call: &Call,
+        accounts: &[String],
+        (clear, validate_only): (bool, bool),
+        request_id: &str,
+    ) -> Result<Response<Replaced>, Status> {
+        let mut fields = InvalidFields::new();
+        let request_id = fields.request_id("request_id", request_id);
+        let named = accounts.iter().enumerate().filter_map(|(i, name)| fields.account(format!("accounts[{i}]"), name));
+        let named: Vec<_> = named.collect();
+        let members = match (accounts.is_empty(), clear) {
+            (true, true) => Vec::new(),
+            (true, false) => {
+                fields.violation("clear", "must be set to remove all members from the list");
+                Vec::new()
+            }
+            (false, true) => {
+                fields.violation("clear", "must not be set where members are named");
+                Vec::new()
+            }
+            (false, false) => match fields.take("accounts", Members::new(named)) {
+                Some(members) => members.accounts().to_vec(),
+                None => Vec::new(),
+            },
+        };
+        fields.finish()?;
+        if validate_only {
+            return Ok(Response::new(self.roster.preview_replace(call, &members).await?));
+        }
+        let done = self.roster.replace(call, &members, request_id).await?;
+        Ok(self.respond(&done, done.value.clone()))
     }
 
     /// Reads an entry.

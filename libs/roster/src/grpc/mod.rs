@@ -5,6 +5,6 @@ mod endpoint;
 mod error;
 mod view;
 
-pub use delegation::DelegationEnrolments;
+pub use delegation::{DelegationEnrolments, delegation_position, delegation_refused};
 pub use endpoint::{Endpoint, ListRequest, Shape};
 pub use view::EntryView;

@@ -38,6 +38,19 @@ pub(crate) async fn entries_page(
     read(page.limit(limit).all(conn).await?)
 }
 
+/// At most `limit` entries of a list after an account, in some folders or in all, by account.
+pub(crate) async fn entries_after(
+    conn: &impl ConnectionTrait,
+    (service, directory): (TrustedService, DirectoryId),
+    folders: Option<&BTreeSet<String>>,
+    after: Option<AccountId>,
+    limit: u64,
+) -> Result<Vec<Entry>, DbError> {
+    let after = after.map(number).transpose()?.unwrap_or_default();
+    let page = within(of_list(service, directory), folders).filter(Column::Account.gt(after));
+    read(page.order_by_asc(Column::Account).limit(limit).all(conn).await?)
+}
+
 /// The place of an entry in a list.
 pub(crate) fn entry_place(entry: &Entry, listing: &Listing) -> Result<Place, DbError> {
     Ok(Place::of(number(entry.account)?, listing, |field| entry.sort_value(field)))

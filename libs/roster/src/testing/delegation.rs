@@ -8,8 +8,9 @@ use std::{
 use bailiwick_api::{
     audit::v1::Change,
     delegation::v1::{
-        BatchCreateEnrolmentsRequest, BatchCreateEnrolmentsResponse, DeleteEnrolmentRequest, DeleteEnrolmentResponse,
-        Enrolment, enrolment_service_server::EnrolmentService,
+        BatchCreateEnrolmentsRequest, BatchCreateEnrolmentsResponse, BatchDeleteEnrolmentsRequest,
+        BatchDeleteEnrolmentsResponse, EnableTrustedAccessRequest, EnableTrustedAccessResponse, Enrolment,
+        enrolment_service_server::EnrolmentService, trusted_access_service_server::TrustedAccessService,
     },
     errors::v1::ErrorReason,
     r#type::v1::{self as proto, AccessFactChange, EnrolmentFact, LogPosition, access_fact::Kind},
@@ -140,31 +141,49 @@ impl EnrolmentService for FakeDelegation {
         Ok(respond(BatchCreateEnrolmentsResponse { enrolments }, Some(position)))
     }
 
-    async fn delete_enrolment(
+    async fn batch_delete_enrolments(
         &self,
-        request: Request<DeleteEnrolmentRequest>,
-    ) -> Result<Response<DeleteEnrolmentResponse>, Status> {
+        request: Request<BatchDeleteEnrolmentsRequest>,
+    ) -> Result<Response<BatchDeleteEnrolmentsResponse>, Status> {
         let (call, message) = split(request)?;
-        let key = (message.trusted_service.clone(), message.account.clone());
         let mut enrolled = self.0.enrolled.lock().await;
-        let deleted = enrolled.get(&key).is_some_and(|uid| message.uid.is_empty() || *uid == message.uid);
-        if !deleted {
-            drop(enrolled);
-            let position = self.commit(Change { method: "test".into(), ..Change::default() }).await;
-            return Ok(respond(DeleteEnrolmentResponse { deleted }, Some(position)));
+        let mut facts = Vec::new();
+        for (account, uid) in message.accounts.into_iter().zip(message.uids) {
+            let key = (message.trusted_service.clone(), account.clone());
+            if enrolled.get(&key).is_some_and(|known| uid.is_empty() || *known == uid) {
+                enrolled.remove(&key);
+                facts.push(AccessFactChange::gone(Kind::Enrolment(EnrolmentFact {
+                    directory: message.directory.clone(),
+                    trusted_service: message.trusted_service.clone(),
+                    account,
+                    ..EnrolmentFact::default()
+                })));
+            }
         }
-        enrolled.remove(&key);
         drop(enrolled);
-        let gone = Kind::Enrolment(EnrolmentFact {
-            directory: message.directory.clone(),
-            trusted_service: message.trusted_service,
-            account: message.account,
-            ..EnrolmentFact::default()
-        });
-        let method = "bailiwick.delegation.v1.EnrolmentService/DeleteEnrolment";
-        let facts = vec![AccessFactChange::gone(gone)];
+        let deleted = i32::try_from(facts.len()).unwrap_or(i32::MAX);
+        let method = "bailiwick.delegation.v1.EnrolmentService/BatchDeleteEnrolments";
         let position = self.commit(self.change(&call.operator, method, &message.directory, facts)).await;
         debug_assert_eq!(position.role, Role::Delegation.as_str());
-        Ok(respond(DeleteEnrolmentResponse { deleted }, Some(position)))
+        Ok(respond(BatchDeleteEnrolmentsResponse { deleted }, Some(position)))
+    }
+}
+
+#[tonic::async_trait]
+impl TrustedAccessService for FakeDelegation {
+    async fn enable_trusted_access(
+        &self,
+        request: Request<EnableTrustedAccessRequest>,
+    ) -> Result<Response<EnableTrustedAccessResponse>, Status> {
+        let (call, message) = split(request)?;
+        let service: TrustedService = message.trusted_service.parse().expect("a trusted service");
+        let fact = |service: TrustedService| {
+            let (directory, trusted_service) = (message.directory.clone(), service.to_string());
+            AccessFactChange::holds(Kind::TrustedAccess(proto::TrustedAccessFact { directory, trusted_service }))
+        };
+        let facts = service.with_followers().map(fact).collect();
+        let method = "bailiwick.delegation.v1.TrustedAccessService/EnableTrustedAccess";
+        let position = self.commit(self.change(&call.operator, method, &message.directory, facts)).await;
+        Ok(respond(EnableTrustedAccessResponse {}, Some(position)))
     }
 }

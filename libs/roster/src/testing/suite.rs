@@ -6,7 +6,9 @@ use std::{
 };
 
 use bailiwick_api::{
-    delegation::v1::enrolment_service_server::EnrolmentServiceServer,
+    delegation::v1::{
+        enrolment_service_server::EnrolmentServiceServer, trusted_access_service_server::TrustedAccessServiceServer,
+    },
     inspect,
     r#type::v1::{
         AccessFactChange, AccountFact, DirectoryFact, IdentityFact, PrincipalKind, TrustedAccessFact, access_fact::Kind,
@@ -81,6 +83,7 @@ impl Suite {
         };
         let shutdown = CancellationToken::new();
         let routes = Routes::new(EnrolmentServiceServer::new(suite.delegation.clone()));
+        let routes = routes.add_service(TrustedAccessServiceServer::new(suite.delegation.clone()));
         let routes = routes.add_service(suite.delegation.log().server(shutdown.clone()));
         let running = suite.serve_routes(Role::Delegation, routes, shutdown).await;
         suite.running.push(running);

@@ -7,5 +7,5 @@ mod watch;
 
 pub(crate) use audit_entries::{PageRequest, Trail, TrailError};
 pub(crate) use own_log::OwnLog;
-pub(crate) use projection::{DelegationLog, Projection};
+pub(crate) use projection::Projection;
 pub(crate) use watch::{Arrivals, Watch, WatchRequest};

@@ -4,7 +4,6 @@ use bailiwick_api::{audit::v1::Change, r#type::v1::LogPosition};
 use bailiwick_changelog::{Apply, HeldFact};
 use bailiwick_core::Role;
 use bailiwick_db::{DbError, Tx};
-use bailiwick_roster::RosterFollower;
 use futures::future::BoxFuture;
 
 use crate::{events, store};
@@ -12,12 +11,6 @@ use crate::{events, store};
 /// Adds the changes of one role's log to the trail.
 #[derive(Clone, Copy)]
 pub(crate) struct Projection(Role);
-
-/// Applies `delegation`'s log to the members and to the trail, with the one cursor that it has.
-pub(crate) struct DelegationLog {
-    members: RosterFollower,
-    trail: Projection,
-}
 
 impl Projection {
     /// Of the log of `role`.
@@ -62,28 +55,5 @@ impl Apply for Projection {
     fn replace<'a>(&'a self, tx: Tx, _at: LogPosition, _facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>> {
         drop(tx);
         Box::pin(async { Ok(()) })
-    }
-}
-
-impl DelegationLog {
-    pub(crate) fn new(members: RosterFollower, trail: Projection) -> Self {
-        Self { members, trail }
-    }
-}
-
-impl Apply for DelegationLog {
-    fn apply(&self, tx: Tx, at: LogPosition, change: Change) -> BoxFuture<'_, Result<(), DbError>> {
-        Box::pin(async move {
-            self.members.apply(tx.clone(), at.clone(), change.clone()).await?;
-            self.trail.project(&tx, &at, change).await
-        })
-    }
-
-    fn again<'a>(&'a self, tx: Tx, epoch: &'a str, changes: &'a [Change]) -> BoxFuture<'a, Result<(), DbError>> {
-        Apply::again(&self.trail, tx, epoch, changes)
-    }
-
-    fn replace<'a>(&'a self, tx: Tx, at: LogPosition, facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>> {
-        self.members.replace(tx, at, facts)
     }
 }

@@ -86,31 +86,36 @@ impl App {
         Ok(accounts.iter().filter_map(|account| by_account.get(account).cloned()).collect())
     }
 
-    /// Ends an enrolment, and says whether there was one: the one of `uid`, unless that is empty. The claim goes
-    /// afterwards, and the service-linked roles with it.
-    pub async fn delete_enrolment(
+    /// Ends enrolments in one change, and says how many there were: each the one of its uid, unless that is empty. The
+    /// claims go afterwards, and the service-linked roles with them.
+    pub async fn delete_enrolments(
         &self,
         call: &Call,
         directory: DirectoryId,
         service: TrustedService,
-        account: AccountId,
-        uid: &str,
-    ) -> Result<Committed<bool>, Error> {
+        ending: Vec<(AccountId, String)>,
+    ) -> Result<Committed<usize>, Error> {
         may_call(call.permit.service(), service)?;
-        let set = ClaimSet { directory, service, kind: ClaimKind::Enrolment, accounts: vec![account] };
-        let ending = &set;
+        let uids: BTreeMap<_, _> = ending.into_iter().collect();
+        let accounts = uids.keys().copied().collect();
+        let set = ClaimSet { directory, service, kind: ClaimKind::Enrolment, accounts };
+        let (ending, uids) = (&set, &uids);
         let work = |tx: Tx| async move {
             lock(&tx, directory).await?;
-            let found = store::enrolments::among(tx.conn(), directory, service, &ending.accounts).await?.pop();
-            let Some(enrolment) = found.filter(|found| found.is(uid)) else { return Ok(None) };
-            store::enrolments::delete(tx.conn(), std::slice::from_ref(&enrolment)).await?;
-            self.record_enrolments(&tx, call, ending, vec![events::enrolment(&enrolment, true)]).await?;
-            Ok::<_, Error>(Some(enrolment.incarnation))
+            let found = store::enrolments::among(tx.conn(), directory, service, &ending.accounts).await?;
+            let meant = |found: &Enrolment| uids.get(&found.account).is_some_and(|uid| found.is(uid));
+            let ended: Vec<_> = found.into_iter().filter(meant).collect();
+            if !ended.is_empty() {
+                store::enrolments::delete(tx.conn(), &ended).await?;
+                let facts = ended.iter().map(|enrolment| events::enrolment(enrolment, true)).collect();
+                self.record_enrolments(&tx, call, ending, facts).await?;
+            }
+            Ok::<_, Error>(ended.into_iter().map(|of| (of.account, of.incarnation)).collect::<Vec<_>>())
         };
-        let Committed { value, position, replayed } = self.db.write("delete_enrolment", work).await?;
-        let deleted = value.is_some();
-        if let Some(incarnation) = value {
-            self.release_after(&Behalf::of(call), set.held(vec![(account, incarnation)])).await;
+        let Committed { value, position, replayed } = self.db.write("delete_enrolments", work).await?;
+        let deleted = value.len();
+        if deleted > 0 {
+            self.release_after(&Behalf::of(call), set.held(value)).await;
         }
         Ok(Committed { value: deleted, position, replayed })
     }

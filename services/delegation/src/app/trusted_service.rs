@@ -20,7 +20,10 @@ use super::{
     parts::parts,
 };
 use crate::{
-    domain::trusted_service::{Access, changed_with, may_disable},
+    domain::{
+        enrolment::may_call,
+        trusted_service::{Access, changed_with, may_disable},
+    },
     events, store,
 };
 
@@ -77,6 +80,21 @@ impl App {
             Ok::<_, Error>(Access { service, enabled: true })
         };
         self.db.write_once("enable_trusted_service", key, work).await
+    }
+
+    /// As [`App::enable_trusted_service`], for the role of the suite that the service is of, on behalf of the operator of
+    /// the call.
+    pub async fn enable_trusted_access(
+        &self,
+        call: &Call,
+        directory: DirectoryId,
+        service: TrustedService,
+    ) -> Result<Committed<Access>, Error> {
+        may_call(call.permit.service(), service)?;
+        let scope = call.operator.principal.clone();
+        let method = call.permit.path().to_owned();
+        let key = IdempotencyKey { scope, method, request_id: None, fingerprint: [0; 32] };
+        self.enable_trusted_service(call, &key, directory, service).await
     }
 
     /// Takes it back from a service that nobody administers and that has no members. With `force`, its designations and

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bailiwick_api::delegation::v1::{
-    BatchCreateEnrolmentsRequest, BatchCreateEnrolmentsResponse, DeleteEnrolmentRequest, DeleteEnrolmentResponse,
-    enrolment_service_server::EnrolmentService,
+    BatchCreateEnrolmentsRequest, BatchCreateEnrolmentsResponse, BatchDeleteEnrolmentsRequest,
+    BatchDeleteEnrolmentsResponse, enrolment_service_server::EnrolmentService,
 };
 use bailiwick_core::{AccountId, DirectoryId};
 use bailiwick_rpc::{InvalidFields, respond, split};
@@ -30,16 +30,20 @@ impl EnrolmentService for Api {
         Ok(respond(BatchCreateEnrolmentsResponse { enrolments }, Some(position(&done.position))))
     }
 
-    async fn delete_enrolment(
+    async fn batch_delete_enrolments(
         &self,
-        request: Request<DeleteEnrolmentRequest>,
-    ) -> Result<Response<DeleteEnrolmentResponse>, Status> {
+        request: Request<BatchDeleteEnrolmentsRequest>,
+    ) -> Result<Response<BatchDeleteEnrolmentsResponse>, Status> {
         let (call, message) = split(request)?;
         let service = convert::service_id(&message.trusted_service)?;
-        let (directory, _) = parse(&message.directory, "account", std::slice::from_ref(&message.account))?;
-        let account = convert::account("account", &message.account)?;
-        let done = self.app.delete_enrolment(&call, directory, service, account, &message.uid).await?;
-        Ok(respond(DeleteEnrolmentResponse { deleted: done.value }, Some(position(&done.position))))
+        let (directory, accounts) = parse(&message.directory, "accounts", &message.accounts)?;
+        let mut invalid = InvalidFields::new();
+        invalid.check("uids", message.uids.len() == accounts.len(), "must be one for each account");
+        invalid.finish()?;
+        let ending = accounts.into_iter().zip(message.uids).collect();
+        let done = self.app.delete_enrolments(&call, directory, service, ending).await?;
+        let deleted = i32::try_from(done.value).unwrap_or(i32::MAX);
+        Ok(respond(BatchDeleteEnrolmentsResponse { deleted }, Some(position(&done.position))))
     }
 }
 

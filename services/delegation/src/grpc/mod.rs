@@ -14,6 +14,7 @@ use bailiwick_api::delegation::v1::{
     delegated_administrator_service_server::DelegatedAdministratorServiceServer,
     enrolment_service_server::EnrolmentServiceServer, fact_service_server::FactServiceServer,
     service_linked_role_service_server::ServiceLinkedRoleServiceServer,
+    trusted_access_service_server::TrustedAccessServiceServer,
     trusted_service_service_server::TrustedServiceServiceServer,
 };
 use bailiwick_api::{audit::v1::change_log_service_server::ChangeLogServiceServer, r#type::v1::LogPosition};
@@ -42,6 +43,7 @@ pub fn routes(app: App, upstream: UpstreamLevel, shutdown: CancellationToken) ->
         .add_service(TrustedServiceServiceServer::new(api.clone()))
         .add_service(ServiceLinkedRoleServiceServer::new(api.clone()))
         .add_service(DelegatedAdministratorServiceServer::new(api.clone()))
+        .add_service(TrustedAccessServiceServer::new(api.clone()))
         .add_service(EnrolmentServiceServer::new(api))
 }
 

@@ -1,12 +1,13 @@
 //! `bailiwick.delegation.v1.TrustedServiceService`.
 
 use bailiwick_api::delegation::v1::{
-    DisableTrustedServiceRequest, DisableTrustedServiceResponse, EnableTrustedServiceRequest, GetTrustedServiceRequest,
-    ListTrustedServicesRequest, ListTrustedServicesResponse, TrustedService,
+    DisableTrustedServiceRequest, DisableTrustedServiceResponse, EnableTrustedAccessRequest,
+    EnableTrustedAccessResponse, EnableTrustedServiceRequest, GetTrustedServiceRequest, ListTrustedServicesRequest,
+    ListTrustedServicesResponse, TrustedService, trusted_access_service_server::TrustedAccessService,
     trusted_service_service_server::TrustedServiceService,
 };
 use bailiwick_core::DirectoryId;
-use bailiwick_rpc::{respond, split};
+use bailiwick_rpc::{InvalidFields, respond, split};
 use tonic::{Request, Response, Status};
 
 use super::{Api, convert, position};
@@ -62,6 +63,22 @@ impl TrustedServiceService for Api {
         }
         let done = self.app.disable_trusted_service(&call, &key, (directory, service), message.force).await?;
         Ok(respond(self.disabled(directory, done.value), Some(position(&done.position))))
+    }
+}
+
+#[tonic::async_trait]
+impl TrustedAccessService for Api {
+    async fn enable_trusted_access(
+        &self,
+        request: Request<EnableTrustedAccessRequest>,
+    ) -> Result<Response<EnableTrustedAccessResponse>, Status> {
+        let (call, message) = split(request)?;
+        let service = convert::service_id(&message.trusted_service)?;
+        let mut invalid = InvalidFields::new();
+        let directory = invalid.directory("directory", &message.directory);
+        let Some(directory) = directory else { return Err(invalid.into_status()) };
+        let done = self.app.enable_trusted_access(&call, directory, service).await?;
+        Ok(respond(EnableTrustedAccessResponse {}, Some(position(&done.position))))
     }
 }
 

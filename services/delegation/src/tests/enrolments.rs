@@ -4,7 +4,7 @@ use std::{
 };
 
 use bailiwick_api::{
-    delegation::v1::{BatchCreateEnrolmentsRequest, DeleteEnrolmentRequest, Enrolment},
+    delegation::v1::{BatchCreateEnrolmentsRequest, BatchDeleteEnrolmentsRequest, Enrolment},
     r#type::v1::{LogPosition, access_fact::Kind},
 };
 use bailiwick_core::{AccountId, Role, TrustedService};
@@ -36,13 +36,13 @@ impl World {
     }
 
     async fn withdraw_just(&self, by: Role, id: &str, account: AccountId, uid: &str) -> Result<Response<bool>, Status> {
-        let message = DeleteEnrolmentRequest {
+        let message = BatchDeleteEnrolmentsRequest {
             directory: self.at.name(),
             trusted_service: id.to_owned(),
-            account: account.name(),
-            uid: uid.to_owned(),
+            accounts: vec![account.name()],
+            uids: vec![uid.to_owned()],
         };
-        Ok(self.enrolments_by(by).delete_enrolment(message).await?.map(|answer| answer.deleted))
+        Ok(self.enrolments_by(by).batch_delete_enrolments(message).await?.map(|answer| answer.deleted == 1))
     }
 }
 
@@ -115,10 +115,10 @@ async fn a_removal_does_not_wait_for_its_release() {
         world.enrol(by, "sase", &[account(2)]).await.unwrap();
         world.directory.before_next_release(futures::future::pending);
         let (directory, trusted_service) = (world.at.name(), "sase".to_owned());
-        let (account, uid) = (account(2).name(), String::new());
-        let mut request = Request::new(DeleteEnrolmentRequest { directory, trusted_service, account, uid });
+        let (accounts, uids) = (vec![account(2).name()], vec![String::new()]);
+        let mut request = Request::new(BatchDeleteEnrolmentsRequest { directory, trusted_service, accounts, uids });
         request.set_timeout(Duration::from_secs(2));
-        assert!(world.enrolments_by(by).delete_enrolment(request).await.unwrap().into_inner().deleted);
+        assert_eq!(world.enrolments_by(by).batch_delete_enrolments(request).await.unwrap().into_inner().deleted, 1);
         assert_eq!(world.directory.claims().len(), 1);
         world.clock.advance(Duration::from_secs(61));
         world.reconcile().await;

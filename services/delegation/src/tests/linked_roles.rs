@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bailiwick_api::delegation::v1::{
-    CreateServiceLinkedRoleRequest, DeleteEnrolmentRequest, DeleteEnrolmentResponse, DeleteServiceLinkedRoleRequest,
-    GetServiceLinkedRoleDeletionRequest, ListServiceLinkedRolesRequest, ServiceLinkedRole, ServiceLinkedRoleDeletion,
-    ServiceLinkedRoleDeletionState as State, service_linked_role_service_client::ServiceLinkedRoleServiceClient,
+    BatchDeleteEnrolmentsRequest, BatchDeleteEnrolmentsResponse, CreateServiceLinkedRoleRequest,
+    DeleteServiceLinkedRoleRequest, GetServiceLinkedRoleDeletionRequest, ListServiceLinkedRolesRequest,
+    ServiceLinkedRole, ServiceLinkedRoleDeletion, ServiceLinkedRoleDeletionState as State,
+    service_linked_role_service_client::ServiceLinkedRoleServiceClient,
 };
 use bailiwick_core::{AccountId, Role};
 use tonic::{Code, Response, Status, transport::Channel};
@@ -62,14 +63,14 @@ impl World {
         by: Role,
         id: &str,
         account: AccountId,
-    ) -> Result<Response<DeleteEnrolmentResponse>, Status> {
-        let message = DeleteEnrolmentRequest {
+    ) -> Result<Response<BatchDeleteEnrolmentsResponse>, Status> {
+        let message = BatchDeleteEnrolmentsRequest {
             directory: self.at.name(),
             trusted_service: id.to_owned(),
-            account: account.name(),
-            uid: String::new(),
+            accounts: vec![account.name()],
+            uids: vec![String::new()],
         };
-        self.enrolments_by(by).delete_enrolment(message).await
+        self.enrolments_by(by).batch_delete_enrolments(message).await
     }
 
     async fn role_names(&self, of: AccountId) -> Vec<String> {

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::{
-    App, Done, Error, Locked, Made, Mutation, Page, PageRequest, own_account, platform, standing::lock_for, user,
+    App, Done, Error, Locked, Made, Mutation, Page, PageRequest, own_account, platform, root_user, standing::lock_for,
+    user,
 };
 use crate::{
     domain::{
@@ -72,7 +73,8 @@ impl App {
             let key = AccessKey::create(&user, new, keys, self.limits.access_keys_max, now)?;
             let secret = self.random_secret();
             store::access_key::insert(conn, &key, hash(&secret)).await?;
-            self.record(&tx, call, change, now, made(&locked, key.name(), Vec::new()));
+            let facts = root_user::fact_of_keys(conn, id, &user.id).await?;
+            self.record(&tx, call, change, now, made(&locked, key.name(), facts.into_iter().collect()));
             Ok(NewAccessKey { key, secret })
         };
         self.mutate("access_key_create", change, work).await
@@ -110,10 +112,11 @@ impl App {
             let key = find(conn, named).await?;
             let Some(changed) = key.put(to, etag)? else { return Ok(key) };
             store::access_key::save(conn, &changed).await?;
-            let facts = match to {
+            let mut facts = match to {
                 Use::Disabled => vec![revoke(conn, &mut locked, named.user).await?],
                 Use::Enabled => Vec::new(),
             };
+            facts.extend(root_user::fact_of_keys(conn, id, named.user).await?);
             self.record(&tx, call, change, self.now(), made(&locked, changed.name(), facts));
             Ok(changed)
         };
@@ -135,7 +138,8 @@ impl App {
             let key = find(conn, named).await?;
             key.check(etag)?;
             store::access_key::delete(conn, id, named.user, named.key).await?;
-            let facts = vec![revoke(conn, &mut locked, named.user).await?];
+            let mut facts = vec![revoke(conn, &mut locked, named.user).await?];
+            facts.extend(root_user::fact_of_keys(conn, id, named.user).await?);
             self.record(&tx, call, change, self.now(), made(&locked, key.name(), facts));
             Ok(())
         };

@@ -5,7 +5,9 @@ use bailiwick_db::{DbError, Snapshot};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{App, Done, Error, Made, Mutation, Page, PageRequest, lock_account, own_account, platform, tenant_of};
+use super::{
+    App, Done, Error, Made, Mutation, Page, PageRequest, lock_account, own_account, platform, root_user, tenant_of,
+};
 use crate::{
     domain::{
         self,
@@ -34,7 +36,11 @@ impl App {
                 resource: account.id.name(),
                 tenant: tenant_of(account.id, None),
                 accounts: vec![account.id],
-                facts: vec![events::account(&account, None), events::user(&root)],
+                facts: vec![
+                    events::account(&account, None),
+                    events::user(&root),
+                    root_user::fact(tx.conn(), account.id).await?,
+                ],
             };
             self.record(&tx, call, change, now, made);
             Ok(AccountView { account, directory: None, root_user_enabled: true })
@@ -80,11 +86,13 @@ impl App {
         let work = move |tx: bailiwick_db::Tx| async move {
             let locked = lock_account(tx.conn(), id).await?;
             let now = self.now();
-            let (tenant, directory) = (locked.tenant(), locked.membership.map(|m| m.directory));
+            let (tenant, membership) = (locked.tenant(), locked.membership);
+            let directory = membership.as_ref().map(|m| m.directory);
             let account = locked.account.verify(attested.clone(), directory, etag, now)?;
             store::account::save(tx.conn(), &account).await?;
             let root_user_enabled = root_enabled(tx.conn(), id).await?;
-            let made = Made { resource: id.name(), tenant, accounts: vec![id], facts: Vec::new() };
+            let facts = vec![events::account(&account, membership.as_ref())];
+            let made = Made { resource: id.name(), tenant, accounts: vec![id], facts };
             self.record(&tx, call, change, now, made);
             Ok(AccountView { account, directory, root_user_enabled })
         };

@@ -7,7 +7,7 @@ use bailiwick_db::Tx;
 use sea_orm::ConnectionTrait;
 use tokio_util::sync::CancellationToken;
 
-use super::{App, Error, KeyName, Locked, Made, access_key, lock_account};
+use super::{App, Error, KeyName, Locked, Made, access_key, lock_account, root_user};
 use crate::{
     domain::{access_key::AccessKey, credential::Credential, session::SECONDS_MAX},
     events, store,
@@ -69,7 +69,9 @@ impl App {
         let ended = found.and_then(|key| Some((key.is_outlived(self.longest()), key.expire(now)?)));
         let Some((outlived, ended)) = ended else { return Ok(()) };
         store::access_key::save(conn, &ended).await?;
-        let facts = if outlived { vec![access_key::revoke(conn, &mut locked, named.user).await?] } else { Vec::new() };
+        let mut facts =
+            if outlived { vec![access_key::revoke(conn, &mut locked, named.user).await?] } else { Vec::new() };
+        facts.extend(root_user::fact_of_keys(conn, named.account, named.user).await?);
         self.record_end(&tx, &locked, ended.name(), facts);
         Ok(())
     }

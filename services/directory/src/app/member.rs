@@ -14,7 +14,7 @@ use super::{
     App, Done, Error, Locked, Made, Mutation, Page, PageRequest, account,
     end_account::end_account,
     end_membership::end_membership,
-    lock_account, lock_directory, management_account, own_directory,
+    lock_account, lock_directory, management_account, own_directory, root_user,
     scope::{Scope, scope_of},
 };
 use crate::{
@@ -79,6 +79,7 @@ impl App {
                     events::account(&created.account, Some(&created.membership)),
                     events::user(&created.root),
                     events::role(&access),
+                    root_user::fact(conn, created.account.id).await?,
                 ],
             };
             self.record(&tx, call, change, now, made);

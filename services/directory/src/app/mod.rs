@@ -31,6 +31,7 @@ mod outbox;
 mod policy;
 mod revoke;
 mod role;
+mod root_user;
 mod rotate;
 mod scope;
 mod security_info;

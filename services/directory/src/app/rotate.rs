@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     App, Done, Error, KeyName, Mutation, NewAccessKey,
     access_key::{find, hash, made, refuse_root_of_another, revoke},
-    own_account,
+    own_account, root_user,
     standing::lock_for,
     user,
 };
@@ -51,10 +51,11 @@ impl App {
             let secret = self.random_secret();
             store::access_key::insert(conn, &key, hash(&secret)).await?;
             store::access_key::save(conn, &predecessor).await?;
-            let facts = match predecessor.enabled {
+            let mut facts = match predecessor.enabled {
                 true => Vec::new(),
                 false => vec![revoke(conn, &mut locked, named.user).await?],
             };
+            facts.extend(root_user::fact_of_keys(conn, id, named.user).await?);
             self.record(&tx, call, change, now, made(&locked, predecessor.name(), facts));
             Ok(Rotated { successor: NewAccessKey { key, secret }, predecessor })
         };

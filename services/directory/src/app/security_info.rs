@@ -4,13 +4,15 @@ use bailiwick_core::{AccountId, DirectoryId};
 use bailiwick_db::{DbError, Snapshot, Tx};
 use bailiwick_rpc::Call;
 
-use super::{App, Done, Error, Locked, Made, Mutation, lock_directory, own_account, own_directory, standing::lock_for};
+use super::{
+    App, Done, Error, Locked, Made, Mutation, lock_directory, own_account, own_directory, root_user, standing::lock_for,
+};
 use crate::{
     domain::{
         self,
         account::AccountType,
         destination::{Channel, Destination},
-        security_info::SecurityInfo,
+        security_info::{ChangeState, SecurityInfo},
     },
     store,
 };
@@ -182,8 +184,13 @@ impl App {
         channel: Channel,
     ) -> Result<SecurityInfo, Error> {
         store::security_info::save(tx.conn(), &info, channel).await?;
+        let change_of = info.contact(channel).change.as_ref();
+        let facts = match change_of.is_some_and(|change| change.state == ChangeState::Confirmed) {
+            true => vec![root_user::fact(tx.conn(), info.account).await?],
+            false => Vec::new(),
+        };
         let (resource, tenant, accounts) = (info.name(), locked.tenant(), vec![info.account]);
-        self.record(tx, call, change, self.now(), Made { resource, tenant, accounts, facts: Vec::new() });
+        self.record(tx, call, change, self.now(), Made { resource, tenant, accounts, facts });
         Ok(info)
     }
 }

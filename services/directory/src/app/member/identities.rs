@@ -36,6 +36,7 @@ pub(super) async fn delete_all(conn: &impl ConnectionTrait, of: AccountId) -> Re
     store::security_info::delete(conn, of).await?;
     store::identity_provider::delete_all(conn, of).await?;
     store::user::delete_all(conn, of).await?;
+    gone.push(events::root_user_gone(of));
     Ok(users.iter().map(events::user_gone).chain(gone).collect())
 }
 

@@ -6,7 +6,7 @@ use bailiwick_rpc::Call;
 
 use super::{
     App, Done, Error, Locked, Made, Mutation, identities, lock_account, lock_directory, management_account,
-    own_directory,
+    own_directory, root_user,
 };
 use crate::{
     domain::{
@@ -96,6 +96,7 @@ impl App {
             store::member::set_version(conn, &membership).await?;
             let mut facts = vec![events::account(&account, Some(&membership)), events::user(&root)];
             facts.extend(gone);
+            facts.push(root_user::fact(conn, of).await?);
             self.record(&tx, call, change, now, made(&membership, facts));
             Ok(Member { membership, kind: account.kind, root_user_enabled: root.enabled })
         };

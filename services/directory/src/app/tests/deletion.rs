@@ -3,7 +3,7 @@ use std::time::Duration;
 use bailiwick_core::{TrustedService, authz::Facts};
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Statement, sea_query::Expr};
 
-use super::{super::PlaceClaims, races::check_invariants, *};
+use super::{super::PlaceClaims, races::check_invariants, root_users::root_facts, *};
 use crate::{
     domain::{
         Error as Refusal,
@@ -319,6 +319,7 @@ async fn raw_account(world: &World, of: AccountId) -> Option<bailiwick_api::r#ty
 async fn assert_ended(world: &World, id: AccountId, key: &str, secret: &str) {
     let facts = world.facts().await;
     assert_eq!(facts.account(id), None, "{}", world.engine);
+    assert!(!root_facts(world).await.contains_key(&id.name()), "{}", world.engine);
     for identity in [alice(id), IdentityName::root(id), IdentityName::Role(id, "AliyunServiceRoleForCsas".to_owned())] {
         assert!(facts.identity(&identity).is_none(), "{identity}: {}", world.engine);
     }

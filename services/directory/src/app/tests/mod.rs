@@ -23,6 +23,7 @@ mod policies;
 mod races;
 mod reviews;
 mod roles;
+mod root_users;
 mod security_info;
 mod sessions;
 mod sign_ins;

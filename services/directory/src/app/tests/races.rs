@@ -11,7 +11,7 @@ use bailiwick_api::r#type::v1::{AccountFact, access_fact::Kind as FactKind};
 use bailiwick_core::TrustedService;
 use sea_orm::EntityTrait;
 
-use super::{super::PlaceClaims, deletion::deletion, *};
+use super::{super::PlaceClaims, deletion::deletion, root_users::check_root_facts, *};
 use crate::{
     domain::{
         Error as Refusal,
@@ -89,6 +89,7 @@ pub(super) async fn check_invariants(world: &World) {
         assert_eq!(Some(&fact.control_policies), attached.get(&node), "{node}: {engine}");
         assert!(!fact.control_policies.is_empty(), "nothing bounds {node}: {engine}");
     }
+    check_root_facts(world).await;
     for (account, fact) in facts {
         assert!(!deleted.contains(&account), "a fact of a deleted account: {engine}");
         assert_eq!(fact.directory.is_empty(), !memberships.contains_key(&account), "{engine}");

@@ -142,7 +142,7 @@ async fn the_management_account_has_a_role_in_the_members_that_it_creates() {
         let (by, directory) = world.directory("Acme").await;
         let member = world.member(by, directory, "payments").await.unwrap().membership.account;
         let made = world.last_change().await;
-        assert_eq!(made.facts.len(), 3, "account, root user and role in one change: {}", world.engine);
+        assert_eq!(made.facts.len(), 4, "account, root user, how it is kept, and role in one change: {}", world.engine);
         let name = format!("{}/roles/{ACCESS_ROLE}", member.name());
         let fact = world.identity(&name).await.unwrap();
         assert_eq!(fact.policies, [SystemPolicy::AdministratorAccess.name()]);

@@ -201,7 +201,7 @@ async fn the_type_its_root_user_and_their_facts_change_at_once_both_ways() {
         let made = world.last_change().await;
         let operator = IdentityName::User(scene.by, "admin".to_owned());
         assert_eq!(made.operator.as_ref().unwrap().principal, operator.to_string());
-        assert_eq!((made.facts.len(), made.accounts), (3, vec![id.name()]), "{}: with one revision", world.engine);
+        assert_eq!((made.facts.len(), made.accounts), (4, vec![id.name()]), "{}: with one revision", world.engine);
         assert!(world.facts().await.credential(&credential).is_none(), "{}", world.engine);
         let (enabled, disabled_generation) = scene.root().await;
         assert!(!enabled && disabled_generation > generation, "{}", world.engine);
