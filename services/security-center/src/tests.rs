@@ -1,7 +1,9 @@
 use bailiwick_api::{
     securitycenter::v1::{
-        CreateMonitoredAccountRequest, ListMonitoredAccountsRequest, MonitoredAccount, UpdateMonitoredAccountRequest,
+        CreateMonitoredAccountRequest, Edition, ListMonitoredAccountsRequest, MonitoredAccount,
+        PurchaseSubscriptionRequest, UpdateMonitoredAccountRequest,
         monitored_account_service_client::MonitoredAccountServiceClient,
+        subscription_service_client::SubscriptionServiceClient,
     },
     soc::v1::{
         BatchCreateScopeAccountsRequest, DeleteScopeAccountRequest, GetScopeSummaryRequest, ListScopeAccountsRequest,
@@ -16,6 +18,11 @@ use tonic::{Code, Request};
 
 use super::*;
 
+mod auto_add;
+mod editions;
+
+const DAY: std::time::Duration = std::time::Duration::from_hours(24);
+const PURCHASE: &str = "/bailiwick.securitycenter.v1.SubscriptionService/PurchaseSubscription";
 const CREATE: &str = "/bailiwick.securitycenter.v1.MonitoredAccountService/CreateMonitoredAccount";
 const LIST: &str = "/bailiwick.securitycenter.v1.MonitoredAccountService/ListMonitoredAccounts";
 const UPDATE: &str = "/bailiwick.securitycenter.v1.MonitoredAccountService/UpdateMonitoredAccount";
@@ -34,12 +41,27 @@ fn request<M: prost::Message>(suite: &Suite, path: &'static str, message: M) -> 
     suite.request((account(10), "alice"), path, message).unwrap()
 }
 
+/// Buys Ultimate, for an account without an edition.
+pub(crate) async fn purchase(suite: &Suite, of: u8, months: i32) {
+    let mut client = SubscriptionServiceClient::new(suite.channel(Role::SecurityCenter));
+    let message = PurchaseSubscriptionRequest {
+        name: format!("{}/subscription", account(of).name()),
+        edition: Edition::Ultimate.into(),
+        protected_servers: 10,
+        months,
+        ..PurchaseSubscriptionRequest::default()
+    };
+    let asked = suite.request((account(of), "alice"), PURCHASE, message).unwrap();
+    client.purchase_subscription(asked).await.unwrap();
+}
+
 // covers: E-SC-03, E-SC-05, R-SC-09
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_is_marked_and_shows_who_added_it() {
     for database in databases().await {
         let suite = Suite::new(&database.url, Arc::new(ManualClock::default()), migrations).await;
         let running = serve(&suite).await;
+        purchase(&suite, 10, 1).await;
         let mut client = MonitoredAccountServiceClient::new(suite.channel(Role::SecurityCenter));
         let monitored_account =
             Some(MonitoredAccount { account: account(11).name(), marked: true, ..Default::default() });
@@ -76,6 +98,7 @@ async fn control_list_and_scope_are_two_lists() {
     for database in databases().await {
         let suite = Suite::new(&database.url, Arc::new(ManualClock::default()), migrations).await;
         let running = serve(&suite).await;
+        purchase(&suite, 10, 1).await;
         let mut scope = ScopeServiceClient::new(suite.channel(Role::SecurityCenter));
         let accounts = vec![account(11).name(), account(12).name()];
         let message = BatchCreateScopeAccountsRequest { parent: directory(1).name(), accounts, ..Default::default() };

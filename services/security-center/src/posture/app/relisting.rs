@@ -1,0 +1,91 @@
+//! What a change in the log of `delegation` means for the risks of accounts that come into a control list or leave one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bailiwick_api::{
+    audit::v1::Change,
+    r#type::v1::{LogPosition, access_fact::Kind},
+};
+use bailiwick_changelog::{Apply, HeldFact};
+use bailiwick_core::{AccountId, DirectoryId, Owner, ResourceName};
+use bailiwick_db::{DbError, Tx};
+use bailiwick_roster::{ListPlace, places_all, places_of};
+use futures::future::BoxFuture;
+
+use crate::posture::{MONITORED_ACCOUNTS, store};
+
+/// Follows the keeper of the list, in its transaction: the risks of an account that comes into a list are found by the
+/// list's directory at once, and are looked at again by the rules that hold for them now.
+pub(crate) struct Relisting;
+
+impl Relisting {
+    async fn follow(tx: Tx, change: Change) -> Result<(), DbError> {
+        let mut facts = BTreeMap::<_, bool>::new();
+        for fact in change.facts.iter().filter_map(|fact| fact.fact.as_ref()?.kind.as_ref()) {
+            if let Some((account, enrolment)) = concerned(fact) {
+                *facts.entry(account).or_default() |= enrolment;
+            }
+        }
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let accounts = facts.keys().copied().collect();
+        let last = store::accounts_last(tx.conn(), &accounts).await?;
+        let lists = places_of(tx.conn(), MONITORED_ACCOUNTS.service, &accounts).await?;
+        // An account that is in the list without a change of its enrolment was there before.
+        let stays = |account: &AccountId| lists.contains_key(account) && facts.get(account) != Some(&true);
+        // One that comes without a row may be given its first risks in this moment.
+        let moved = last.keys().chain(lists.keys()).copied().filter(|account| !stays(account)).collect();
+        relist(&tx, &last, &lists).await?;
+        store::moved_add(tx.conn(), &moved).await
+    }
+
+    /// Accounts that were in a list and are in none now cannot be told from the others: all are looked at again.
+    async fn replace_all(tx: Tx) -> Result<(), DbError> {
+        let last = store::accounts_last_all(tx.conn()).await?;
+        let lists = places_all(tx.conn(), MONITORED_ACCOUNTS.service).await?;
+        relist(&tx, &last, &lists).await?;
+        store::moved_add(tx.conn(), &last.keys().copied().collect()).await
+    }
+}
+
+/// Sets the directories of those that are in the list of another than they were last in.
+async fn relist(
+    tx: &Tx,
+    last: &BTreeMap<AccountId, Option<DirectoryId>>,
+    lists: &BTreeMap<AccountId, ListPlace>,
+) -> Result<(), DbError> {
+    let mut elsewhere = BTreeMap::<_, BTreeSet<_>>::new();
+    for (account, place) in lists {
+        if last.get(account) != Some(&Some(place.directory)) {
+            elsewhere.entry(place.directory).or_default().insert(*account);
+        }
+    }
+    for (directory, accounts) in elsewhere {
+        store::accounts_relist(tx.conn(), directory, &accounts).await?;
+    }
+    Ok(())
+}
+
+/// The account that may come into a list or leave one by a fact, and whether the fact is its enrolment.
+fn concerned(fact: &Kind) -> Option<(AccountId, bool)> {
+    let (name, enrolment) = match fact {
+        Kind::Enrolment(fact) if fact.trusted_service == MONITORED_ACCOUNTS.service.id() => (&fact.account, true),
+        Kind::Account(fact) => (&fact.account, false),
+        _ => return None,
+    };
+    match ResourceName::parse(name).ok()?.owner() {
+        Owner::Account(account) => Some((account, enrolment)),
+        Owner::Directory(_) => None,
+    }
+}
+
+impl Apply for Relisting {
+    fn apply(&self, tx: Tx, _at: LogPosition, change: Change) -> BoxFuture<'_, Result<(), DbError>> {
+        Box::pin(Self::follow(tx, change))
+    }
+
+    fn replace<'a>(&'a self, tx: Tx, _at: LogPosition, _facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>> {
+        Box::pin(Self::replace_all(tx))
+    }
+}
