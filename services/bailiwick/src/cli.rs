@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::{
     bootstrap::{bootstrap, file},
     config::Config,
+    import::Import,
     login::{Login, TokenFile},
     serve,
 };
@@ -79,6 +80,9 @@ enum Command {
     Login(Login),
     /// Removes the file with the token.
     Logout(TokenFile),
+    /// Brings in what others found.
+    #[command(subcommand)]
+    Import(Import),
     /// Prints each method of the contract with its authorization rule.
     AuthzMatrix,
 }
@@ -131,6 +135,7 @@ impl Cli {
             Command::Healthcheck { file } => Ok(serve::healthcheck(&file.load()?).await?),
             Command::Login(login) => login.run().await,
             Command::Logout(file) => file.remove(),
+            Command::Import(import) => import.run().await,
             Command::AuthzMatrix => bailiwick_api::rules().iter().try_for_each(|rule| say(&row(rule))),
         }
     }

@@ -6,5 +6,6 @@
 pub mod bootstrap;
 pub mod cli;
 pub mod config;
+pub mod import;
 pub mod login;
 pub mod serve;

@@ -107,7 +107,7 @@ impl Login {
     }
 }
 
-async fn connect(address: &str, pem: Option<&[u8]>) -> Result<Channel, String> {
+pub(crate) async fn connect(address: &str, pem: Option<&[u8]>) -> Result<Channel, String> {
     let wrong = |error: &dyn Error| format!("`{address}` cannot be reached: {}", causes(error));
     let mut endpoint = Endpoint::from_shared(address.to_owned()).map_err(|e| wrong(&e))?;
     let local = endpoint.uri().host().is_some_and(http::is_loopback);
@@ -142,7 +142,7 @@ fn random() -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn say(text: &str) -> Result<(), Box<dyn Error>> {
+pub(crate) fn say(text: &str) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     writeln!(out, "{text}")?;
     Ok(out.flush()?)

@@ -2,6 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
+use bailiwick::import::ImportError;
 use clap::Parser;
 
 #[tokio::main]
@@ -10,7 +11,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "bailiwick: {error}");
-            ExitCode::FAILURE
+            error.downcast_ref::<ImportError>().map_or(ExitCode::FAILURE, ImportError::code)
         }
     }
 }

@@ -51,6 +51,22 @@ impl TokenFile {
         }
     }
 
+    /// The token in the file.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(crate) fn read(&self) -> Result<String, Box<dyn Error>> {
+        #[derive(serde::Deserialize)]
+        struct Read {
+            access_token: String,
+        }
+        let path = self.path()?;
+        let wrong = |error: &dyn Error| format!("`{}`: {error}; sign in with `bailiwick login`", path.display());
+        let text = fs::read_to_string(&path).map_err(|error| wrong(&error))?;
+        let read: Read = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+        Ok(read.access_token)
+    }
+
     /// Writes the file anew, readable by its owner alone, in one step.
     pub(super) fn write(&self, text: &str) -> Result<PathBuf, Box<dyn Error>> {
         let path = self.path()?;
