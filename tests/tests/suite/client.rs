@@ -10,8 +10,10 @@ use prost_reflect::{
     },
 };
 use serde_json::Value;
+use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
-    Code, Request, Status, Streaming,
+    Code, Request, Response, Status, Streaming,
     codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
     metadata::MetadataMap,
     transport::{Channel, Endpoint},
@@ -93,6 +95,21 @@ impl Client {
         Ok(Answers { stream, descriptor })
     }
 
+    /// Opens a stream in both directions.
+    pub async fn talk(&self, method: &str) -> Result<Talk, Failure> {
+        let (requests, receiver) = mpsc::channel(1);
+        let mut request = Request::new(ReceiverStream::new(receiver));
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        let path = format!("/bailiwick.{method}").parse().unwrap();
+        let mut grpc = tonic::client::Grpc::new(self.channel.clone());
+        grpc.ready().await.map_err(|e| Failure::of(&Status::unavailable(e.to_string())))?;
+        // Its answer begins when the first message is decided over.
+        let answered = tokio::spawn(async move { grpc.streaming(request, path, Raw).await });
+        Ok(Talk { requests, answered: Some(answered), answers: None, descriptor: method_descriptor(method) })
+    }
+
     /// Calls a method with the bytes of a message and further metadata; returns the bytes of the answer, of a stream the
     /// first, and its metadata.
     pub async fn raw(
@@ -135,6 +152,32 @@ impl Client {
             Ok(answer) => panic!("`{method}` {request} was not refused: {answer}"),
             Err(failure) => failure,
         }
+    }
+}
+
+type Answered = Result<Response<Streaming<Vec<u8>>>, Status>;
+
+/// A stream in both directions.
+pub struct Talk {
+    requests: mpsc::Sender<Vec<u8>>,
+    answered: Option<JoinHandle<Answered>>,
+    answers: Option<Answers>,
+    descriptor: MethodDescriptor,
+}
+
+impl Talk {
+    /// Sends a message; one that nobody takes any more is lost, and the next answer says why.
+    pub async fn send(&self, message: Vec<u8>) {
+        drop(self.requests.send(message).await);
+    }
+
+    /// The next answer; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Value>, Failure> {
+        if let Some(answered) = self.answered.take() {
+            let stream = answered.await.unwrap().map_err(|e| Failure::of(&e))?.into_inner();
+            self.answers = Some(Answers { stream, descriptor: self.descriptor.clone() });
+        }
+        self.answers.as_mut().unwrap().next().await
     }
 }
 

@@ -303,8 +303,22 @@ impl World {
     }
 }
 
-/// Puts accounts into the scope of every service.
+/// Buys the Ultimate edition of Security Center for an account, unless it has it: with it the account's identities may use
+/// the multi-account feature.
+pub async fn subscribe(account: &Account) {
+    let name = format!("{}/subscription", account.name);
+    let service = "securitycenter.v1.SubscriptionService";
+    let held = account.root.call(&format!("{service}/GetSubscription"), json!({"name": name})).await.unwrap();
+    if held["multiAccount"] == json!(true) {
+        return;
+    }
+    let buy = json!({"name": name, "edition": "EDITION_ULTIMATE", "protected_servers": 100, "months": 12});
+    account.root.call(&format!("{service}/PurchaseSubscription"), buy).await.unwrap();
+}
+
+/// Puts accounts into the scope of every service; the administrator's account gets the edition that this needs.
 pub async fn enrol(administrator: &Account, directory: &str, accounts: &[&str]) {
+    subscribe(administrator).await;
     for method in [
         "securitycenter.v1.MonitoredAccountService/BatchCreateMonitoredAccounts",
         "soc.v1.ScopeService/BatchCreateScopeAccounts",

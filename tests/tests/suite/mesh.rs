@@ -38,7 +38,7 @@ async fn call(channel: Channel, rule: &Rule, names: &Names) -> Result<(), Status
     let message = encoded_request(rule, names);
     let mut grpc = tonic::client::Grpc::new(channel);
     grpc.ready().await.map_err(|e| Status::unavailable(e.to_string()))?;
-    let requests = tonic::codegen::tokio_stream::once(message);
+    let requests = tokio_stream::once(message);
     let answer = grpc.streaming(Request::new(requests), rule.path.parse().unwrap(), Raw);
     let mut answers = tokio::time::timeout(Duration::from_secs(10), answer).await.expect(rule.path)?.into_inner();
     if rule.server_streaming {

@@ -285,6 +285,7 @@ async fn restore_of_delegation(databases: Databases) {
     live::join(&world.management, &directory, &world.late).await;
     live::designate(&world.management, &directory, "security-center", &world.late.name).await;
     live::enrol(&world.management, &directory, &[&world.late.name]).await;
+    live::subscribe(&world.late).await;
     let name = format!("{directory}/members/{}", leaving.trim_start_matches("accounts/"));
     call(&root, "directory.v1.MemberService/RemoveMember", json!({"name": name})).await;
     let late = world.late_user.client.clone();

@@ -155,13 +155,26 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("delegation.v1.EnrolmentService", "BatchCreateEnrolments") => {
             json!({"directory": d, "trusted_service": "sase", "accounts": [c]})
         }
-        ("delegation.v1.EnrolmentService", "DeleteEnrolment") => {
-            json!({"directory": d, "trusted_service": "sase", "account": m})
+        ("delegation.v1.EnrolmentService", "BatchDeleteEnrolments") => {
+            json!({"directory": d, "trusted_service": "sase", "accounts": [m], "uids": [""]})
         }
+        ("delegation.v1.TrustedAccessService", _) => json!({"directory": d, "trusted_service": "security-center"}),
         ("delegation.v1.FactService" | "audit.v1.ChangeLogService", _) => json!({}),
+        ("securitycenter.v1.MonitoredAccountService", "ReplaceMonitoredAccounts") => {
+            json!({"parent": d, "accounts": [c], "validate_only": true})
+        }
+        ("securitycenter.v1.MultiAccountService", rpc) => multi_account(method, rpc, &d),
+        ("securitycenter.v1.SubscriptionService", rpc) => subscription(method, rpc, names),
         ("securitycenter.v1.MonitoredAccountService", rpc) => {
             entry(method, rpc, names, "monitoredAccounts", "monitored_account")
         }
+        ("securitycenter.v1.SecurityScoreService", rpc) => score(method, rpc, &d, &m),
+        ("securitycenter.v1.RiskService", rpc) => risk(method, rpc, &d, &c),
+        ("securitycenter.v1.SuppressionRuleService", rpc) => suppression_rule(method, rpc, &d),
+        ("securitycenter.v1.FindingImportService", "GetFindingImport") => {
+            json!({"name": format!("{m}/findingImports/none")})
+        }
+        ("securitycenter.v1.FindingImportService", _) => json!({"parent": m}),
         ("soc.v1.ScopeService", rpc) => entry(method, rpc, names, "scopeAccounts", "scope_account"),
         ("sase.v1.SaseMemberService", rpc) => entry(method, rpc, names, "saseMembers", "sase_member"),
         ("bastion.v1.BastionMemberService", rpc) => entry(method, rpc, names, "bastionMembers", "bastion_member"),
@@ -229,6 +242,36 @@ fn policy(method: &str, rpc: &str, account: &str) -> Value {
     }
 }
 
+/// The requests of the multi-account feature, which is enabled already.
+fn multi_account(method: &str, rpc: &str, d: &str) -> Value {
+    let name = format!("{d}/multiAccount");
+    match rpc {
+        "EnableMultiAccount" | "GetMultiAccount" => json!({"name": name}),
+        "UpdateMultiAccount" => json!({"multi_account": {"name": name, "etag": "stale"}}),
+        "ListEligibleAccounts" | "ListDirectoryFolders" => json!({"parent": d}),
+        _ => missing(method),
+    }
+}
+
+/// The requests of editions: of a member that buys none, and of quota that is changed as nobody can ask for it.
+fn subscription(method: &str, rpc: &str, names: &Names) -> Value {
+    let (d, m) = (names.directory.name(), names.account(Who::Member));
+    let quota = format!("{d}/quotaAssignments/{m}");
+    match rpc {
+        "ListEditions" => json!({}),
+        "CreateQuotaAssignment" => json!({"parent": d, "quota_assignment": {"account": m.name()}}),
+        "ListQuotaAssignments" => json!({"parent": d}),
+        "UpdateQuotaAssignment" => {
+            json!({"quota_assignment": {"name": quota, "protected_servers": 1}, "request_id": "none"})
+        }
+        "DeleteQuotaAssignment" => json!({"name": quota, "request_id": "none"}),
+        rpc if rpc.ends_with("Subscription") || rpc == "CancelSubscriptionChange" => {
+            json!({"name": format!("{}/subscription", m.name())})
+        }
+        _ => missing(method),
+    }
+}
+
 /// The requests of a list of enrolled members.
 fn entry(method: &str, rpc: &str, names: &Names, collection: &str, field: &str) -> Value {
     let d = names.directory.name();
@@ -241,6 +284,23 @@ fn entry(method: &str, rpc: &str, names: &Names, collection: &str, field: &str) 
         rpc if rpc.starts_with("Get") => json!({"name": name}),
         rpc if rpc.starts_with("Update") => json!({field: {"name": name, "etag": "stale"}}),
         rpc if rpc.starts_with("Delete") => json!({"name": name, "etag": "stale"}),
+        _ => missing(method),
+    }
+}
+
+/// The requests of scores: of a controlled account, and of rules that somebody else is said to have changed.
+fn score(method: &str, rpc: &str, directory: &str, account: &str) -> Value {
+    let rules = format!("{directory}/scoreRules");
+    match rpc {
+        "GetSecurityScore" => json!({"name": format!("{account}/securityScore")}),
+        "ListScoreDeductions" | "ListSecurityScores" => json!({"parent": account}),
+        "GetDirectorySecurityScore" => json!({"name": format!("{directory}/securityScore")}),
+        "GetScoreRules" => json!({"name": rules}),
+        "ResetScoreRules" => json!({"name": rules, "etag": "stale"}),
+        "UpdateScoreRules" => json!({
+            "score_rules": {"name": rules, "etag": "stale", "account_weights": [{"account": account, "weight": 1}]},
+            "update_mask": "accountWeights"
+        }),
         _ => missing(method),
     }
 }
@@ -275,4 +335,32 @@ fn control_policy(method: &str, rpc: &str, names: &Names) -> Value {
 
 fn missing(method: &str) -> Value {
     panic!("`{method}` has no request in tests/suite/matrix/requests.rs: add one that changes nothing")
+}
+
+/// Of a member in every list; no risk has such a name.
+fn risk(method: &str, rpc: &str, directory: &str, account: &str) -> Value {
+    let name = format!("{account}/risks/none");
+    match rpc {
+        "GetRisk" | "WithdrawAcknowledgement" => json!({"name": name}),
+        "AcknowledgeRisk" => json!({"name": name, "reason": "known", "expire_time": "2000-01-01T00:00:00Z"}),
+        "ListRisks" => json!({"parent": account}),
+        "SearchRisks" | "WatchRisks" => json!({"parent": directory}),
+        "SummarizeRisks" => json!({"parent": directory, "by": "RISK_DIMENSION_ACCOUNT"}),
+        "ExportRisks" => json!({"parent": directory, "format": "EXPORT_FORMAT_CSV"}),
+        _ => missing(method),
+    }
+}
+
+/// No rule has such a name, and none is made.
+fn suppression_rule(method: &str, rpc: &str, directory: &str) -> Value {
+    let name = format!("{directory}/suppressionRules/NONE");
+    match rpc {
+        "CreateSuppressionRule" => json!({"parent": directory, "suppression_rule_id": "none", "suppression_rule": {}}),
+        "GetSuppressionRule" | "DeleteSuppressionRule" => json!({"name": name}),
+        "UpdateSuppressionRule" => {
+            json!({"suppression_rule": {"name": name, "reason": "none"}, "update_mask": "reason"})
+        }
+        "ListSuppressionRules" => json!({"parent": directory}),
+        _ => missing(method),
+    }
 }

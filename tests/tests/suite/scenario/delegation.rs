@@ -5,7 +5,10 @@ use tonic::Code;
 
 use crate::{
     client::Client,
-    live::{Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text, user},
+    live::{
+        Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, subscribe, text,
+        user,
+    },
 };
 
 const DESIGNATE: &str = "delegation.v1.DelegatedAdministratorService/CreateDelegatedAdministrator";
@@ -73,6 +76,8 @@ async fn a_designated_member_administers_one_service_and_nothing_else_until_it_i
         assert_eq!(text(&followed["delegatedAdministrators"][0], "account"), b.name);
         assert_eq!(text(&followed["delegatedAdministrators"][0], "follows"), "security-center");
 
+        subscribe(&a).await;
+        subscribe(&b).await;
         b.root.call(list_members, members.clone()).await.unwrap();
         b.root.call("directory.v1.DirectoryService/GetDirectory", json!({"name": directory})).await.unwrap();
         let add = json!({"parent": directory, "monitored_account": {"account": c}});
@@ -239,6 +244,8 @@ async fn what_a_change_of_delegation_would_do_is_told_before_it_is_done() {
         let listed = management.root.call(services, of_member.clone()).await.unwrap();
         assert_eq!(listed["delegatedAdministrators"].as_array().unwrap().len(), 2);
         assert_eq!(member.root.refused(services, of_member).await.reason, "SEAT_REQUIRED");
+        subscribe(&management).await;
+        subscribe(&member).await;
         let controlled = json!({"parent": directory, "monitored_account": {"account": member.name}});
         management.root.call(ADD_CONTROLLED, controlled).await.unwrap();
 

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::live::{
-    Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text, user,
+    Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, subscribe,
+    text, user,
 };
 
 const MEMBERS: &str = "directory.v1.MemberService/ListMembers";
@@ -35,6 +36,7 @@ impl Scene {
         let billing = create_member(&management, &directory, "billing").await;
         enable_service(&management, &directory, "security-center").await;
         designate(&management, &directory, "security-center", &administrator.name).await;
+        subscribe(&administrator).await;
         for (account, remark) in [(&shop, "sells 100%"), (&billing, "sends bills"), (&partner.name, "")] {
             let create = json!({"parent": directory, "monitored_account": {"account": account, "remark": remark}});
             let method = "securitycenter.v1.MonitoredAccountService/CreateMonitoredAccount";

@@ -5,7 +5,10 @@ use tonic::Code;
 
 use crate::{
     client::Client,
-    live::{Account, Databases, Suite, create_member, enable_directory, enable_service, enrol, join, register, text},
+    live::{
+        Account, Databases, Suite, create_member, enable_directory, enable_service, enrol, join, register, subscribe,
+        text,
+    },
 };
 
 const DESIGNATE: &str = "delegation.v1.DelegatedAdministratorService/CreateDelegatedAdministrator";
@@ -30,7 +33,7 @@ pub(super) async fn root_folder(management: &Account, directory: &str) -> String
     text(&found, "rootFolder").to_owned()
 }
 
-async fn move_member(management: &Account, directory: &str, account: &str, destination: &str) {
+pub(super) async fn move_member(management: &Account, directory: &str, account: &str, destination: &str) {
     let name = format!("{directory}/members/{}", account.trim_start_matches("accounts/"));
     let request = json!({"name": name, "destination": destination});
     management.root.call("directory.v1.MemberService/MoveMember", request).await.unwrap();
@@ -139,6 +142,7 @@ async fn the_lists_of_all_services_are_of_the_folder() {
         management.root.call(DESIGNATE, request).await.unwrap();
     }
     enrol(&management, &directory, &[&inside, &outside]).await;
+    subscribe(&administrator).await;
     for (method, field) in [
         ("securitycenter.v1.MonitoredAccountService/ListMonitoredAccounts", "monitoredAccounts"),
         ("soc.v1.ScopeService/ListScopeAccounts", "scopeAccounts"),

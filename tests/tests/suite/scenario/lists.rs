@@ -9,8 +9,8 @@ use tonic::Code;
 use crate::{
     client::Client,
     live::{
-        Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text,
-        user,
+        Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register,
+        subscribe, text, user,
     },
 };
 
@@ -39,6 +39,7 @@ impl Scene {
             enable_service(&management, &directory, service).await;
             designate(&management, &directory, service, &administrator.name).await;
         }
+        subscribe(&administrator).await;
         Self { suite, management, administrator, invited, created, directory }
     }
 

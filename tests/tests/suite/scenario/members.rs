@@ -1,13 +1,15 @@
 //! The life of members: how they leave, and how they are deleted.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tonic::Code;
 
 use crate::{
     client::Client,
     live::{
-        Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register, text,
-        user,
+        Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register,
+        subscribe, text, user,
     },
 };
 
@@ -36,6 +38,7 @@ async fn undesignate(management: &Account, directory: &str, service: &str, accou
 
 /// Puts a member into the scope of Security Center.
 async fn monitor(management: &Account, directory: &str, account: &str) {
+    subscribe(management).await;
     let request = json!({"parent": directory, "monitored_account": {"account": account}});
     management.root.call(MONITOR, request).await.unwrap();
 }
@@ -148,7 +151,13 @@ async fn whoever_left_and_joins_again_has_nothing_of_before() {
         account.root.refused("directory.v1.RoleService/GetRole", role.clone()).await.reason,
         "RESOURCE_NOT_FOUND"
     );
-    assert!(monitored(&management, &directory).await.is_empty());
+    // Another client reads here, which has seen nothing of the leave.
+    let gone = async {
+        while !monitored(&management, &directory).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
 
     join(&management, &directory, &account).await;
     let after = management.root.call(GET, name.clone()).await.unwrap();

@@ -8,7 +8,7 @@ use crate::{
     client::Client,
     live::{
         Account, Databases, Suite, create_member, designate, enable_directory, enable_service, invite, join, register,
-        text,
+        subscribe, text,
     },
 };
 
@@ -191,6 +191,7 @@ async fn row_7_lists_and_administrators_are_of_the_directory() {
     let parent = format!("{}/trustedServices/security-center", world.directory);
     let second = json!({"parent": parent, "delegated_administrator": {"account": other}});
     assert_eq!(world.refused(DESIGNATE, second).await.1, "DELEGATED_ADMINISTRATOR_LIMIT");
+    subscribe(&member).await;
     member.root.call(add, of(&other)).await.unwrap();
     world.suite.stop().await;
 }
