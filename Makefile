@@ -5,7 +5,7 @@ export BAILIWICK_TOOLS ?= $(HOME)/.cache/bailiwick/tools
 
 DATA ?= ./data
 
-.PHONY: run test setup fmt matrix stubs
+.PHONY: run test setup fmt matrix stubs bench
 
 run:
 	cargo build --package bailiwick
@@ -29,3 +29,8 @@ stubs: setup
 # Writes the authorization matrix anew after a change of the contract; its diff is part of the review.
 matrix:
 	BAILIWICK_WRITE_GOLDEN=1 cargo test --package bailiwick-tests --test suite matrix
+
+# Measures imports of findings beside what the databases do at best; `make bench FINDINGS=100000` for a short one.
+FINDINGS ?= 1000000
+bench:
+	cargo run --release --package bailiwick-benches --bin posture -- --findings $(FINDINGS)

@@ -149,6 +149,14 @@ call "$alice" delegation.v1.DelegatedAdministratorService/ListDelegatedAdministr
 # ---------------------------------------------------------------------------------------------------------------------
 step "B puts C, D and E under control, and into the scope of the Agentic SOC"
 
+echo "   the multi-account feature needs Enterprise or Ultimate; every account begins with Basic:"
+refused EDITION_NOT_SUPPORTED "$b_root" securitycenter.v1.MonitoredAccountService/BatchCreateMonitoredAccounts \
+    "{\"parent\": \"$directory\", \"accounts\": [\"$C\", \"$D\", \"$E\"]}"
+call "$b_root" securitycenter.v1.SubscriptionService/PurchaseSubscription "{
+    \"name\": \"$B/subscription\", \"edition\": \"EDITION_ULTIMATE\", \"protected_servers\": 100, \"months\": 12
+}" | grep -E '"(edition|multiAccount)"'
+call "$b_root" securitycenter.v1.MultiAccountService/ListEligibleAccounts "{\"parent\": \"$directory\"}" |
+    grep displayName
 call "$b_root" securitycenter.v1.MonitoredAccountService/BatchCreateMonitoredAccounts \
     "{\"parent\": \"$directory\", \"accounts\": [\"$C\", \"$D\", \"$E\"]}" | grep displayName
 call "$b_root" soc.v1.ScopeService/BatchCreateScopeAccounts \
