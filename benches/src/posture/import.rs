@@ -4,9 +4,9 @@ use bailiwick_api::{
     securitycenter::v1::{
         FindingImportOptions, ImportFindingsRequest, finding_import_service_client::FindingImportServiceClient,
     },
-    r#type::v1::{AccessFactChange, AccountFact, IdentityFact, PrincipalKind, access_fact::Kind},
+    r#type::v1::{AccessFactChange, AccountFact, EnrolmentFact, IdentityFact, PrincipalKind, access_fact::Kind},
 };
-use bailiwick_core::{AccountId, Role};
+use bailiwick_core::{AccountId, Role, TrustedService};
 use bailiwick_roster::testing::{Suite, directory};
 use futures::{StreamExt, TryStreamExt, stream};
 use sea_orm::{ConnectionTrait, Statement};
@@ -18,11 +18,11 @@ const OCSF: i32 = 1;
 /// Rules of a scanner: findings of one have the same texts.
 const RULES: u64 = 300;
 
-fn account(n: u64) -> AccountId {
+pub fn account(n: u64) -> AccountId {
     AccountId::try_from(2_000_000_000_000_000 + n).expect("an account id")
 }
 
-/// Makes the accounts known, each with a user.
+/// Makes the accounts known, each with a user and in the control list.
 pub async fn register(suite: &Suite, accounts: u64) {
     for some in (0..accounts).collect::<Vec<_>>().chunks(500) {
         let facts = some.iter().flat_map(|n| {
@@ -37,7 +37,14 @@ pub async fn register(suite: &Suite, accounts: u64) {
                 policies: vec!["AdministratorAccess".into()],
                 ..IdentityFact::default()
             };
-            [Kind::Account(member), Kind::Identity(user)].map(AccessFactChange::holds)
+            let listed = EnrolmentFact {
+                directory: directory(1).name(),
+                trusted_service: TrustedService::SecurityCenter.to_string(),
+                account: account(*n).name(),
+                incarnation: "i1".into(),
+                uid: format!("u{n}"),
+            };
+            [Kind::Account(member), Kind::Identity(user), Kind::Enrolment(listed)].map(AccessFactChange::holds)
         });
         suite.delegation.say(facts.collect()).await;
     }

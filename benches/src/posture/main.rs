@@ -1,11 +1,13 @@
 //! How fast findings are imported, through the service as a gateway calls it, as a share of what the database itself does
 //! at best with the same rows, in the same run: PostgreSQL copies them into a staging table and upserts them from there,
-//! SQLite inserts them by one prepared statement of many rows in one transaction.
+//! SQLite inserts them by one prepared statement of many rows in one transaction. And how long it takes to look at what
+//! was imported.
 
 #![expect(clippy::expect_used, clippy::print_stdout, reason = "a measurement that fails says why, and ends")]
 
 mod best;
 mod import;
+mod pages;
 
 use std::{sync::Arc, time::Duration};
 
@@ -62,6 +64,8 @@ async fn measure(asked: &Asked, database: TestDatabase, other: TestDatabase) {
         let rate = say(database.engine, what, all, begun.elapsed());
         rates.push(rate);
     }
+    pages::subscribe(&suite).await;
+    pages::measure(&suite, database.engine, asked.accounts).await;
     running.stop().await;
 
     let prepared = Suite::new(&other.url, Arc::new(SystemClock), bailiwick_security_center::migrations).await;
