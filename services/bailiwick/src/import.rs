@@ -16,7 +16,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use self::{
     file::Findings as FindingsFile,
-    progress::{Progress, counted},
+    progress::{Progress, clean, counted},
     transfer::Transfer,
 };
 use crate::login::{TokenFile, say};
@@ -151,7 +151,7 @@ impl Findings {
         progress.end();
         let import = ended?;
         match import.state() {
-            FindingImportState::Succeeded => say(&format!("{}: {}", import.name, counted(&import))),
+            FindingImportState::Succeeded => say(&clean(&format!("{}: {}", import.name, counted(&import)))),
             _ => Err(Box::new(ImportError::File(mistake(&import)))),
         }
     }
@@ -160,7 +160,7 @@ impl Findings {
 /// What is wrong with a file.
 fn mistake(import: &FindingImport) -> String {
     let at = if import.problem_line > 0 { format!("line {}: ", import.problem_line) } else { String::new() };
-    format!("{at}{}; before it: {}", import.problem, counted(import))
+    clean(&format!("{at}{}; before it: {}", import.problem, counted(import)))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ mod killed_imports;
 mod lists;
 mod members;
 mod moto;
+mod passing_time;
 mod policies;
 mod reviews;
 mod risks;

@@ -35,7 +35,7 @@ impl Progress {
     /// Something that the person should know.
     pub(super) fn say(&mut self, text: &str) {
         self.end();
-        self.write(&format!("{text}\n"));
+        self.write(&format!("{}\n", clean(text)));
     }
 
     /// Leaves the line.
@@ -63,11 +63,18 @@ fn line(size: Option<u64>, import: &FindingImport) -> String {
 
 /// What came of the findings so far.
 pub(super) fn counted(import: &FindingImport) -> String {
-    let FindingImport { findings, created, seen, reopened, fixed, duplicates, passed, .. } = import;
+    let FindingImport { findings, created, seen, reopened, fixed, duplicates, passed, dropped, .. } = import;
+    let dropped = if *dropped > 0 { format!(", {dropped} dropped: the account has no room") } else { String::new() };
     format!(
         "{findings} findings: {created} new, {seen} known, {reopened} reopened, {fixed} fixed, {passed} passed, \
-         {duplicates} repeated"
+         {duplicates} repeated{dropped}"
     )
+}
+
+/// A text from elsewhere in one line, without what controls a terminal or turns its writing around.
+pub(super) fn clean(text: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if c.is_control() || turns(c) { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -80,5 +87,12 @@ mod tests {
         let counts = "3 findings: 2 new, 1 known, 0 reopened, 0 fixed, 0 passed, 0 repeated";
         assert_eq!(line(Some(200), &import), format!(" 25%  50 bytes stored  {counts}"));
         assert_eq!(line(None, &import), format!("50 bytes stored  {counts}"));
+        let dropped = counted(&FindingImport { dropped: 4, ..import });
+        assert!(dropped.ends_with("0 repeated, 4 dropped: the account has no room"), "{dropped}");
+    }
+
+    #[test]
+    fn what_is_written_controls_no_terminal() {
+        assert_eq!(clean("a\u{1b}[2Jb\nc\u{9b}d\u{202e}e é"), "a [2Jb c d e é");
     }
 }

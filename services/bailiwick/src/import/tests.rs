@@ -52,7 +52,8 @@ impl Kept {
         self.bytes.extend_from_slice(&piece.data);
         if self.breaks > 0 {
             self.breaks -= 1;
-            return Err(Status::unavailable("going away"));
+            let late = Status::deadline_exceeded("the stream has its longest time");
+            return Err(if self.breaks == 0 { late } else { Status::unavailable("going away") });
         }
         self.finished = piece.finish;
         Ok(self.answer())
@@ -144,6 +145,9 @@ async fn a_mistake_of_the_file_is_told_apart_from_other_refusals() {
         Kept { refusal: Some(Status::invalid_argument("line 3: `severity_id` is no number")), ..Kept::default() };
     let error = import(wrong).await.0.unwrap_err();
     assert!(matches!(&error, ImportError::File(text) if text.contains("line 3")), "{error}");
+    let hostile = Kept { refusal: Some(Status::invalid_argument("\u{1b}[2J\nline 3")), ..Kept::default() };
+    let said = import(hostile).await.0.unwrap_err().to_string();
+    assert!(!said.contains(char::is_control), "{said:?}");
     let denied = Kept { refusal: Some(Status::permission_denied("no")), ..Kept::default() };
     assert!(matches!(import(denied).await.0, Err(ImportError::Refused(_))));
 }

@@ -14,7 +14,11 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 
-use super::{ImportError, file::Findings, progress::Progress};
+use super::{
+    ImportError,
+    file::Findings,
+    progress::{Progress, clean},
+};
 use crate::login::connect;
 
 /// Times in a row that the gateway may go away without having stored anything more.
@@ -163,8 +167,9 @@ async fn next(
 fn broken(status: &Status, known: &Known) -> Broken {
     let on_the_way =
         status.details().is_empty() && matches!(status.code(), Code::Unknown | Code::Internal | Code::Cancelled);
-    if on_the_way || matches!(status.code(), Code::Unavailable | Code::Aborted) {
-        return Broken::Away(format!("the gateway is away: {}", status.message()));
+    // A stream has a longest time; an import has none.
+    if on_the_way || matches!(status.code(), Code::Unavailable | Code::Aborted | Code::DeadlineExceeded) {
+        return Broken::Away(clean(&format!("the gateway is away: {}", status.message())));
     }
     let mut text = format!("the gateway refused: {} ({:?})", status.message(), status.code());
     for violation in status.get_error_details().bad_request().map(|b| b.field_violations.clone()).unwrap_or_default() {
@@ -172,6 +177,7 @@ fn broken(status: &Status, known: &Known) -> Broken {
             text.push_str(&format!("; {}: {}", violation.field, violation.description));
         }
     }
+    let text = clean(&text);
     // Before it has begun, it is what was said of the file that is wrong.
     let wrong_file = status.code() == Code::InvalidArgument && known.import.is_some();
     Broken::For(if wrong_file { ImportError::File(text) } else { ImportError::Refused(text) })

@@ -62,7 +62,7 @@ pub(crate) fn routes(lists: &Lists, deps: &Deps, risks: &app::Risks) -> Routes {
 /// What follows the log of `delegation` beside the lists, and after them.
 pub(crate) fn followers(deps: &Deps) -> Vec<Arc<dyn Apply>> {
     let db = &deps.db;
-    vec![Arc::new(Places::new(db.clone())), Arc::new(app::Relisting), Arc::new(RootUsers::new(db.clone()))]
+    vec![Arc::new(Places::new(db.clone())), Arc::new(app::Relisting), Arc::new(RootUsers)]
 }
 
 /// What runs beside the calls.

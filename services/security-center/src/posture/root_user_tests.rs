@@ -60,12 +60,14 @@ impl Scene {
         let waited = async || self.suite.db.cursor(Role::Delegation.as_str()).await.unwrap();
         eventually(|| async { waited().await.is_some_and(|at| at.epoch == to.epoch && at.revision >= to.revision) })
             .await;
+        // What follows from it is done beside the log.
+        eventually(|| async { store::work_pending(self.suite.db.reader(), 1).await.unwrap().is_empty() }).await;
     }
 
     /// The states of the risks of a root user, by rule.
     async fn states(&self, of: AccountId) -> BTreeMap<String, State> {
-        let ids = RootUserRule::ALL.into_iter().map(|rule| RiskId::of(of, OWN_SOURCE, rule.id())).collect();
-        let risks = store::risks(self.suite.db.reader(), &ids).await.unwrap();
+        let ids = RootUserRule::ALL.into_iter().map(|rule| RiskId::of(of, OWN_SOURCE, rule.id()));
+        let risks = store::risks_known(self.suite.db.reader(), ids).await.unwrap();
         risks.into_iter().map(|risk| (risk.finding.rule, risk.state)).collect()
     }
 

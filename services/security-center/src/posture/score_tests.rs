@@ -231,7 +231,6 @@ async fn the_score_of_a_directory_is_weighted_and_names_the_lowest() {
     }
 }
 
-// covers: E-SC-10
 #[tokio::test(flavor = "multi_thread")]
 async fn rules_are_adjusted_and_reset() {
     for database in databases().await {
@@ -314,7 +313,18 @@ async fn the_history_has_one_score_of_each_day() {
         assert_eq!(scene.history(11).await, days, "that of today is as it is now");
         app::score_history_pass(&db).await.unwrap();
         assert_eq!(scene.history(11).await, days);
-        scene.clock.advance(DAY * 399);
+        // Other rules are another score, also of a day on which no risk changes.
+        let rule = ScoreRule { category: 4, severity: 4, min_age_days: 0, centipoints: 2_000, max_points: 20 };
+        let update = UpdateScoreRulesRequest {
+            score_rules: Some(ScoreRules { name: rules_name(), rules: vec![rule], ..Default::default() }),
+            update_mask: Some(FieldMask { paths: vec!["rules".into()] }),
+            request_id: String::new(),
+        };
+        scene.scores.update_score_rules(scene.by(10, UPDATE, update)).await.unwrap();
+        app::score_history_pass(&db).await.unwrap();
+        scene.clock.advance(DAY);
+        assert_eq!(scene.history(11).await[1], ("2026-01-03".to_owned(), 80));
+        scene.clock.advance(DAY * 398);
         app::score_history_pass(&db).await.unwrap();
         let kept = scene.history(11).await;
         // Those of the first day are older than 400 days now; a month has made nothing dearer here.

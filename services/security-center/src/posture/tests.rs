@@ -1,6 +1,7 @@
 //! Imports and what they write, on both engines.
 
 mod interrupted;
+mod purged;
 mod refused;
 mod scans;
 
@@ -129,6 +130,10 @@ impl Scene {
         let mut risks = store::risks_known(self.suite.db.reader(), ids).await.unwrap();
         risks.sort_by(|a, b| a.finding.uid.cmp(&b.finding.uid));
         risks
+    }
+
+    fn clock_after(&self, seconds: u64) -> Timestamp {
+        self.suite.db.clock().now().after(Duration::from_secs(seconds))
     }
 
     async fn numbers(&self, sql: &str) -> Vec<i64> {

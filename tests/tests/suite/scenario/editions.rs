@@ -142,7 +142,7 @@ async fn the_feature_is_open_with_enterprise_or_ultimate_once_it_may_access_the_
     }
 }
 
-/// covers: R-SC-06, E-SC-07, E-GW-06, E-GW-07
+/// covers: R-SC-06, E-GW-06, E-GW-07
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_account_buys_upgrades_downgrades_and_renews_its_own_edition_alone() {
     let suite = Suite::start(Databases::Sqlite).await;

@@ -3,15 +3,16 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use bailiwick_api::securitycenter::v1::{FindingImportOptions, ImportFindingsRequest};
+use bailiwick_core::{Clock, SystemClock};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use prost_reflect::prost::Message;
+use prost_reflect::{prost::Message, prost_types::Timestamp};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tonic::Code;
 
 use super::folder_scope::{create_folder, move_member, root_folder};
 use crate::{
-    client::Client,
+    client::{Answers, Client},
     live::{Account, Databases, Suite, designate, enable_directory, enable_service, join, register, subscribe, text},
     patience::until,
 };
@@ -21,6 +22,9 @@ const LIST: &str = "securitycenter.v1.RiskService/ListRisks";
 const SEARCH: &str = "securitycenter.v1.RiskService/SearchRisks";
 const SUMMARIZE: &str = "securitycenter.v1.RiskService/SummarizeRisks";
 const ACKNOWLEDGE: &str = "securitycenter.v1.RiskService/AcknowledgeRisk";
+const GET: &str = "securitycenter.v1.RiskService/GetRisk";
+const WITHDRAW: &str = "securitycenter.v1.RiskService/WithdrawAcknowledgement";
+const SCORE: &str = "securitycenter.v1.SecurityScoreService/GetSecurityScore";
 const EXPORT: &str = "securitycenter.v1.RiskService/ExportRisks";
 const WATCH: &str = "securitycenter.v1.RiskService/WatchRisks";
 const CREATE_RULE: &str = "securitycenter.v1.SuppressionRuleService/CreateSuppressionRule";
@@ -100,6 +104,10 @@ impl Scene {
         let asked = json!({"parent": self.directory, "filter": filter});
         self.administrator.root.call(SEARCH, asked).await.unwrap()["risks"].as_array().unwrap().clone()
     }
+
+    async fn names(&self, filter: &str) -> BTreeSet<String> {
+        self.search(filter).await.iter().map(|risk| text(risk, "name").to_owned()).collect()
+    }
 }
 
 fn finding(severity: u32) -> Value {
@@ -162,7 +170,7 @@ async fn risks_of_controlled_accounts_are_seen_one_by_one_and_together() {
         let own = two.root.call(LIST, json!({"parent": two.name, "filter": IMPORTED})).await.unwrap();
         assert_eq!(own["risks"].as_array().unwrap().len(), 1, "they remain its own");
         scene.control("Create", 1).await;
-        assert_eq!(scene.search("").await.len(), 4);
+        assert_eq!(scene.search("").await.len(), 4, "and brings them back with it");
         scene.suite.stop().await;
     }
 }
@@ -170,50 +178,120 @@ async fn risks_of_controlled_accounts_are_seen_one_by_one_and_together() {
 /// covers: R-SC-18
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn risks_are_accepted_suppressed_exported_and_followed() {
-    let scene = Scene::start(Databases::Sqlite).await;
-    let administrator = &scene.administrator.root;
-    let mut watch = administrator.watch(WATCH, json!({"parent": scene.directory, "filter": IMPORTED})).await.unwrap();
-    timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
-    scene.import(0, 1, &[5, 3]).await;
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let scene = Scene::start(databases).await;
+        let (administrator, member) = (&scene.administrator.root, &scene.members[0].root);
+        let watched = json!({"parent": scene.directory, "filter": IMPORTED});
+        let mut watch = administrator.watch(WATCH, watched.clone()).await.unwrap();
+        timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
+        scene.import(0, 1, &[5, 3]).await;
+        let (seen, token) = followed(&mut watch, 2).await;
+        assert_eq!(seen, scene.names("").await);
+        let refused = match member.watch(WATCH, watched.clone()).await {
+            Ok(mut stream) => stream.next().await.unwrap_err(),
+            Err(refused) => refused,
+        };
+        assert_eq!(refused.reason, "SEAT_REQUIRED");
+
+        accepted_for_a_time(&scene).await;
+        let rule = json!({"filter": format!("{IMPORTED} AND severity = SEVERITY_MEDIUM"), "reason": "accepted by all"});
+        let create = json!({"parent": scene.directory, "suppression_rule_id": "medium", "suppression_rule": rule});
+        assert_eq!(member.refused(CREATE_RULE, create.clone()).await.reason, "SEAT_REQUIRED");
+        let rule = administrator.call(CREATE_RULE, create).await.unwrap();
+        let applied = async || {
+            let rule = administrator.call(GET_RULE, json!({"name": rule["name"]})).await.unwrap();
+            rule["applied"] == json!(true) && text(&rule, "suppressed") == "1"
+        };
+        until("the rule is applied", applied).await;
+        assert_eq!(scene.search("state = RISK_STATE_OPEN").await.len(), 1);
+
+        // What came while nobody watched is sent to who goes on.
+        drop(watch);
+        scene.import(1, 2, &[4]).await;
+        let mut resumed = watched;
+        resumed["resume_token"] = json!(token);
+        let mut watch = administrator.watch(WATCH, resumed.clone()).await.unwrap();
+        let (seen, _) = followed(&mut watch, 3).await;
+        assert_eq!(seen, scene.names("").await, "the two that changed, and the new one");
+        resumed["filter"] = json!("");
+        let refused = match administrator.watch(WATCH, resumed).await {
+            Ok(mut stream) => stream.next().await.unwrap_err(),
+            Err(refused) => refused,
+        };
+        assert_eq!(refused.reason, "PAGE_TOKEN_INVALID", "a token of another watch");
+        exported(&scene).await;
+        scene.suite.stop().await;
+    }
+}
+
+/// Reads a watch until so many risks were sent; returns their names, and where another goes on.
+async fn followed(watch: &mut Answers, count: usize) -> (BTreeSet<String>, String) {
     let mut seen = BTreeSet::new();
-    while seen.len() < 2 {
+    loop {
         let batch = timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
         seen.extend(batch["risks"].as_array().unwrap().iter().map(|risk| text(risk, "name").to_owned()));
-    }
-    let refused = scene.members[0].root.watch(WATCH, json!({"parent": scene.directory})).await;
-    if let Ok(mut refused) = refused {
-        assert_eq!(refused.next().await.unwrap_err().reason, "SEAT_REQUIRED");
-    }
-
-    let risk = scene.search("severity = SEVERITY_CRITICAL").await.remove(0);
-    let accept = json!({"name": risk["name"], "reason": "known", "expire_time": "2000-01-01T00:00:00Z"});
-    let refused = administrator.refused(ACKNOWLEDGE, accept).await;
-    assert_eq!(refused.fields, ["expire_time"]);
-    assert_eq!(scene.members[1].root.refused(ACKNOWLEDGE, json!({"name": risk["name"]})).await.reason, "SEAT_REQUIRED");
-
-    let rule = json!({"filter": format!("{IMPORTED} AND severity = SEVERITY_MEDIUM"), "reason": "accepted by all"});
-    let create = json!({"parent": scene.directory, "suppression_rule_id": "medium", "suppression_rule": rule});
-    assert_eq!(scene.members[0].root.refused(CREATE_RULE, create.clone()).await.reason, "SEAT_REQUIRED");
-    let rule = administrator.call(CREATE_RULE, create).await.unwrap();
-    let applied = async || {
-        let rule = administrator.call(GET_RULE, json!({"name": rule["name"]})).await.unwrap();
-        rule["applied"] == json!(true) && text(&rule, "suppressed") == "1"
-    };
-    let applying = async {
-        while !applied().await {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        if seen.len() >= count {
+            return (seen, text(&batch, "resumeToken").to_owned());
         }
-    };
-    timeout(PATIENCE, applying).await.unwrap();
-    assert_eq!(scene.search("state = RISK_STATE_OPEN").await.len(), 1);
+    }
+}
 
-    let file = export(administrator, &scene.directory).await;
-    let lines: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+/// The administrator accepts a critical risk of the first member for a time, and takes that back.
+async fn accepted_for_a_time(scene: &Scene) {
+    let (administrator, member, other) = (&scene.administrator.root, &scene.members[0].root, &scene.members[1].root);
+    let risk = scene.search("severity = SEVERITY_CRITICAL").await.remove(0);
+    let name = json!({"name": risk["name"]});
+    let past = json!({"name": risk["name"], "reason": "known", "expire_time": "2000-01-01T00:00:00Z"});
+    assert_eq!(administrator.refused(ACKNOWLEDGE, past).await.fields, ["expire_time"]);
+    let soon = Timestamp { seconds: SystemClock.now().as_seconds() + 3_600, nanos: 0 }.to_string();
+    let accept = json!({"name": risk["name"], "reason": "known", "expire_time": soon, "etag": risk["etag"]});
+    assert_eq!(other.refused(ACKNOWLEDGE, accept.clone()).await.reason, "SEAT_REQUIRED");
+    let score = json!({"name": format!("{}/securityScore", scene.members[0].name)});
+    let score = async || member.call(SCORE, score.clone()).await.unwrap()["score"].as_i64().unwrap();
+    let before = score().await;
+    let accepted = administrator.call(ACKNOWLEDGE, accept.clone()).await.unwrap();
+    assert_eq!(text(&accepted, "state"), "RISK_STATE_ACKNOWLEDGED");
+    let by = &accepted["acknowledgement"];
     assert_eq!(
-        lines.iter().map(|line| text(line, "severity")).collect::<Vec<_>>(),
-        ["SEVERITY_CRITICAL", "SEVERITY_MEDIUM"]
+        (text(by, "reason"), text(by, "operator")),
+        ("known", &*format!("{}/users/root", scene.administrator.name))
     );
-    scene.suite.stop().await;
+    assert_eq!(member.call(GET, name.clone()).await.unwrap(), accepted, "the account itself sees it");
+    assert!(score().await > before, "it costs nothing meanwhile");
+    assert_eq!(administrator.refused(ACKNOWLEDGE, accept).await.reason, "ETAG_MISMATCH");
+    assert_eq!(scene.search("state = RISK_STATE_OPEN").await.len(), 1);
+    assert_eq!(other.refused(WITHDRAW, name.clone()).await.reason, "SEAT_REQUIRED");
+    let open = administrator.call(WITHDRAW, name.clone()).await.unwrap();
+    assert_eq!((text(&open, "state"), score().await), ("RISK_STATE_OPEN", before));
+    assert_eq!(administrator.refused(WITHDRAW, name).await.reason, "RISK_STATE");
+}
+
+/// The files have what the search finds, and only an administrator gets them.
+async fn exported(scene: &Scene) {
+    let administrator = &scene.administrator.root;
+    let names = scene.names("").await;
+    let file = export(administrator, &scene.directory, "EXPORT_FORMAT_JSON_LINES").await;
+    let lines: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let severities: Vec<_> = lines.iter().map(|line| text(line, "severity")).collect();
+    assert_eq!(severities, ["SEVERITY_CRITICAL", "SEVERITY_HIGH", "SEVERITY_MEDIUM"], "the worst first");
+    assert_eq!(lines.iter().map(|line| text(line, "name").to_owned()).collect::<BTreeSet<_>>(), names);
+
+    let file = export(administrator, &scene.directory, "EXPORT_FORMAT_CSV").await;
+    let (head, rows) = file.split_once("\r\n").unwrap();
+    let column = head.split(',').position(|column| column == "name").unwrap();
+    let found: BTreeSet<_> = rows.lines().map(|row| row.split(',').nth(column).unwrap().to_owned()).collect();
+    assert_eq!(found, names);
+
+    let file = export(administrator, &scene.directory, "EXPORT_FORMAT_OCSF").await;
+    let findings: Vec<Value> = file.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let uids: BTreeSet<_> = findings.iter().map(|finding| text(&finding["finding_info"], "uid").to_owned()).collect();
+    assert_eq!(uids, ["finding-3", "finding-4", "finding-5"].map(str::to_owned).into());
+    let asked = json!({"parent": scene.directory, "format": "EXPORT_FORMAT_CSV"});
+    let refused = match scene.members[0].root.watch(EXPORT, asked).await {
+        Ok(mut stream) => stream.next().await.unwrap_err(),
+        Err(refused) => refused,
+    };
+    assert_eq!(refused.reason, "SEAT_REQUIRED");
 }
 
 /// covers: R-SC-18, E-SC-06
@@ -250,7 +328,7 @@ async fn an_administrator_of_a_folder_sees_the_risks_in_it_alone() {
         };
         assert_eq!(groups(administrator).await, BTreeSet::from([sales.clone()]));
         assert_eq!(groups(&scene.management.root).await.len(), 2, "the management account sees all");
-        let file = export(administrator, &scene.directory).await;
+        let file = export(administrator, &scene.directory, "EXPORT_FORMAT_JSON_LINES").await;
         assert_eq!(file.lines().count(), 2);
         let score = json!({"name": format!("{}/securityScore", scene.directory)});
         let score = administrator.call("securitycenter.v1.SecurityScoreService/GetDirectorySecurityScore", score).await;
@@ -259,16 +337,28 @@ async fn an_administrator_of_a_folder_sees_the_risks_in_it_alone() {
         let accept = json!({"name": risk, "reason": "known", "expire_time": "2000-01-01T00:00:00Z"});
         assert_eq!(administrator.refused(ACKNOWLEDGE, accept).await.reason, "OUTSIDE_FOLDER_SCOPE");
 
+        // Who watches is told what the folder has, also of what comes into it while nobody looks.
+        let watched = json!({"parent": scene.directory, "filter": IMPORTED});
+        let mut watch = administrator.watch(WATCH, watched.clone()).await.unwrap();
+        let first = timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(first["reset"], json!(false));
+        drop(watch);
         move_member(&scene.management, &scene.directory, two, &sales).await;
         let both = async || scene.search("").await.len() == 5;
         until("the other member is in the folder", both).await;
+        let mut resumed = watched;
+        resumed["resume_token"] = first["resumeToken"].clone();
+        let mut watch = administrator.watch(WATCH, resumed).await.unwrap();
+        let again = timeout(PATIENCE, watch.next()).await.unwrap().unwrap().unwrap();
+        assert_eq!(again["reset"], json!(true));
+        assert_eq!(followed(&mut watch, 5).await.0, scene.names("").await);
         scene.suite.stop().await;
     }
 }
 
-/// All risks of a directory as JSON lines.
-async fn export(client: &Client, directory: &str) -> String {
-    let asked = json!({"parent": directory, "format": "EXPORT_FORMAT_JSON_LINES", "filter": IMPORTED});
+/// What was imported into a directory, as a file.
+async fn export(client: &Client, directory: &str, format: &str) -> String {
+    let asked = json!({"parent": directory, "format": format, "filter": IMPORTED});
     let (mut pieces, mut file) = (client.watch(EXPORT, asked).await.unwrap(), Vec::new());
     while let Some(piece) = pieces.next().await.unwrap() {
         // Bytes are base64 in JSON.

@@ -82,7 +82,7 @@ impl Scene {
     }
 }
 
-/// covers: R-DIR-36, R-SC-16, R-SC-17, E-SC-08, E-SC-09
+/// covers: R-DIR-36, R-SC-16, R-SC-17, E-SC-08
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_root_user_costs_points_until_it_is_disabled() {
     for databases in [Databases::Sqlite, Databases::Postgres] {
@@ -139,7 +139,7 @@ async fn a_root_user_costs_points_until_it_is_disabled() {
     }
 }
 
-/// covers: E-SC-08, E-SC-10
+/// covers: E-SC-08
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rules_of_scores_are_adjusted_by_the_administrator_alone() {
     let scene = Scene::start(Databases::Sqlite).await;

@@ -25,7 +25,7 @@ const CALL: Duration = Duration::from_secs(10);
 /// When it is tried again; doubled after each failure.
 const BACKOFF: Duration = Duration::from_secs(1);
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
-/// When it is looked again whether the feature is open.
+/// When it is looked again whether the feature is open in a directory.
 const CLOSED: Duration = Duration::from_secs(2);
 
 /// The worker. What it does twice is done once: `delegation` keeps an enrolment that is there, and the follower of its
@@ -79,17 +79,30 @@ impl AutoAdder {
             by_directory.entry(addition.directory).or_default().push(addition);
         }
         for (directory, additions) in by_directory {
-            match self.open(directory).await? {
-                Some(closed) => self.postpone(additions, &closed, |_| CLOSED).await?,
-                None => {
-                    for batch in additions.chunks(BATCH) {
-                        self.db.try_lease(LEASE, &self.holder, LEASE_TTL).await?;
-                        self.add(directory, batch).await?;
-                    }
-                }
+            if let Err(error) = self.add_some(directory, additions).await {
+                tracing::warn!(%directory, %error, "members of a directory were not added of themselves");
+                self.close(directory, "the database failed; it is tried again").await?;
             }
         }
         Ok(())
+    }
+
+    async fn add_some(&self, directory: DirectoryId, additions: Vec<Addition>) -> Result<(), DbError> {
+        if let Some(closed) = self.open(directory).await? {
+            return self.close(directory, &closed).await;
+        }
+        for batch in additions.chunks(BATCH) {
+            self.db.try_lease(LEASE, &self.holder, LEASE_TTL).await?;
+            self.add(directory, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Leaves a directory alone for a while, however many of its members wait.
+    async fn close(&self, directory: DirectoryId, problem: &str) -> Result<(), DbError> {
+        let until = self.db.clock().now().after(CLOSED);
+        let work = |tx: Tx| async move { store::additions_close(tx.conn(), directory, problem, until).await };
+        self.db.write("auto_add_closed", work).await.map(drop)
     }
 
     async fn add(&self, directory: DirectoryId, batch: &[Addition]) -> Result<(), DbError> {

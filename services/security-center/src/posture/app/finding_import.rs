@@ -6,9 +6,8 @@ use bailiwick_changelog::Recorded;
 use bailiwick_core::{AccountId, Entropy, Timestamp, authz::Tenant, random_token};
 use bailiwick_db::{Db, PageQuery, PageTokenError, PageTokens};
 use bailiwick_rpc::Call;
-use tokio::sync::Semaphore;
 
-use super::{ImportError, edition, import_stream::ImportStream};
+use super::{ImportError, edition, import_stream::ImportStream, whole_files::WholeFiles};
 use crate::posture::{
     domain::{FindingImport, ImportOptions, ImportRefusal},
     store,
@@ -16,8 +15,6 @@ use crate::posture::{
 
 /// Digits of what tells streams of one import apart.
 const STREAM_DIGITS: usize = 16;
-/// SARIF files that are read at once: each is held whole.
-const SARIF_AT_ONCE: usize = 2;
 
 /// The imports of all accounts. Cheap to clone.
 #[derive(Clone)]
@@ -25,7 +22,7 @@ pub(crate) struct Imports {
     pub(super) db: Db,
     pages: PageTokens,
     entropy: Arc<dyn Entropy>,
-    pub(super) whole_files: Arc<Semaphore>,
+    pub(super) whole_files: WholeFiles,
 }
 
 /// A part of the list.
@@ -38,13 +35,14 @@ pub(crate) struct ImportPage {
 
 impl Imports {
     pub(crate) fn new(db: Db, pages: PageTokens, entropy: Arc<dyn Entropy>) -> Self {
-        Self { db, pages, entropy, whole_files: Arc::new(Semaphore::new(SARIF_AT_ONCE)) }
+        Self { db, pages, entropy, whole_files: WholeFiles::default() }
     }
 
     /// Begins an import, or goes on with the one of that id; an earlier stream of it comes to its end.
     ///
     /// # Errors
-    /// [`ImportRefusal::Mismatch`], [`ImportRefusal::NotBegun`], [`ImportRefusal::ScanAhead`].
+    /// [`ImportRefusal::Mismatch`], [`ImportRefusal::NotBegun`], [`ImportRefusal::ScanAhead`],
+    /// [`ImportRefusal::Quota`].
     pub(crate) async fn open(
         &self,
         call: Call,
@@ -69,6 +67,8 @@ impl Imports {
                 let options = options.clone().ok_or(ImportRefusal::NotBegun)?;
                 let mut import = FindingImport::begin((account, id.clone()), options, operator, now)?;
                 import.resume(None, stream)?;
+                store::risk_account_lock(tx.conn(), account).await?;
+                import.check_unfinished(store::imports_unfinished(tx.conn(), account).await?.0)?;
                 if !store::finding_import_insert(tx.conn(), &import).await? {
                     return Err(ImportRefusal::Mismatch {
                         text: "another stream has begun this import at the same time",

@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_core::Timestamp;
-use bailiwick_db::Tx;
+use bailiwick_db::{DbError, Tx};
 use bailiwick_rpc::Call;
 
-use super::{ImportError, finding_import::recorded, risk_write};
+use super::{ImportError, finding_import::recorded, risk_purge, risk_write};
 use crate::posture::{
     domain::{
-        BATCH, Counts, Finding, FindingImport, ImportRefusal, ImportState, Problem, RISKS_MAX, Reader, Risk, RiskId,
-        Scan,
+        BATCH, Changed, Counts, Finding, FindingImport, ImportState, Problem, RISKS_MAX, Reader, Risk, RiskId, Scan,
     },
-    store,
+    store::{self, RiskAccount},
 };
 
 /// What is to be done.
@@ -95,7 +94,8 @@ async fn apply(tx: &Tx, call: &Call, import: &mut FindingImport, batch: &Batch) 
     if !batch.findings.is_empty() {
         let mut of = store::risk_account_lock(tx.conn(), import.account).await?;
         let scope = import.options.scope.as_str();
-        let scan = Scan { account: import.account, scope, time: import.scan, now: import.updated };
+        let full = &store::full_scans_after(tx.conn(), import.account, scope, import.scan).await?;
+        let scan = Scan { account: import.account, scope, time: import.scan, now: import.updated, full };
         let mut looked_up = look_up(tx, &batch.findings.iter().map(|(id, _)| *id).collect()).await?;
         let placed = loop {
             match scan.place(&batch.findings, &looked_up) {
@@ -103,18 +103,55 @@ async fn apply(tx: &Tx, call: &Call, import: &mut FindingImport, batch: &Batch) 
                 Err(unknown) => looked_up.extend(look_up(tx, &unknown).await?),
             }
         };
-        let changed = scan.see(placed, looked_up, &mut counts);
+        let room = make_room(tx, import, &mut of, Scan::count_new(&placed, &looked_up), &looked_up).await?;
+        let changed = scan.see(placed, looked_up, room, &mut counts);
+        let displaced = displaced(&changed);
         of.last_scan = of.last_scan.max(import.scan);
         let saved = risk_write::save_scanned((tx, import.updated), &mut of, changed).await?;
-        if of.risks > RISKS_MAX && counts.created > 0 {
-            return Err(ImportRefusal::Quota(of.account).into());
-        }
+        check_displaced(tx, &displaced).await?;
         record(tx, call, import, &saved);
         count = saved.len();
     }
     import.counts.add(&counts);
     (import.reader, import.stored_bytes) = (batch.reader.clone(), batch.stored_bytes);
     Ok(count)
+}
+
+/// How many new risks there is room for, of so many that are wanted; fixed ones that the scan says nothing of make room.
+async fn make_room(
+    tx: &Tx,
+    import: &FindingImport,
+    of: &mut RiskAccount,
+    wanted: usize,
+    looked_up: &BTreeMap<RiskId, Option<Risk>>,
+) -> Result<usize, ImportError> {
+    let room = |of: &RiskAccount| usize::try_from(RISKS_MAX - of.risks).unwrap_or_default();
+    let lacking = wanted.saturating_sub(room(of));
+    if lacking > 0 {
+        risk_purge::remove((tx, import.updated), of, None, lacking, |id| looked_up.contains_key(&id)).await?;
+    }
+    Ok(room(of))
+}
+
+/// The ids before those of new risks that are not at their own.
+fn displaced(changed: &[Changed]) -> BTreeSet<RiskId> {
+    let mut before = BTreeSet::new();
+    for Changed { risk, .. } in changed.iter().filter(|changed| changed.before.is_none()) {
+        let mut at = RiskId::of(risk.account, &risk.finding.source, &risk.finding.uid);
+        while at != risk.id {
+            before.insert(at);
+            at = at.next();
+        }
+    }
+    before
+}
+
+/// Whatever a new risk had to make way for is there still: its id would not be found behind a gap.
+async fn check_displaced(tx: &Tx, before: &BTreeSet<RiskId>) -> Result<(), ImportError> {
+    if !before.is_empty() && store::risks_lock(tx.conn(), before).await?.len() != before.len() {
+        return Err(DbError::Conflict("a risk was removed meanwhile".into()).into());
+    }
+    Ok(())
 }
 
 /// What is at each of some ids.
@@ -140,6 +177,12 @@ async fn finish(tx: &Tx, call: &Call, import: &mut FindingImport, mut room: usiz
 
 async fn end(tx: &Tx, call: &Call, import: &mut FindingImport) -> Result<(), ImportError> {
     import.state = ImportState::Succeeded;
+    // A scan that found nothing has said so.
+    let mut of = store::risk_account_lock(tx.conn(), import.account).await?;
+    if of.last_scan < import.scan {
+        of.last_scan = import.scan;
+        store::risk_account_save(tx.conn(), &of).await?;
+    }
     if import.is_staged() {
         store::import_chunks_remove(tx.conn(), import.account, &import.id).await?;
     }
@@ -150,6 +193,9 @@ async fn end(tx: &Tx, call: &Call, import: &mut FindingImport) -> Result<(), Imp
 async fn keep(tx: &Tx, import: &mut FindingImport, chunk: &Chunk) -> Result<(), ImportError> {
     if !chunk.data.is_empty() {
         let whose = (import.account, import.id.as_str());
+        store::accounts_lock(tx.conn(), &BTreeSet::from([import.account])).await?;
+        let (_, kept) = store::imports_unfinished(tx.conn(), import.account).await?;
+        import.check_kept(kept + u64::try_from(chunk.data.len()).unwrap_or_default())?;
         store::import_chunk_save(tx.conn(), whose, chunk.begins, chunk.data.clone()).await?;
     }
     (import.reader, import.stored_bytes) = (chunk.reader.clone(), chunk.stored_bytes);
@@ -167,9 +213,11 @@ async fn fix(
     let scope = import.options.scope.as_str();
     let (whose, limit) = ((import.account, source, scope), u64::try_from(limit).unwrap_or_default());
     let mut of = store::risk_account_lock(tx.conn(), import.account).await?;
+    store::full_scan_save(tx.conn(), whose, import.scan).await?;
     let lacking = store::risks_unseen(tx.conn(), whose, import.scan, after, limit).await?;
     let Some(last) = lacking.last().map(|risk| (risk.last_seen, risk.id)) else { return Ok((0, None)) };
-    let scan = Scan { account: import.account, scope, time: import.scan, now: import.updated };
+    let full = &BTreeMap::new();
+    let scan = Scan { account: import.account, scope, time: import.scan, now: import.updated, full };
     let changed = scan.miss(lacking, &mut import.counts);
     let saved = risk_write::save_scanned((tx, import.updated), &mut of, changed).await?;
     record(tx, call, import, &saved);

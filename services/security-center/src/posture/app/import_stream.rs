@@ -3,12 +3,14 @@
 
 mod kept;
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use bailiwick_rpc::Call;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     ImportError, Imports,
     import_change::{Batch, Change, Chunk, Missed},
+    whole_files::WholeFile,
 };
 use crate::posture::{
     domain::{
@@ -50,8 +52,8 @@ pub(crate) struct ImportStream {
 
 /// A file that is read whole, and the place that it takes.
 struct Whole {
-    sarif: Sarif,
-    _place: OwnedSemaphorePermit,
+    sarif: Arc<Sarif>,
+    _place: WholeFile,
 }
 
 impl ImportStream {
@@ -74,6 +76,16 @@ impl ImportStream {
     /// How far the import is.
     pub(crate) fn import(&self) -> &FindingImport {
         &self.import
+    }
+
+    /// Whether it has a file whole, and so keeps others from theirs: it must wait for nobody.
+    pub(crate) fn holds_file(&self) -> bool {
+        self.whole.is_some()
+    }
+
+    /// Lets go of the file. What is left to be done reads it again.
+    pub(crate) fn let_go(&mut self) {
+        self.whole = None;
     }
 
     /// Whether a further piece may be given before the next step: what is held stays small.
@@ -118,7 +130,8 @@ impl ImportStream {
     /// Stores the next part of what was given.
     ///
     /// # Errors
-    /// If another stream has gone on with the import, the account has too many risks, or the database fails. A mistake in
+    /// If another stream has gone on with the import, too much of the account is kept, too many files are read at once, or
+    /// the database fails. A mistake in
     /// the file is no error here: the import has failed by it.
     pub(crate) async fn step(&mut self) -> Result<Step, ImportError> {
         if self.import.state != ImportState::Running {
@@ -260,8 +273,8 @@ impl ImportStream {
     ) -> Result<Step, ImportError> {
         findings.iter().for_each(|finding| reader.note_source(&finding.source));
         let import = &self.import;
-        let scan =
-            Scan { account: import.account, scope: &import.options.scope, time: import.scan, now: import.updated };
+        let (scope, full) = (import.options.scope.as_str(), &BTreeMap::new());
+        let scan = Scan { account: import.account, scope, time: import.scan, now: import.updated, full };
         let findings = scan.by_risk(findings, &mut counts);
         let batch = Batch { findings, counts, reader, stored_bytes, last };
         self.change(Change::Store(&batch)).await?;
@@ -282,6 +295,9 @@ impl ImportStream {
         });
         let (import, missed) = done.await?.value;
         self.import = import;
+        if self.import.state != ImportState::Running {
+            self.let_go();
+        }
         Ok(missed)
     }
 }

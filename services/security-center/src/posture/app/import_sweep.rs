@@ -7,6 +7,7 @@ use bailiwick_db::{Db, DbError};
 use bailiwick_rpc::BackgroundTask;
 use tokio_util::sync::CancellationToken;
 
+use super::risk_purge;
 use crate::posture::{
     domain::{ImportState, Problem},
     store,
@@ -14,17 +15,23 @@ use crate::posture::{
 
 /// How long an import is kept.
 const KEPT: Duration = Duration::from_hours(90 * 24);
-/// How long the file of an import is kept of which nothing is heard.
+/// How long an import may be gone on with of which nothing is heard.
 const LEFT: Duration = Duration::from_hours(7 * 24);
 const EVERY: Duration = Duration::from_mins(10);
 /// Imports of one round. Each is a transaction of its own.
 const ROUND: u64 = 100;
 
-/// Removes imports older than 90 days, and files of those that were left for 7.
+/// Removes imports older than 90 days, ends those that were left for 7, with their files, and removes risks that were fixed
+/// long ago and texts that no risk has any more, of some accounts after others.
 pub(crate) fn sweeper(db: Db, shutdown: CancellationToken) -> BackgroundTask {
     let task = async move {
         let work = async {
+            let mut purged = None;
             loop {
+                match risk_purge::purge(&db, purged).await {
+                    Ok(last) => purged = last,
+                    Err(error) => tracing::warn!(%error, "risks and texts whose time has passed were not removed"),
+                }
                 match sweep(&db).await {
                     Ok(swept) if swept >= ROUND => continue,
                     Ok(_) => {}
@@ -64,6 +71,6 @@ pub(crate) async fn sweep(db: &Db) -> Result<u64, DbError> {
     Ok(u64::try_from(removed.len().max(dead.len())).unwrap_or_default())
 }
 
-fn before(now: Timestamp, by: Duration) -> Timestamp {
+pub(super) fn before(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_micros(now.as_micros().saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
 }

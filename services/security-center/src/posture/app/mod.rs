@@ -15,10 +15,12 @@ mod quota;
 mod relisting;
 mod risk;
 mod risk_export;
+mod risk_purge;
 mod risk_settle;
 mod risk_summary;
 mod risk_upkeep;
 mod risk_watch;
+mod risk_work;
 mod risk_write;
 mod risks_error;
 mod root_users;
@@ -31,6 +33,7 @@ mod suppression_rule;
 #[cfg(test)]
 mod tests;
 mod trusted_access;
+mod whole_files;
 
 pub(crate) use auto_add::AutoAdder;
 pub(crate) use error::Error;
@@ -48,6 +51,8 @@ pub(crate) use quota::QuotaView;
 pub(crate) use relisting::Relisting;
 pub(crate) use risk::{RiskView, Risks, RisksAsked};
 pub(crate) use risk_export::Export;
+#[cfg(test)]
+pub(crate) use risk_purge::purge;
 pub(crate) use risk_settle::Settling;
 pub(crate) use risk_watch::WatchBatch;
 pub(crate) use risks_error::RisksError;

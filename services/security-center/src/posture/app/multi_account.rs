@@ -42,7 +42,7 @@ pub(crate) struct MultiAccountView {
     pub(crate) settings: Settings,
     pub(crate) monitored: i64,
     pub(crate) eligible: i64,
-    pub(crate) pending: u64,
+    pub(crate) pending: i64,
 }
 
 /// A call that changed something.
@@ -275,13 +275,20 @@ async fn view(conn: &impl ConnectionTrait, directory: DirectoryId, scope: &Scope
     let folders = folders_of(conn, directory, scope).await?;
     let management = store::management_account(conn, directory).await?;
     let eligible = Selected { directory, folders: folders.as_ref(), eligible: Some(management) };
+    let all = Selected { eligible: None, ..eligible };
+    let mut settings = store::settings(conn, directory).await?;
+    if let Some(folders) = &folders {
+        // Who is in charge of some folders learns nothing of the others.
+        settings.problem.clear();
+        settings.folders.retain(|id| folders.contains(&format!("{}/folders/{id}", directory.name())));
+    }
     let counts = store::folder_counts(conn, directory).await?;
     let seen = counts.iter().filter(|(folder, _)| folders.as_ref().is_none_or(|folders| folders.contains(*folder)));
     Ok(MultiAccountView {
-        settings: store::settings(conn, directory).await?,
         monitored: seen.map(|(_, count)| count.monitored).sum(),
         eligible: store::candidates_count(conn, eligible).await?,
-        pending: store::additions_count(conn, directory).await?,
+        pending: store::candidates_waiting(conn, all).await?,
+        settings,
     })
 }
 

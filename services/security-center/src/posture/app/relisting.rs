@@ -7,15 +7,15 @@ use bailiwick_api::{
     r#type::v1::{LogPosition, access_fact::Kind},
 };
 use bailiwick_changelog::{Apply, HeldFact};
-use bailiwick_core::{AccountId, DirectoryId, Owner, ResourceName};
+use bailiwick_core::{AccountId, Owner, ResourceName};
 use bailiwick_db::{DbError, Tx};
-use bailiwick_roster::{ListPlace, places_all, places_of};
+use bailiwick_roster::{places_all, places_of};
 use futures::future::BoxFuture;
 
 use crate::posture::{MONITORED_ACCOUNTS, store};
 
-/// Follows the keeper of the list, in its transaction: the risks of an account that comes into a list are found by the
-/// list's directory at once, and are looked at again by the rules that hold for them now.
+/// Follows the keeper of the list, in its transaction, and notes the accounts whose risks another directory finds now, or
+/// other rules hold for.
 pub(crate) struct Relisting;
 
 impl Relisting {
@@ -29,42 +29,22 @@ impl Relisting {
         if facts.is_empty() {
             return Ok(());
         }
-        let accounts = facts.keys().copied().collect();
-        let last = store::accounts_last(tx.conn(), &accounts).await?;
+        let accounts: BTreeSet<_> = facts.keys().copied().collect();
+        let known = store::accounts_known(tx.conn(), Some(&accounts)).await?;
         let lists = places_of(tx.conn(), MONITORED_ACCOUNTS.service, &accounts).await?;
         // An account that is in the list without a change of its enrolment was there before.
         let stays = |account: &AccountId| lists.contains_key(account) && facts.get(account) != Some(&true);
         // One that comes without a row may be given its first risks in this moment.
-        let moved = last.keys().chain(lists.keys()).copied().filter(|account| !stays(account)).collect();
-        relist(&tx, &last, &lists).await?;
-        store::moved_add(tx.conn(), &moved).await
+        let moved = known.into_iter().chain(lists.keys().copied()).filter(|account| !stays(account)).collect();
+        store::work_add(tx.conn(), &moved).await
     }
 
     /// Accounts that were in a list and are in none now cannot be told from the others: all are looked at again.
     async fn replace_all(tx: Tx) -> Result<(), DbError> {
-        let last = store::accounts_last_all(tx.conn()).await?;
+        let known = store::accounts_known(tx.conn(), None).await?;
         let lists = places_all(tx.conn(), MONITORED_ACCOUNTS.service).await?;
-        relist(&tx, &last, &lists).await?;
-        store::moved_add(tx.conn(), &last.keys().copied().collect()).await
+        store::work_add(tx.conn(), &known.into_iter().chain(lists.into_keys()).collect()).await
     }
-}
-
-/// Sets the directories of those that are in the list of another than they were last in.
-async fn relist(
-    tx: &Tx,
-    last: &BTreeMap<AccountId, Option<DirectoryId>>,
-    lists: &BTreeMap<AccountId, ListPlace>,
-) -> Result<(), DbError> {
-    let mut elsewhere = BTreeMap::<_, BTreeSet<_>>::new();
-    for (account, place) in lists {
-        if last.get(account) != Some(&Some(place.directory)) {
-            elsewhere.entry(place.directory).or_default().insert(*account);
-        }
-    }
-    for (directory, accounts) in elsewhere {
-        store::accounts_relist(tx.conn(), directory, &accounts).await?;
-    }
-    Ok(())
 }
 
 /// The account that may come into a list or leave one by a fact, and whether the fact is its enrolment.

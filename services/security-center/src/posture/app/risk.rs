@@ -15,7 +15,7 @@ use super::{RisksError, Settling, edition, risk_write};
 use crate::posture::{
     MONITORED_ACCOUNTS,
     domain::{Acknowledgement, Risk, RiskError, RiskId},
-    store::{self, View},
+    store::{self, View, Whose},
 };
 
 /// The risks, for calls.
@@ -80,7 +80,7 @@ impl Risks {
     /// [`RiskError::NotFound`].
     pub(crate) async fn risk_get(&self, call: &Call, id: RiskId) -> Result<RiskView, RisksError> {
         let account = edition::account_of(&self.db, call).await?;
-        self.settling.settle().await?;
+        self.settling.settle(&Whose::Account(account)).await?;
         let found = store::risk(self.db.reader(), id).await?.filter(|risk| risk.account == account);
         let risk = found.ok_or_else(|| not_found(call))?;
         self.seen(risk).await
@@ -92,6 +92,7 @@ impl Risks {
     /// [`RisksError::Token`].
     pub(crate) async fn risk_list(&self, call: &Call, asked: &RisksAsked) -> Result<RisksPage, RisksError> {
         let account = edition::account_of(&self.db, call).await?;
+        self.settling.settle(&Whose::Account(account)).await?;
         self.page(call, &View::Account(account), asked).await
     }
 
@@ -101,11 +102,12 @@ impl Risks {
     /// [`RisksError::Token`].
     pub(crate) async fn risk_search(&self, call: &Call, asked: &RisksAsked) -> Result<RisksPage, RisksError> {
         let list = self.list(call).await?;
-        self.page(call, &View::List(list), asked).await
+        self.settling.settle(&Whose::List(list.clone())).await?;
+        let view = self.view(list).await?;
+        self.page(call, &view, asked).await
     }
 
     async fn page(&self, call: &Call, view: &View, asked: &RisksAsked) -> Result<RisksPage, RisksError> {
-        self.settling.settle().await?;
         let (epoch, now) = (self.db.epoch().await?, self.db.clock().now());
         let fingerprint = asked.listing.fingerprint().into_bytes();
         let (tenant, method) = (call.permit.resource(), call.permit.path());
@@ -192,6 +194,12 @@ impl Risks {
         self.multi_account(call).await?;
         let (directory, scope) = (call.permit.tenant_directory()?, call.permit.scope());
         Ok(Listed::within(self.db.reader(), MONITORED_ACCOUNTS.service, directory, scope).await?)
+    }
+
+    /// The risks of a list.
+    pub(super) async fn view(&self, list: Listed) -> Result<View, RisksError> {
+        let relisting = store::relisting(self.db.reader(), list.directory()).await?;
+        Ok(View::List { list, relisting })
     }
 
     /// Whether the caller's account has multi-account control (R-SC-05).

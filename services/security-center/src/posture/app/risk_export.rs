@@ -7,7 +7,7 @@ use bailiwick_rpc::Call;
 use super::{RiskView, Risks, RisksError};
 use crate::posture::{
     domain::risk_filter,
-    store::{self, View},
+    store::{self, View, Whose},
 };
 
 /// Risks read at once: each has 20 KiB of text at most.
@@ -25,8 +25,9 @@ pub(crate) struct Export {
 impl Risks {
     /// Begins an export of the controlled accounts that the call reaches, the worst risks first.
     pub(crate) async fn risk_export(&self, call: &Call, filter: Filter) -> Result<Export, RisksError> {
-        let view = View::List(self.list(call).await?);
-        self.settling.settle().await?;
+        let list = self.list(call).await?;
+        self.settling.settle(&Whose::List(list.clone())).await?;
+        let view = self.view(list).await?;
         let listing = risk_filter::listing(filter, None);
         Ok(Export { risks: self.clone(), view, listing, after: None, ended: false })
     }

@@ -9,7 +9,7 @@ use crate::posture::{
         Dimension, RiskSummary,
         risk_filter::{is_counted, open},
     },
-    store,
+    store::{self, Whose},
 };
 
 impl Risks {
@@ -23,12 +23,12 @@ impl Risks {
         limit: u64,
     ) -> Result<RiskSummary, RisksError> {
         let list = self.list(call).await?;
-        self.settling.settle().await?;
+        self.settling.settle(&Whose::List(list.clone())).await?;
         let (filter, reader) = (filter.unwrap_or_else(open), self.db.reader());
         let summary = if by.is_counted() && is_counted(&filter) {
             store::summary_of_tallies(reader, &list, by, &filter, limit).await
         } else {
-            store::summary_of_risks(reader, &list, by, &filter, limit).await
+            store::summary_of_risks(reader, &self.view(list).await?, by, &filter, limit).await
         };
         Ok(summary?)
     }

@@ -6,11 +6,12 @@ use bailiwick_core::{Entropy, random_token};
 use tokio::time::timeout;
 
 use super::{Risks, RisksError};
+use crate::posture::store::Whose;
 
 const LEASE: &str = "security-center-risks";
 const LEASE_TTL: Duration = Duration::from_secs(30);
-/// How often it is looked whether there is anything to do: other replicas change rules as well.
-const PERIOD: Duration = Duration::from_secs(2);
+/// How often it is looked whether there is anything to do: the follower of the log and other replicas make it.
+const PERIOD: Duration = Duration::from_millis(200);
 
 impl Risks {
     /// Does what is to be done until the shutdown. What goes wrong is logged, and tried again after a pause.
@@ -30,15 +31,18 @@ impl Risks {
 
     /// Does all that is to be done now, unless another replica does.
     async fn keep_up(&self, holder: &str) -> Result<(), RisksError> {
-        self.settling.settle().await?;
+        self.settling.settle(&Whose::All).await?;
         let mut held = None;
-        while self.suppression_pending().await? {
+        while self.work_pending().await? || self.suppression_pending().await? {
             // Renewed for each step, which is short.
             held = self.db.try_lease(LEASE, holder, LEASE_TTL).await?;
             if held.is_none() {
                 break;
             }
-            self.suppression_step().await?;
+            let well = self.work_step().await? & self.suppression_step().await?;
+            if !well {
+                break;
+            }
         }
         if let Some(lease) = held {
             self.db.release_lease(&lease).await?;

@@ -9,6 +9,7 @@ use bailiwick_api::audit::v1::Change;
 use bailiwick_changelog::{Tail, TailEvent};
 use bailiwick_core::{
     AccountId, DirectoryId,
+    authz::Scope,
     filter::{Filter, Listing},
 };
 use bailiwick_db::{DbError, LoggedChange, PageQuery, PageTokenError, Place, Position};
@@ -16,6 +17,7 @@ use bailiwick_roster::Listed;
 use bailiwick_rpc::Call;
 use futures::stream;
 use prost::Message;
+use sha2::{Digest, Sha256};
 
 use super::{RiskView, Risks, RisksError};
 use crate::posture::{
@@ -42,10 +44,13 @@ pub(crate) struct Watch {
     known: BTreeSet<AccountId>,
     /// Up to this revision, `known` may be of later than the log was read to.
     known_until: i64,
+    /// What tells `known` from others.
+    tag: String,
     work: VecDeque<Work>,
-    /// The revision up to which everything was sent.
-    reached: i64,
-    begun: bool,
+    /// The revision up to which everything was sent, and the tag of those whose risks the client has then.
+    reached: (i64, String),
+    /// The first answer is still to be sent; it says whether what the client has holds no longer.
+    begins: Option<bool>,
 }
 
 /// What a watcher is sent.
@@ -57,6 +62,8 @@ pub(crate) struct WatchBatch {
     pub(crate) unmatched: Vec<String>,
     /// Accounts that are gone with their risks.
     pub(crate) left: Vec<AccountId>,
+    /// What was sent before holds no longer: all that there is follows.
+    pub(crate) reset: bool,
     /// Where a later watch goes on.
     pub(crate) resume_token: String,
 }
@@ -69,8 +76,8 @@ enum Work {
     Entered(AccountId, Option<Place>),
     /// An account that is gone.
     Left(AccountId),
-    /// All of a revision was sent.
-    Reached(i64),
+    /// All of a revision was sent, to a client that has the risks of those of this tag.
+    Reached(i64, String),
 }
 
 impl Risks {
@@ -82,20 +89,31 @@ impl Risks {
         let list = self.list(call).await?;
         let head = self.db.head().await?;
         let epoch = head.epoch.clone();
-        let reached = match resume {
-            "" => head.revision,
+        let resumed = match resume {
+            "" => None,
             token => {
                 let now = self.db.clock().now();
                 let fingerprint = filter.to_string().into_bytes();
-                let query = query(call, &epoch, &fingerprint);
-                self.pages.open(&query, token, now)?.parse().map_err(|_| PageTokenError::Invalid)?
+                let place = self.pages.open(&query(call, &epoch, &fingerprint), token, now)?;
+                let (revision, tag) = place.split_once(' ').ok_or(PageTokenError::Invalid)?;
+                Some((revision.parse().map_err(|_| PageTokenError::Invalid)?, tag.to_owned()))
             }
         };
-        let after = Position { epoch: epoch.clone(), revision: reached };
+        let after = resumed.as_ref().map_or(head.revision, |(revision, _)| *revision);
+        let after = Position { epoch: epoch.clone(), revision: after };
         let tail = Tail::open(self.db.clone(), None, after, signs_of_life(), self.shutdown.clone()).await?;
         let known = list.read(self.db.reader()).await?;
         // Whatever `known` includes is in the log by now.
         let known_until = self.db.head().await?.revision;
+        let tag = tag(call, &known);
+        // Accounts came or left while nobody watched, and the log does not tell a caller of folders which.
+        let reset = resumed.as_ref().is_some_and(|(_, then)| *then != tag);
+        let reached = resumed.unwrap_or_else(|| (head.revision, tag.clone()));
+        let mut work = VecDeque::new();
+        if reset {
+            work.extend(known.iter().map(|account| Work::Entered(*account, None)));
+            work.push_back(Work::Reached(reached.0, tag.clone()));
+        }
         Ok(Watch {
             risks: self.clone(),
             call: call.clone(),
@@ -106,9 +124,10 @@ impl Risks {
             list,
             known,
             known_until,
-            work: VecDeque::new(),
+            tag,
+            work,
             reached,
-            begun: false,
+            begins: Some(reset),
         })
     }
 }
@@ -121,6 +140,17 @@ fn signs_of_life() -> impl stream::Stream<Item = i64> + Send + 'static {
     })
 }
 
+/// What tells the accounts that a caller has the risks of from others. The log tells who reaches all of a directory what
+/// came and left.
+fn tag(call: &Call, known: &BTreeSet<AccountId>) -> String {
+    if *call.permit.scope() == Scope::Whole {
+        return "all".to_owned();
+    }
+    let mut hash = Sha256::new();
+    known.iter().for_each(|account| hash.update(account.get().to_be_bytes()));
+    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What resume tokens are bound to.
 fn query<'a>(call: &'a Call, epoch: &'a str, fingerprint: &'a [u8]) -> PageQuery<'a> {
     PageQuery { epoch, tenant: call.permit.resource(), method: call.permit.path(), fingerprint }
@@ -130,8 +160,8 @@ impl Watch {
     /// What comes next; waits for something, or for the time of a sign of life. The first answer comes at once. None at the
     /// shutdown.
     pub(crate) async fn next(&mut self) -> Result<Option<WatchBatch>, RisksError> {
-        if !std::mem::replace(&mut self.begun, true) {
-            return self.batch(WatchBatch::default()).map(Some);
+        if let Some(reset) = self.begins.take() {
+            return self.batch(WatchBatch { reset, ..WatchBatch::default() }).map(Some);
         }
         loop {
             while let Some(work) = self.work.pop_front() {
@@ -150,7 +180,9 @@ impl Watch {
                     self.risks.multi_account(&self.call).await?;
                     // Folders that are moved change what a caller reaches, and no entry of the list.
                     self.relist().await?;
-                    if self.work.is_empty() {
+                    let quiet = self.work.is_empty();
+                    self.work.push_back(Work::Reached(self.reached.0, self.tag.clone()));
+                    if quiet {
                         return self.batch(WatchBatch::default()).map(Some);
                     }
                 }
@@ -162,13 +194,14 @@ impl Watch {
     async fn send(&mut self, work: Work) -> Result<Option<WatchBatch>, RisksError> {
         let reader = self.risks.db.reader();
         Ok(match work {
-            Work::Reached(revision) => {
-                self.reached = revision;
+            Work::Reached(revision, tag) => {
+                self.reached = (revision, tag);
                 None
             }
             Work::Left(account) => Some(WatchBatch { left: vec![account], ..WatchBatch::default() }),
             Work::Changed(account, ids) => {
-                let found = store::risks_among(reader, &View::List(self.list.clone()), &self.filter, &ids).await?;
+                let found =
+                    store::risks_among(reader, &View::OfList(self.list.clone(), account), &self.filter, &ids).await?;
                 let matched: BTreeSet<_> = found.iter().map(|risk| risk.id).collect();
                 let unmatched = ids.difference(&matched).map(|id| format!("{}/risks/{id}", account.name())).collect();
                 let risks = self.risks.placed(found).await?;
@@ -202,7 +235,7 @@ impl Watch {
             let some = ids.chunks(usize::from(BATCH)).map(|ids| Work::Changed(account, ids.iter().copied().collect()));
             self.work.extend(some);
         }
-        self.work.push_back(Work::Reached(revision));
+        self.work.push_back(Work::Reached(revision, self.tag.clone()));
         Ok(())
     }
 
@@ -210,10 +243,15 @@ impl Watch {
         if revision > self.known_until {
             return self.relist().await;
         }
-        // Of before it was known who is in the list: what became of them is known, what they were is not.
+        // Of before it was known who is in the list: what became of them is known, what they were is not. A caller of
+        // folders is not told of others.
+        let whole = *self.call.permit.scope() == Scope::Whole;
         for account in change.accounts.iter().filter_map(|name| account(name)) {
-            let known = self.known.contains(&account);
-            self.work.push_back(if known { Work::Entered(account, None) } else { Work::Left(account) });
+            match self.known.contains(&account) {
+                true => self.work.push_back(Work::Entered(account, None)),
+                false if whole => self.work.push_back(Work::Left(account)),
+                false => {}
+            }
         }
         Ok(())
     }
@@ -226,6 +264,7 @@ impl Watch {
         let now = list.read(reader).await?;
         self.work.extend(self.known.difference(&now).map(|account| Work::Left(*account)));
         self.work.extend(now.difference(&self.known).map(|account| Work::Entered(*account, None)));
+        self.tag = tag(&self.call, &now);
         self.known = now;
         self.list = list;
         Ok(())
@@ -234,7 +273,8 @@ impl Watch {
     fn batch(&self, batch: WatchBatch) -> Result<WatchBatch, RisksError> {
         let (now, fingerprint) = (self.risks.db.clock().now(), self.filter.to_string().into_bytes());
         let query = query(&self.call, &self.epoch, &fingerprint);
-        let resume_token = self.risks.pages.seal(&query, &self.reached.to_string(), now)?;
+        let (revision, tag) = &self.reached;
+        let resume_token = self.risks.pages.seal(&query, &format!("{revision} {tag}"), now)?;
         Ok(WatchBatch { resume_token, ..batch })
     }
 }

@@ -26,7 +26,7 @@ pub(super) async fn save(tx: &Tx, before: &[Risk], after: &[Risk]) -> Result<(),
 }
 
 /// Saves what scans made of the risks of one account, whose row the transaction has locked, under the suppression rules
-/// that hold for it. Returns the risks as they were saved.
+/// that hold for it. Returns the risks that changed by it, as they were saved.
 pub(super) async fn save_scanned(
     (tx, now): (&Tx, Timestamp),
     of: &mut RiskAccount,
@@ -44,6 +44,15 @@ pub(super) async fn save_scanned(
         of.risks += i64::from(before.is_none());
         tally.change(before.as_ref(), risk);
     }
+    let (still, changed): (Vec<_>, Vec<_>) = risks
+        .into_iter()
+        .zip(before)
+        .partition(|(risk, before)| before.as_ref().is_some_and(|before| risk.merely_absent_still(before)));
+    if let Some(at) = still.first().and_then(|(risk, _)| risk.absent) {
+        // One scan said so of all of them.
+        store::risks_absent(tx.conn(), still.iter().map(|(risk, _)| risk.id), at).await?;
+    }
+    let (risks, before): (Vec<_>, Vec<_>) = changed.into_iter().unzip();
     let seen_again =
         |(risk, before): &(&Risk, &Option<Risk>)| before.as_ref().is_some_and(|b| risk.merely_seen_again(b));
     let (seen, others): (Vec<_>, Vec<_>) = risks.iter().zip(&before).partition(seen_again);

@@ -1,41 +1,29 @@
-//! Root users as risks: what is known of them follows the log of `delegation`, and so do the risks (R-DIR-36).
+//! Root users as risks: what is known of them follows the log of `delegation`, and the risks follow from that (R-DIR-36).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use bailiwick_api::{
     audit::v1::Change,
     r#type::v1::{AccessFactChange, LogPosition, RootUserFact, access_fact::Kind},
 };
 use bailiwick_changelog::{Apply, HeldFact};
-use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Tenant};
-use bailiwick_db::{Db, DbError, Tx};
+use bailiwick_core::{AccountId, Timestamp, authz::Tenant};
+use bailiwick_db::{DbError, Tx};
 use futures::future::BoxFuture;
 
 use super::risk_write;
 use crate::posture::{
     domain::{Changed, Finding, OWN_SOURCE, Risk, RiskId, RootUser, RootUserRule},
-    store,
+    store::{self, RiskAccount},
 };
 
 /// The method of these changes.
 const METHOD: &str = "assess-root-user";
-/// Accounts that are looked at together.
-const BATCH: usize = 500;
-
-/// Keeps the risks of root users: to be applied after what keeps the memberships.
-pub(crate) struct RootUsers {
-    db: Db,
-}
+/// Keeps what is known of root users, and notes whose risks follow from it.
+pub(crate) struct RootUsers;
 
 impl RootUsers {
-    pub(crate) fn new(db: Db) -> Self {
-        Self { db }
-    }
-
-    async fn follow(&self, tx: &Tx, facts: &[AccessFactChange]) -> Result<(), DbError> {
+    async fn follow(tx: &Tx, facts: &[AccessFactChange]) -> Result<(), DbError> {
         let mut touched = BTreeSet::new();
         for change in facts {
             match change.fact.as_ref().and_then(|fact| fact.kind.as_ref()) {
@@ -51,65 +39,34 @@ impl RootUsers {
                 _ => {}
             }
         }
-        self.assess(tx, touched).await
+        store::work_add(tx.conn(), &touched).await
     }
 
-    /// Makes what is known what the facts say, and the risks what follows from that.
-    async fn replace_all(&self, tx: &Tx, facts: &[HeldFact]) -> Result<(), DbError> {
+    /// Makes what is known what the facts say.
+    async fn replace_all(tx: &Tx, facts: &[HeldFact]) -> Result<(), DbError> {
         let mut accounts = store::root_user_accounts(tx.conn()).await?;
-        for known in &accounts {
-            store::root_user_remove(tx.conn(), *known).await?;
-        }
-        for held in facts {
-            if let Some(Kind::RootUser(fact)) = held.fact.kind.as_ref() {
-                let of = root_user(fact)?;
-                store::root_user_save(tx.conn(), &of).await?;
-                accounts.insert(of.account);
-            }
-        }
-        self.assess(tx, accounts).await
+        let all = facts.iter().filter_map(|held| match held.fact.kind.as_ref() {
+            Some(Kind::RootUser(fact)) => Some(root_user(fact)),
+            _ => None,
+        });
+        let all = all.collect::<Result<Vec<_>, _>>()?;
+        accounts.extend(all.iter().map(|of| of.account));
+        store::root_users_replace(tx.conn(), &all).await?;
+        store::work_add(tx.conn(), &accounts).await
     }
+}
 
-    /// Opens the risks that there are now, and fixes the others. A risk that stands as it stood is not written.
-    async fn assess(&self, tx: &Tx, accounts: BTreeSet<AccountId>) -> Result<(), DbError> {
-        let accounts: Vec<_> = accounts.into_iter().collect();
-        for batch in accounts.chunks(BATCH) {
-            let exposed = store::root_users_of_members(tx.conn(), batch).await?;
-            let exposed: BTreeMap<_, _> = exposed.into_iter().map(|(of, place)| (of.account, (of, place))).collect();
-            let ids = batch.iter().flat_map(|account| ids(*account)).collect();
-            let mut known = BTreeMap::<_, Vec<Risk>>::new();
-            for risk in store::risks(tx.conn(), &ids).await? {
-                known.entry(risk.account).or_default().push(risk);
-            }
-            for account in batch {
-                let (of, directory) = exposed.get(account).copied().unzip();
-                let known = known.remove(account).unwrap_or_default();
-                self.assess_one(tx, *account, (of, directory), known).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn assess_one(
-        &self,
-        tx: &Tx,
-        account: AccountId,
-        (of, directory): (Option<RootUser>, Option<DirectoryId>),
-        known: Vec<Risk>,
-    ) -> Result<(), DbError> {
-        let findings = of.map(|of| of.findings()).unwrap_or_default();
-        if changes(account, &findings, &known, self.db.clock().now()).is_empty() {
-            return Ok(());
-        }
-        // Whoever else writes risks of the account waits here; what was read before may be otherwise by now.
-        let mut row = store::risk_account_lock(tx.conn(), account).await?;
-        let known = store::risks_lock(tx.conn(), &ids(account).collect()).await?;
-        let now = self.db.clock().now();
-        let changed = changes(account, &findings, &known, now);
-        let saved = risk_write::save_scanned((tx, now), &mut row, changed).await?;
-        risk_write::record(tx, &saved, directory.map(Tenant::Directory), METHOD, now);
-        Ok(())
-    }
+/// Opens the risks that an account's root user is now, and fixes the others. A risk that stands as it stood is not written.
+/// The transaction has locked the account's row.
+pub(super) async fn assess(tx: &Tx, now: Timestamp, row: &mut RiskAccount) -> Result<(), DbError> {
+    let (of, directory) = store::root_user_of_member(tx.conn(), row.account).await?.unzip();
+    let findings = of.map(|of| of.findings()).unwrap_or_default();
+    let known = store::risks_lock(tx.conn(), &ids(row.account).collect()).await?;
+    let known: Vec<_> = known.into_iter().filter(|risk| risk.account == row.account).collect();
+    let changed = changes(row.account, &findings, &known, now);
+    let saved = risk_write::save_scanned((tx, now), row, changed).await?;
+    risk_write::record(tx, &saved, directory.map(Tenant::Directory), METHOD, now);
+    Ok(())
 }
 
 /// The risks that are new or otherwise with these findings.
@@ -159,10 +116,10 @@ fn account(name: &str) -> Result<AccountId, DbError> {
 
 impl Apply for RootUsers {
     fn apply(&self, tx: Tx, _at: LogPosition, change: Change) -> BoxFuture<'_, Result<(), DbError>> {
-        Box::pin(async move { self.follow(&tx, &change.facts).await })
+        Box::pin(async move { Self::follow(&tx, &change.facts).await })
     }
 
     fn replace<'a>(&'a self, tx: Tx, _at: LogPosition, facts: &'a [HeldFact]) -> BoxFuture<'a, Result<(), DbError>> {
-        Box::pin(async move { self.replace_all(&tx, facts).await })
+        Box::pin(async move { Self::replace_all(&tx, facts).await })
     }
 }

@@ -19,9 +19,9 @@ use crate::posture::{
 
 /// How long scores are kept, in days.
 const KEPT: i64 = 400;
-const EVERY: Duration = Duration::from_secs(30);
+const EVERY: Duration = Duration::from_secs(10);
 const LEASE: &str = "score-history";
-const LEASED: Duration = Duration::from_secs(90);
+const LEASED: Duration = Duration::from_secs(30);
 /// Accounts in one transaction.
 const BATCH: u32 = 200;
 

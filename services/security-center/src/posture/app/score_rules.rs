@@ -84,6 +84,7 @@ impl Scores {
             }
             let changed = RulesOf { rules, version: version + 1, ..found };
             store::score_rules_save(tx.conn(), directory, &(changed.rules.clone(), changed.version)).await?;
+            store::score_due_list(tx.conn(), directory).await?;
             tx.record(self.rules_changed(call, &changed, key));
             Ok(changed)
         });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bailiwick_core::{AccountId, DirectoryId, Timestamp, authz::Refusal};
 use bailiwick_db::{Db, DbError, PageQuery, PageTokenError, PageTokens, Snapshot, TxError};
-use bailiwick_roster::{RosterError, folders_of};
+use bailiwick_roster::{Listed, RosterError, folders_of};
 use bailiwick_rpc::Call;
 
 use super::{
@@ -12,8 +12,9 @@ use super::{
     edition::{self, Closed},
 };
 use crate::posture::{
+    MONITORED_ACCOUNTS,
     domain::{self, BySeverity, Deduction, DirectoryScore, Score, ScoreRules},
-    store::{self, Ages, ScoreDay},
+    store::{self, Ages, ScoreDay, Whose},
 };
 
 /// Scores and their rules, for calls.
@@ -74,7 +75,7 @@ impl Scores {
         if edition::account_of(&self.db, call).await? != account {
             return Err(Refusal::not_found(call.permit.resource()).into());
         }
-        self.settling.settle().await?;
+        self.settling.settle(&Whose::Account(account)).await?;
         let now = self.db.clock().now();
         let read = move |snapshot: Snapshot| async move {
             let conn = snapshot.conn();
@@ -125,7 +126,7 @@ impl Scores {
     pub(crate) async fn of_directory(&self, call: &Call) -> Result<DirectoryScore, ScoreError> {
         edition::multi_account(&self.db, call).await?;
         let directory = call.permit.tenant_directory()?;
-        self.settling.settle().await?;
+        self.settle_list(call, directory).await?;
         let today = domain::day(self.db.clock().now());
         let read = move |snapshot: Snapshot| async move {
             let conn = snapshot.conn();
@@ -145,12 +146,18 @@ impl Scores {
         accounts: &[AccountId],
     ) -> Result<BTreeMap<AccountId, (i64, BySeverity)>, ScoreError> {
         let directory = call.permit.tenant_directory()?;
-        self.settling.settle().await?;
+        self.settle_list(call, directory).await?;
         let (rules, _) = store::score_rules(self.db.reader(), directory).await?;
         let ages = Ages { days: &rules.ages(), today: domain::day(self.db.clock().now()) };
         let open = store::open_risks(self.db.reader(), accounts, &ages).await?;
         let scores = open.into_iter().map(|(account, open)| (account, (rules.score(&open).points, open.by_severity())));
         Ok(scores.collect())
+    }
+
+    async fn settle_list(&self, call: &Call, directory: DirectoryId) -> Result<(), DbError> {
+        let service = MONITORED_ACCOUNTS.service;
+        let list = Listed::within(self.db.reader(), service, directory, call.permit.scope()).await?;
+        self.settling.settle(&Whose::List(list)).await
     }
 
     async fn open_token(

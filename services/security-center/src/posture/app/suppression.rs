@@ -17,11 +17,13 @@ use super::{
 use crate::posture::{
     MONITORED_ACCOUNTS,
     domain::{Risk, RiskId, Rules, risk_filter},
-    store::{self, Head, Moved, View},
+    store::{self, Head, View},
 };
 
 /// The method of changes by rules.
 const METHOD: &str = "suppress";
+/// Directories that are looked at in one step.
+const DIRECTORIES: u64 = 100;
 
 /// Applies the rules of a directory to risks that are about to be saved, whose accounts the transaction holds. Those of
 /// accounts that are not in its control list are suppressed by none.
@@ -40,29 +42,37 @@ pub(crate) async fn apply(tx: &Tx, now: Timestamp, directory: DirectoryId, risks
 }
 
 impl Risks {
-    /// Goes on with applying rules to what there is: at most one batch of each account and directory.
-    pub(super) async fn suppression_step(&self) -> Result<(), DbError> {
+    /// Goes on with applying rules to what there is, by one batch of each of some directories. One that fails keeps no
+    /// other waiting. Tells whether none failed.
+    pub(super) async fn suppression_step(&self) -> Result<bool, DbError> {
+        let mut well = true;
         let due = store::rules_due(self.db.reader(), self.db.clock().now(), BATCH).await?;
         for directory in &due {
             self.db.write("rules_expire", |tx| self.expire(tx, *directory)).await?;
         }
-        let moved = store::moved_pending(self.db.reader(), 100).await?;
-        for moved in &moved {
-            self.db.write("risks_moved", |tx| self.account_batch(tx, moved)).await?;
+        for head in &store::heads_pending(self.db.reader(), DIRECTORIES).await? {
+            if let Err(error) = self.directory_batch(head).await {
+                well = false;
+                tracing::warn!(directory = %head.directory, %error, "suppression rules stand still; it is tried again");
+                let later = &Head { done: self.db.clock().now(), ..head.clone() };
+                self.db.write("risks_suppress_later", |tx| Self::later(tx, head, later)).await?;
+            }
         }
-        let heads = store::heads_pending(self.db.reader(), 100).await?;
-        for head in &heads {
-            self.directory_batch(head).await?;
+        Ok(well)
+    }
+
+    /// Others come first.
+    async fn later(tx: Tx, head: &Head, later: &Head) -> Result<(), DbError> {
+        match store::head_lock(tx.conn(), head.directory).await? == *head {
+            true => store::head_save(tx.conn(), later).await,
+            false => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether there is something to do.
     pub(super) async fn suppression_pending(&self) -> Result<bool, DbError> {
         let (reader, now) = (self.db.reader(), self.db.clock().now());
-        Ok(!store::rules_due(reader, now, 1).await?.is_empty()
-            || !store::moved_pending(reader, 1).await?.is_empty()
-            || !store::heads_pending(reader, 1).await?.is_empty())
+        Ok(!store::rules_due(reader, now, 1).await?.is_empty() || !store::heads_pending(reader, 1).await?.is_empty())
     }
 
     async fn expire(&self, tx: Tx, directory: DirectoryId) -> Result<(), DbError> {
@@ -85,8 +95,8 @@ impl Risks {
         let places = places(reader, &page).await?;
         let others = page.iter().filter(|risk| rule_for(rules, directory, &places, risk) != risk.suppression_rule);
         let (accounts, ids): (BTreeSet<_>, BTreeSet<_>) = others.map(|risk| (risk.account, risk.id)).unzip();
-        let next =
-            &Head { applied: if place.is_none() { head.generation } else { head.applied }, place, ..head.clone() };
+        let applied = if place.is_none() { head.generation } else { head.applied };
+        let next = &Head { applied, place, done: now, ..head.clone() };
         let (accounts, ids) = (&accounts, &ids);
         let work = |tx: Tx| async move {
             store::accounts_lock(tx.conn(), accounts).await?;
@@ -113,42 +123,10 @@ impl Risks {
         let rule = |risk: &Risk| rule_for(rules, directory, &places, risk).to_owned();
         write(tx, risks, rule, Tenant::Directory(directory), now).await
     }
-
-    /// The next risks of an account that came into a control list or left one.
-    async fn account_batch(&self, tx: Tx, moved: &Moved) -> Result<(), DbError> {
-        let (account, now, conn) = (moved.account, self.db.clock().now(), tx.conn());
-        let alone = BTreeSet::from([account]);
-        store::accounts_lock(conn, &alone).await?;
-        let last = store::accounts_last(conn, &alone).await?.remove(&account).flatten();
-        let list = places_of(conn, MONITORED_ACCOUNTS.service, &alone).await?.remove(&account);
-        let rules = match &list {
-            Some(list) => {
-                store::head_share(conn, list.directory).await?;
-                Rules::of(store::rules(conn, list.directory).await?, now)
-            }
-            None => Rules::default(),
-        };
-        let suppressed = match last {
-            Some(last) => store::has_suppressed(conn, account, last).await?,
-            None => false,
-        };
-        if rules.is_empty() && !suppressed {
-            return store::moved_save(conn, moved, None).await.map(drop);
-        }
-        let listing = risk_filter::listing(Filter::default(), None);
-        let page = store::risks_page(conn, &View::Account(account), &listing, moved.place.as_ref(), BATCH).await?;
-        let full = u64::try_from(page.len()).unwrap_or(BATCH) == BATCH;
-        let place = page.last().filter(|_| full).map(|last| store::risk_place(last, &listing));
-        if !store::moved_save(conn, moved, place.as_ref()).await? {
-            return Ok(());
-        }
-        let tenant = list.map_or(Tenant::Account(account), |list| Tenant::Directory(list.directory));
-        write(&tx, page, |risk| rules.first(risk).to_owned(), tenant, now).await
-    }
 }
 
 /// Writes those of some risks that another rule suppresses than before.
-async fn write(
+pub(super) async fn write(
     tx: &Tx,
     risks: Vec<Risk>,
     rule: impl Fn(&Risk) -> String,

@@ -5,7 +5,7 @@ use bailiwick_api::{
         self as pb, risk_service_client::RiskServiceClient,
         suppression_rule_service_client::SuppressionRuleServiceClient,
     },
-    r#type::v1::{AccessFactChange, EnrolmentFact, access_fact::Kind},
+    r#type::v1::{AccessFactChange, EnrolmentFact, RootUserFact, access_fact::Kind},
 };
 use bailiwick_core::{AccountId, Role, TrustedService};
 use bailiwick_db::Tx;
@@ -18,7 +18,7 @@ use tonic::{Code, Request, Streaming, transport::Channel};
 
 use super::suppression;
 use crate::posture::{
-    domain::{Category, Risk, Severity, Tally, testing},
+    domain::{Acknowledgement, Category, Risk, Severity, Tally, testing},
     store,
 };
 
@@ -75,6 +75,8 @@ impl World {
             places.unwrap().is_empty() != listed
         })
         .await;
+        // What follows from it is done beside the log.
+        eventually(async || store::work_pending(self.suite.db.reader(), 1).await.unwrap().is_empty()).await;
     }
 
     /// Writes risks as an import does.
@@ -207,6 +209,52 @@ const DELETE_RULE: &str = "/bailiwick.securitycenter.v1.SuppressionRuleService/D
 fn some(n: u8, uids: std::ops::Range<usize>) -> Vec<Risk> {
     let of = |i: usize| testing::risk(n, &format!("{n}-{i}"), Category::ALL[i % 4], Severity::ALL[i % 5]);
     uids.map(of).collect()
+}
+
+/// Whoever writes the risks of one account for long holds up neither the readers of others, nor the log of `delegation`.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_the_writers_of_another_account() {
+    // One writer at a time is all that the other engine has.
+    for database in databases().await.into_iter().filter(|database| database.engine == "postgres") {
+        let world = World::start(&database.url).await;
+        for n in [11, 12] {
+            for mut risk in world.import(some(n, 0..1)).await {
+                let until = bailiwick_core::Clock::now(world.clock.as_ref()).after(Duration::from_secs(5));
+                risk.acknowledgement =
+                    Some(Acknowledgement { reason: "r".into(), until, operator: "o".into(), time: until });
+                risk.settle(bailiwick_core::Clock::now(world.clock.as_ref()));
+                let risk = &risk;
+                let save = |tx: Tx| async move { store::risks_save(tx.conn(), [risk]).await };
+                world.suite.db.write("test", save).await.unwrap();
+            }
+        }
+        world.clock.advance(Duration::from_secs(6));
+        let (holds, held) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
+        let (holds, held, db) = (&holds, &held, &world.suite.db);
+        let writer = db.write("test", |tx: Tx| async move {
+            store::risk_account_lock(tx.conn(), account(12)).await?;
+            held.notify_one();
+            holds.notified().await;
+            Ok::<_, bailiwick_db::DbError>(())
+        });
+        let others = async {
+            held.notified().await;
+            let message = pb::ListRisksRequest { parent: account(11).name(), ..Default::default() };
+            let own = world.risks().list_risks(world.by(11, LIST, message)).await.unwrap().into_inner();
+            assert_eq!(own.risks[0].state(), pb::RiskState::Open, "it was accepted until now");
+            let fact =
+                RootUserFact { account: account(12).name(), enabled: true, access_keys: 1, security_info: false };
+            let said = world.suite.delegation.say(vec![AccessFactChange::holds(Kind::RootUser(fact))]).await;
+            eventually(async || {
+                db.cursor(Role::Delegation.as_str()).await.unwrap().is_some_and(|at| at.revision >= said.revision)
+            })
+            .await;
+            holds.notify_one();
+        };
+        let (written, ()) = tokio::join!(writer, others);
+        written.unwrap();
+        world.running.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

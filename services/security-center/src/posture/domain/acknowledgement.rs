@@ -31,7 +31,7 @@ impl Risk {
     /// [`RiskError::State`] if it was not; [`RiskError::EtagMismatch`].
     pub(crate) fn withdraw(&mut self, etag: &str, now: Timestamp) -> Result<(), RiskError> {
         self.check_etag(etag)?;
-        if self.acknowledgement.as_ref().is_none_or(|known| known.until <= now) {
+        if self.fix_time.is_some() || self.acknowledgement.as_ref().is_none_or(|known| known.until <= now) {
             return Err(self.wrong_state());
         }
         self.acknowledgement = None;

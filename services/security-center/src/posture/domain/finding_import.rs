@@ -10,8 +10,12 @@ use super::{
     reading::{Place, Problem},
 };
 
-/// Most risks that are kept of an account.
+/// Most risks that are kept of an account, fixed ones as well.
 pub(crate) const RISKS_MAX: i64 = 200_000;
+/// Most imports of an account that are not finished.
+pub(crate) const UNFINISHED_MAX: u64 = 64;
+/// Most bytes of files that are kept for the unfinished imports of an account.
+pub(crate) const KEPT_BYTES_MAX: u64 = 512 << 20;
 /// Most findings of one write.
 pub(crate) const BATCH: usize = 1_000;
 /// Most findings of an import that is all or nothing.
@@ -129,9 +133,19 @@ pub(crate) enum ImportRefusal {
     /// The scan is to be made later.
     #[error("the scan is more than an hour ahead")]
     ScanAhead,
-    /// There are as many risks as are kept.
-    #[error("the account has as many risks as are kept of one: {RISKS_MAX}")]
-    Quota(AccountId),
+    /// The account has more unfinished imports, or bytes that are kept for them, than it may.
+    #[error("the account has too much that is unfinished: {quota}, at most {limit}")]
+    Quota {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        quota: &'static str,
+        /// How many.
+        limit: u64,
+    },
+    /// Others are read.
+    #[error("other files of this kind are being read; go on with the import later")]
+    Busy,
     /// There is no such import.
     #[error("`{0}` does not exist")]
     NotFound(String),
@@ -225,10 +239,30 @@ impl FindingImport {
         self.updated = now;
     }
 
+    /// Whether the account may begin a further import beside those that are unfinished.
+    ///
+    /// # Errors
+    /// [`ImportRefusal::Quota`].
+    pub(crate) fn check_unfinished(&self, imports: u64) -> Result<(), ImportRefusal> {
+        self.check_quota("imports", imports < UNFINISHED_MAX, UNFINISHED_MAX)
+    }
+
+    /// Whether so many bytes may be kept for the unfinished imports of the account.
+    ///
+    /// # Errors
+    /// [`ImportRefusal::Quota`].
+    pub(crate) fn check_kept(&self, bytes: u64) -> Result<(), ImportRefusal> {
+        self.check_quota("bytes of files", bytes <= KEPT_BYTES_MAX, KEPT_BYTES_MAX)
+    }
+
+    fn check_quota(&self, quota: &'static str, within: bool, limit: u64) -> Result<(), ImportRefusal> {
+        if within { Ok(()) } else { Err(ImportRefusal::Quota { account: self.account, quota, limit }) }
+    }
+
     /// The mistake of the file, if it has one.
     pub(crate) fn refusal(&self) -> Option<ImportRefusal> {
         (self.state == ImportState::Failed).then(|| ImportRefusal::File {
-            problem: Problem::at(self.problem_line, self.reader.problem_field.clone(), self.problem.clone()),
+            problem: Problem::at(self.problem_line, &self.reader.problem_field, &self.problem),
             import: self.name(),
         })
     }

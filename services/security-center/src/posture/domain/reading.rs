@@ -19,15 +19,17 @@ pub(crate) use sarif::Sarif;
 pub(crate) struct Problem {
     /// The line, from 1.
     pub(crate) line: u64,
-    /// The field, such as `finding_info.uid`; empty if no field is at fault.
+    /// The field, such as `finding_info.uid`; empty if no field is at fault. At most 512 characters.
     pub(crate) field: String,
-    /// What is wrong.
+    /// What is wrong, in one line of at most 512 characters.
     pub(crate) text: String,
 }
 
 impl Problem {
-    pub(crate) fn at(line: u64, field: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { line, field: field.into(), text: text.into() }
+    /// Names and values of the file are in both, so that they are bounded and cleaned like its texts.
+    pub(crate) fn at(line: u64, field: impl AsRef<str>, text: impl AsRef<str>) -> Self {
+        let clean = |part: &str| text::line(part, text::PROBLEM);
+        Self { line, field: clean(field.as_ref()), text: clean(text.as_ref()) }
     }
 
     /// Of text that begins in a line of the file. The position is said apart, and serde_json ends its words with it.

@@ -71,7 +71,10 @@ pub(crate) struct Risk {
     /// Since when it is open this time; acknowledging and suppressing do not make it younger.
     pub(crate) open_time: Timestamp,
     pub(crate) fix_time: Option<Timestamp>,
+    /// The latest scan that said that all is well. It is no change: it tells what becomes of an older scan that comes later.
+    pub(crate) absent: Option<Timestamp>,
     pub(crate) reopen_count: i64,
+    /// Of one that is fixed, what holds again if the scan that fixed it finds it after all; it ends when it is reopened.
     pub(crate) acknowledgement: Option<Acknowledgement>,
     /// Id of the rule that suppresses it; empty if none does.
     pub(crate) suppression_rule: String,
@@ -86,6 +89,8 @@ pub(crate) enum Seen {
     Again,
     /// It was fixed, and came again.
     Reopened,
+    /// The same scan had fixed it: it is as it was before.
+    Restored,
     /// The scan looked, and all is well now.
     Fixed,
     /// The same scan has said so already.
@@ -159,6 +164,7 @@ impl Risk {
             last_seen: scan,
             open_time: scan,
             fix_time: None,
+            absent: None,
             reopen_count: 0,
             acknowledgement: None,
             suppression_rule: String::new(),
@@ -196,7 +202,7 @@ impl Risk {
 
     /// A scan at `scan` found it, or looked and found that all is well. An older scan than the last that said something
     /// changes nothing but when it was first seen. Of one scan that says both, that it was found counts, in whatever
-    /// order it says so.
+    /// order it says so. One that a later scan than `scan` lacked is fixed after all.
     pub(crate) fn seen(&mut self, finding: Finding, scope: &str, scan: Timestamp, now: Timestamp) -> Seen {
         if finding.passed {
             return if self.missed(scan, now) { Seen::Fixed } else { Seen::Stale };
@@ -215,15 +221,22 @@ impl Risk {
         self.last_seen = scan;
         self.finding = finding;
         scope.clone_into(&mut self.scope);
-        self.fix_time = None;
         let reopened = fixed.is_some_and(|fixed| fixed < scan);
         if reopened {
             self.reopen_count += 1;
             self.open_time = scan;
+            self.acknowledgement = None;
         }
         self.version += 1;
+        let absent = self.absent.filter(|absent| *absent > scan);
+        self.fix_time = absent;
         self.settle(now);
-        if reopened { Seen::Reopened } else { Seen::Again }
+        match fixed {
+            _ if absent.is_some() => Seen::Stale,
+            _ if reopened => Seen::Reopened,
+            Some(_) => Seen::Restored,
+            None => Seen::Again,
+        }
     }
 
     /// Whether nothing but that a further scan found it again makes it another than before.
@@ -232,14 +245,22 @@ impl Risk {
         seen == *self
     }
 
-    /// A full scan of its scope lacked it. Tells whether it is fixed by that: not if that scan, or a later one, has found
-    /// it.
+    /// Whether nothing but that a further scan said that all is well makes it another than before.
+    pub(crate) fn merely_absent_still(&self, before: &Self) -> bool {
+        self.absent != before.absent && Self { absent: self.absent, ..before.clone() } == *self
+    }
+
+    /// A full scan of its scope lacked it, or a scan looked and found that all is well. Tells whether it is fixed by that:
+    /// not if that scan, or a later one, has found it.
     pub(crate) fn missed(&mut self, scan: Timestamp, now: Timestamp) -> bool {
-        if self.fix_time.is_some() || scan <= self.last_seen {
+        if scan <= self.last_seen {
+            return false;
+        }
+        self.absent = self.absent.max(Some(scan));
+        if self.fix_time.is_some() {
             return false;
         }
         self.fix_time = Some(scan);
-        self.acknowledgement = None;
         self.version += 1;
         self.settle(now);
         true

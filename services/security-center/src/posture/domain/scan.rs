@@ -16,6 +16,8 @@ pub(crate) struct Counts {
     pub(crate) fixed: i64,
     pub(crate) duplicates: i64,
     pub(crate) passed: i64,
+    /// New ones for which the account had no room.
+    pub(crate) dropped: i64,
 }
 
 /// What findings of one scan mean for the risks of an account.
@@ -24,6 +26,8 @@ pub(crate) struct Scan<'a> {
     pub(crate) scope: &'a str,
     pub(crate) time: Timestamp,
     pub(crate) now: Timestamp,
+    /// By scanner, the last full scan of the scope where it was later than this one.
+    pub(crate) full: &'a BTreeMap<String, Timestamp>,
 }
 
 /// A risk that changed, and what it was before; nothing if it was not known.
@@ -79,26 +83,45 @@ impl Scan<'_> {
         if unknown.is_empty() { Ok(placed) } else { Err(unknown) }
     }
 
-    /// The risks that are new or change by findings that were placed.
+    /// How many of the findings that were placed are new risks.
+    pub(crate) fn count_new(placed: &[(RiskId, &Finding)], looked_up: &BTreeMap<RiskId, Option<Risk>>) -> usize {
+        placed.iter().filter(|(id, _)| looked_up.get(id).is_none_or(Option::is_none)).count()
+    }
+
+    /// The risks that are new or change by findings that were placed. Of the new ones there are at most `room`, the first in
+    /// the order of their ids: none that is kept has the id after one that is dropped.
     pub(crate) fn see(
         &self,
         placed: Vec<(RiskId, &Finding)>,
         mut looked_up: BTreeMap<RiskId, Option<Risk>>,
+        mut room: usize,
         counts: &mut Counts,
     ) -> Vec<Changed> {
         let mut changed = Vec::with_capacity(placed.len());
         for (id, finding) in placed {
             match looked_up.remove(&id).flatten() {
+                None if room == 0 => counts.dropped += 1,
                 None => {
+                    room -= 1;
                     counts.created += 1;
-                    let risk = Risk { id, ..Risk::begin(self.account, finding.clone(), self.scope, self.time) };
+                    let mut risk = Risk { id, ..Risk::begin(self.account, finding.clone(), self.scope, self.time) };
+                    self.lacked_since(&mut risk);
                     changed.push(Changed { before: None, risk });
                 }
                 Some(before) => {
                     let mut risk = before.clone();
-                    match risk.seen(finding.clone(), self.scope, self.time, self.now) {
+                    let seen = risk.seen(finding.clone(), self.scope, self.time, self.now);
+                    let stands = matches!(seen, Seen::Again | Seen::Reopened | Seen::Restored);
+                    match seen {
+                        _ if stands && self.lacked_since(&mut risk) => {
+                            counts.fixed += i64::from(before.fix_time.is_none());
+                        }
                         Seen::Again => counts.seen += 1,
                         Seen::Reopened => counts.reopened += 1,
+                        Seen::Restored => {
+                            counts.seen += 1;
+                            counts.fixed -= 1;
+                        }
                         Seen::Fixed => counts.fixed += 1,
                         Seen::Duplicate => counts.duplicates += 1,
                         Seen::Stale => {}
@@ -110,6 +133,12 @@ impl Scan<'_> {
             }
         }
         changed
+    }
+
+    /// Whether a later full scan has lacked what this one found, and so fixed it.
+    fn lacked_since(&self, risk: &mut Risk) -> bool {
+        let later = self.full.get(&risk.finding.source).filter(|full| **full > self.time);
+        later.is_some_and(|full| risk.missed(*full, self.now))
     }
 
     /// The risks that change because a full scan lacked them.
@@ -125,25 +154,30 @@ impl Scan<'_> {
 }
 
 impl Counts {
-    /// Adds others.
+    /// Adds others. What a scan fixed in one file and found in another is taken from neither below zero.
     pub(crate) fn add(&mut self, by: &Self) {
         self.findings += by.findings;
         self.created += by.created;
         self.seen += by.seen;
         self.reopened += by.reopened;
-        self.fixed += by.fixed;
+        self.fixed = (self.fixed + by.fixed).max(0);
         self.duplicates += by.duplicates;
         self.passed += by.passed;
+        self.dropped += by.dropped;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
-    use crate::posture::domain::{Category, Severity, testing};
+    use crate::posture::domain::{Category, Severity, State, testing};
 
     fn scan(account: AccountId) -> Scan<'static> {
-        Scan { account, scope: "", time: Timestamp::from_micros(2_000_000), now: Timestamp::from_micros(3_000_000) }
+        static NONE: BTreeMap<String, Timestamp> = BTreeMap::new();
+        let (time, now) = (Timestamp::from_micros(2_000_000), Timestamp::from_micros(3_000_000));
+        Scan { account, scope: "", time, now, full: &NONE }
     }
 
     fn risk(n: u8, uid: &str) -> Risk {
@@ -180,12 +214,12 @@ mod tests {
         assert_eq!(scan.place(&findings, &known), Err(BTreeSet::from([id.next()])));
 
         let known = looked_up(std::slice::from_ref(&foreign), &[id.next()]);
-        let created = scan.see(scan.place(&findings, &known).unwrap(), known.clone(), &mut counts);
+        let created = scan.see(scan.place(&findings, &known).unwrap(), known.clone(), 9, &mut counts);
         assert_eq!((created[0].risk.id, created[0].before.as_ref()), (id.next(), None));
         let kept = created[0].risk.clone();
         let later = Scan { time: Timestamp::from_micros(2_500_000), ..scan };
         let known = looked_up(&[foreign.clone(), kept.clone()], &[]);
-        let again = later.see(later.place(&findings, &known).unwrap(), known, &mut counts);
+        let again = later.see(later.place(&findings, &known).unwrap(), known, 9, &mut counts);
         assert_eq!((again[0].risk.id, again[0].before.as_ref()), (id.next(), Some(&kept)));
         assert_eq!((counts.created, counts.seen), (1, 1));
     }
@@ -202,5 +236,77 @@ mod tests {
         let findings = [(id, other), (id, mine.finding.clone())];
         let placed = scan(account).place(&findings, &known).unwrap();
         assert_eq!(placed.iter().map(|(id, f)| (*id, f.uid.as_str())).collect::<Vec<_>>(), [(id, "a")]);
+    }
+
+    #[test]
+    fn beyond_the_room_new_risks_are_dropped_and_known_ones_are_seen() {
+        let (known, mut counts) = (risk(11, "a"), Counts::default());
+        let (scan, ids) = (scan(known.account), [risk(11, "b").id, risk(11, "c").id]);
+        let at = looked_up(std::slice::from_ref(&known), &ids);
+        let all = ["a", "b", "c"].map(|uid| risk(11, uid).finding);
+        let findings = scan.by_risk(all.to_vec(), &mut counts);
+        let placed = scan.place(&findings, &at).unwrap();
+        assert_eq!(Scan::count_new(&placed, &at), 2);
+        let changed = scan.see(placed, at, 1, &mut counts);
+        assert_eq!((changed.len(), counts.created, counts.dropped, counts.seen), (2, 1, 1, 1));
+    }
+
+    fn second(n: i64) -> Timestamp {
+        Timestamp::from_micros(n * 1_000_000)
+    }
+
+    /// What full scans, that each found one risk or lacked it, make of it in the order in which they come.
+    fn after(scans: &[(i64, bool)]) -> (Option<Risk>, Counts) {
+        let (mut full, mut counts, mut known) = (BTreeMap::new(), Counts::default(), None::<Risk>);
+        let finding = risk(11, "a").finding;
+        for (time, found) in scans {
+            let (id, account) = (risk(11, "a").id, risk(11, "a").account);
+            let scan = Scan { account, scope: "", time: second(*time), now: second(1_000), full: &full };
+            let findings: Vec<_> = found.then(|| (id, finding.clone())).into_iter().collect();
+            let looked_up = BTreeMap::from([(id, known.clone())]);
+            let placed = scan.place(&findings, &looked_up).unwrap();
+            let mut changed = scan.see(placed, looked_up, 9, &mut counts);
+            known = changed.pop().map(|changed| changed.risk).or(known);
+            let unseen = known.clone().filter(|risk| risk.fix_time.is_none() && risk.last_seen < scan.time);
+            known = scan.miss(unseen.into_iter().collect(), &mut counts).pop().map(|changed| changed.risk).or(known);
+            let last = full.entry(finding.source.clone()).or_insert(second(*time));
+            *last = second(*time).max(*last);
+        }
+        (known, counts)
+    }
+
+    #[test]
+    fn a_risk_that_only_an_older_scan_knows_is_fixed_where_a_later_full_one_lacked_it() {
+        let (risk, counts) = after(&[(20, false), (10, true)]);
+        let risk = risk.unwrap();
+        assert_eq!((risk.state, risk.fix_time, risk.last_seen), (State::Fixed, Some(second(20)), second(10)));
+        assert_eq!((counts.created, counts.fixed), (1, 0));
+        let (risk, counts) = after(&[(10, true), (20, false), (30, false), (25, true)]);
+        let risk = risk.unwrap();
+        assert_eq!((risk.state, risk.fix_time, risk.last_seen), (State::Fixed, Some(second(30)), second(25)));
+        assert_eq!((counts.reopened, counts.fixed), (0, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn in_whatever_order_full_scans_come_the_state_is_that_of_the_order_of_time(
+            scans in prop::collection::vec(any::<bool>(), 1..8).prop_flat_map(|found| {
+                let timed: Vec<_> = (1..).zip(found).collect();
+                Just(timed).prop_shuffle()
+            }),
+        ) {
+            let mut ordered = scans.clone();
+            ordered.sort_unstable();
+            let ((came, _), (in_order, _)) = (after(&scans), after(&ordered));
+            prop_assert_eq!(came.is_some(), in_order.is_some());
+            if let (Some(came), Some(in_order)) = (came, in_order) {
+                let latest = ordered.last().is_some_and(|(_, found)| *found);
+                prop_assert_eq!(came.state == State::Open, latest);
+                prop_assert_eq!((came.state, came.first_seen), (in_order.state, in_order.first_seen));
+                if latest {
+                    prop_assert_eq!(came.last_seen, in_order.last_seen);
+                }
+            }
+        }
     }
 }

@@ -41,6 +41,11 @@ impl Tally {
         self.add(after, 1);
     }
 
+    /// A risk is there no more.
+    pub(crate) fn remove(&mut self, risk: &Risk) {
+        self.add(key(risk), -1);
+    }
+
     /// The changes that are any.
     pub(crate) fn into_changes(self) -> impl Iterator<Item = (TallyKey, i64)> {
         self.0.into_iter().filter(|(_, by)| *by != 0)

@@ -1,6 +1,6 @@
 //! `bailiwick.securitycenter.v1.FindingImportService`.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bailiwick_api::{
     errors::v1::ErrorReason,
@@ -10,25 +10,26 @@ use bailiwick_api::{
     },
 };
 use bailiwick_core::Timestamp;
-use bailiwick_rpc::{Call, InvalidFields, Kind, Problem, split};
+use bailiwick_rpc::{Call, InvalidFields, Kind, Problem, refusal, split};
 use futures::{StreamExt, stream, stream::BoxStream};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::mpsc::{self, error::TrySendError},
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::import_places::{ImportPlace, ImportPlaces, NoPlace};
 use crate::posture::{
     app::{ImportStream, Imports, Step},
     domain::{self, Format, ImportOptions, OnError, PIECE_MAX},
 };
 
 const PATTERN: &str = "accounts/{account}/findingImports/{finding_import}";
-/// Imports that run at once in this replica: each holds a piece of its file.
-const AT_ONCE: usize = 64;
 /// How long a stream may be silent, or leave answers untaken.
 const IDLE: Duration = Duration::from_secs(120);
+/// How long a stream may be silent that has sent nothing of a file yet.
+const BEGIN: Duration = Duration::from_secs(10);
 /// How long a piece waits for the next one, to be stored with it.
 const GATHER: Duration = Duration::from_millis(10);
 /// Answers that wait to be taken: with them, the next piece is not read.
@@ -38,7 +39,7 @@ const TEXT_MAX: usize = 256;
 /// The service over the imports.
 pub(crate) struct FindingImports {
     imports: Imports,
-    places: Arc<Semaphore>,
+    places: ImportPlaces,
     shutdown: CancellationToken,
 }
 
@@ -49,8 +50,10 @@ struct Run {
     requests: Streaming<ImportFindingsRequest>,
     import: ImportStream,
     answers: mpsc::Sender<Answer>,
+    /// Something of the file was sent.
+    begun: bool,
     shutdown: CancellationToken,
-    _place: OwnedSemaphorePermit,
+    _place: ImportPlace,
 }
 
 /// Why a stream ends before its import does.
@@ -62,7 +65,7 @@ enum Stop {
 
 impl FindingImports {
     pub(crate) fn new(imports: Imports, shutdown: CancellationToken) -> Self {
-        Self { imports, places: Arc::new(Semaphore::new(AT_ONCE)), shutdown }
+        Self { imports, places: ImportPlaces::default(), shutdown }
     }
 }
 
@@ -75,11 +78,13 @@ impl FindingImportService for FindingImports {
         request: Request<Streaming<ImportFindingsRequest>>,
     ) -> Result<Response<Self::ImportFindingsStream>, Status> {
         let (call, mut requests) = split(request)?;
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| busy())?;
-        let first = timeout(IDLE, requests.message()).await.map_err(|_| silent())??.unwrap_or_default();
+        let tenant = call.permit.tenant_account().map_err(|refused| refusal(&refused))?;
+        let caller = call.permit.account().unwrap_or(tenant);
+        let place = self.places.take(caller, call.permit.directory()).map_err(busy)?;
+        let first = timeout(BEGIN, requests.message()).await.map_err(|_| silent())??.unwrap_or_default();
         let import = self.open(call, &first).await?;
         let (answers, receiver) = mpsc::channel(QUEUE);
-        let run = Run { requests, import, answers, shutdown: self.shutdown.clone(), _place: place };
+        let run = Run { requests, import, answers, begun: false, shutdown: self.shutdown.clone(), _place: place };
         tokio::spawn(run.all(first));
         let answers = stream::unfold(receiver, |mut receiver| async { receiver.recv().await.map(|a| (a, receiver)) });
         Ok(Response::new(answers.boxed()))
@@ -132,6 +137,7 @@ impl FindingImports {
 impl Run {
     async fn all(mut self, first: ImportFindingsRequest) {
         if let Err(Stop::Failed(status)) = self.import(first).await {
+            self.import.let_go();
             drop(timeout(IDLE, self.answers.send(Err(status))).await);
         }
     }
@@ -160,6 +166,7 @@ impl Run {
         let mut fields = InvalidFields::new();
         check(&mut fields, &message);
         fields.finish().map_err(Stop::Failed)?;
+        self.begun |= !message.data.is_empty() || message.finish;
         let offset = u64::try_from(message.offset).unwrap_or_default();
         self.import.give(offset, &message.data, message.finish).map_err(failed)
     }
@@ -190,27 +197,43 @@ impl Run {
         }
     }
 
-    /// How far the import is, when there is room for it: until then, nothing more is read.
+    /// How far the import is, when there is room for it: until then, nothing more is read. An import that others wait for
+    /// waits for no room: it says how far it is when it is further.
     async fn answer(&self) -> Result<(), Stop> {
         if self.shutdown.is_cancelled() {
             return Err(Stop::Failed(stopping()));
         }
         let answer = ImportFindingsResponse { finding_import: Some(convert(self.import.import())) };
-        match timeout(IDLE, self.answers.send(Ok(answer))).await {
-            Ok(Ok(())) => Ok(()),
-            _ => Err(Stop::Gone),
-        }
+        deliver(&self.answers, answer, if self.import.holds_file() { None } else { Some(IDLE) }).await
     }
 
     async fn next(&mut self) -> Result<Option<ImportFindingsRequest>, Stop> {
         tokio::select! {
             () = self.answers.closed() => Err(Stop::Gone),
             () = self.shutdown.cancelled() => Err(Stop::Failed(stopping())),
-            message = timeout(IDLE, self.requests.message()) => match message {
+            message = timeout(if self.begun { IDLE } else { BEGIN }, self.requests.message()) => match message {
                 Ok(message) => message.map_err(Stop::Failed),
                 Err(_) => Err(Stop::Failed(silent())),
             },
         }
+    }
+}
+
+/// Hands an answer over within a time; without one, at once or not at all.
+async fn deliver(
+    answers: &mpsc::Sender<Answer>,
+    answer: ImportFindingsResponse,
+    within: Option<Duration>,
+) -> Result<(), Stop> {
+    let Some(within) = within else {
+        return match answers.try_send(Ok(answer)) {
+            Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(Stop::Gone),
+        };
+    };
+    match timeout(within, answers.send(Ok(answer))).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err(Stop::Gone),
     }
 }
 
@@ -268,6 +291,7 @@ fn convert(import: &domain::FindingImport) -> FindingImport {
         fixed: counts.fixed,
         duplicates: counts.duplicates,
         passed: counts.passed,
+        dropped: counts.dropped,
         problem_line: i64::try_from(import.problem_line).unwrap_or(i64::MAX),
         problem: import.problem.clone(),
         operator: import.operator.clone(),
@@ -281,9 +305,9 @@ fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: time.as_seconds(), nanos: i32::try_from(nanos).unwrap_or_default() }
 }
 
-fn busy() -> Status {
-    let message = format!("{AT_ONCE} imports are running here already");
-    Problem::new(Kind::Unavailable, ErrorReason::BackendUnavailable, message).retry_after(Duration::from_secs(1)).into()
+fn busy(none: NoPlace) -> Status {
+    let problem = Problem::new(Kind::Unavailable, ErrorReason::BackendUnavailable, none.to_string());
+    problem.retry_after(Duration::from_secs(1)).into()
 }
 
 fn stopping() -> Status {
@@ -295,4 +319,23 @@ fn stopping() -> Status {
 
 fn silent() -> Status {
     Status::deadline_exceeded("the stream was silent for too long; go on with the import by another one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_nobody_takes_holds_up_no_file_that_others_wait_for() {
+        let (sender, mut receiver) = mpsc::channel(1);
+        let answer = || ImportFindingsResponse::default();
+        assert!(deliver(&sender, answer(), None).await.is_ok());
+        assert!(deliver(&sender, answer(), None).await.is_ok(), "it is left out");
+        let gone = deliver(&sender, answer(), Some(Duration::from_millis(5))).await;
+        assert!(matches!(gone, Err(Stop::Gone)), "the last one waits for its time");
+        assert!(receiver.recv().await.is_some());
+        assert!(deliver(&sender, answer(), Some(IDLE)).await.is_ok());
+        drop(receiver);
+        assert!(matches!(deliver(&sender, answer(), None).await, Err(Stop::Gone)));
+    }
 }

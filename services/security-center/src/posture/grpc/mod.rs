@@ -3,6 +3,7 @@
 mod error;
 mod finding_imports;
 mod import_error;
+mod import_places;
 mod monitored_accounts;
 mod multi_accounts;
 mod ocsf;

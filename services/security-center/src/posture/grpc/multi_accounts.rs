@@ -196,7 +196,7 @@ fn multi_account(view: MultiAccountView) -> MultiAccount {
         auto_add_join_methods: settings.join_methods.iter().map(|m| join_method(Some(*m)).into()).collect(),
         monitored_count: number(monitored),
         eligible_count: number(eligible),
-        pending_count: i32::try_from(pending).unwrap_or(i32::MAX),
+        pending_count: number(pending),
         etag: settings.etag(),
         last_auto_add_problem: settings.problem,
     }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::posture::{
     app::{RiskView, Risks, WatchBatch},
-    domain::{Acknowledgement, Category, Dimension, RiskCounts, RiskSummary, Severity},
+    domain::{Acknowledgement, Category, Dimension, RiskCounts, RiskSummary, Severity, State},
 };
 
 /// How long a risk can be accepted.
@@ -167,7 +167,8 @@ impl RiskCalls {
 pub(super) fn risk(view: RiskView) -> pb::Risk {
     let RiskView { risk, folder } = view;
     let time = |time: Timestamp| Some(timestamp(time));
-    let acknowledgement = risk.acknowledgement.as_ref().map(|known| pb::Acknowledgement {
+    let holds = risk.acknowledgement.as_ref().filter(|_| risk.state == State::Acknowledged);
+    let acknowledgement = holds.map(|known| pb::Acknowledgement {
         reason: known.reason.clone(),
         expire_time: time(known.until),
         operator: known.operator.clone(),
@@ -209,6 +210,7 @@ fn watched(batch: WatchBatch) -> pb::WatchRisksResponse {
         resume_token: batch.resume_token,
         unmatched_risks: batch.unmatched,
         left_accounts: batch.left.into_iter().map(AccountId::name).collect(),
+        reset: batch.reset,
     }
 }
 

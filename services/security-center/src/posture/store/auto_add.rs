@@ -7,7 +7,7 @@ use bailiwick_db::DbError;
 use bailiwick_roster::JoinMethod;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, PaginatorTrait,
-    QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect, QueryTrait,
     sea_query::{Expr, OnConflict},
 };
 
@@ -68,6 +68,22 @@ pub(crate) async fn problem_save(conn: &impl ConnectionTrait, of: DirectoryId, p
     Ok(())
 }
 
+/// Nobody in a directory is added of itself until a time; notes why.
+pub(crate) async fn additions_close(
+    conn: &impl ConnectionTrait,
+    of: DirectoryId,
+    problem: &str,
+    until: Timestamp,
+) -> Result<(), DbError> {
+    Entity::update_many()
+        .col_expr(Column::Problem, Expr::val(problem))
+        .col_expr(Column::ClosedUntilUs, Expr::val(until.as_micros()))
+        .filter(Column::Directory.eq(of.to_string()))
+        .exec(conn)
+        .await?;
+    Ok(())
+}
+
 /// Lets members of a directory wait to be added, from a time on.
 pub(crate) async fn additions_put(
     conn: &impl ConnectionTrait,
@@ -103,13 +119,16 @@ pub(crate) async fn additions_count(conn: &impl ConnectionTrait, of: DirectoryId
     Ok(Waiting::find().filter(Waits::Directory.eq(of.to_string())).count(conn).await?)
 }
 
-/// At most `limit` members whose time has come.
+/// At most `limit` members whose time has come, of directories in which it is not put off.
 pub(crate) async fn additions_due(
     conn: &impl ConnectionTrait,
     now: Timestamp,
     limit: u64,
 ) -> Result<Vec<Addition>, DbError> {
-    let due = Waiting::find().filter(Waits::DueUs.lte(now.as_micros())).order_by_asc(Waits::DueUs);
+    let closed = Entity::find().select_only().column(Column::Directory);
+    let closed = closed.filter(Column::ClosedUntilUs.gt(now.as_micros())).into_query();
+    let due = Waiting::find().filter(Waits::DueUs.lte(now.as_micros()));
+    let due = due.filter(Waits::Directory.not_in_subquery(closed)).order_by_asc(Waits::DueUs);
     let rows = due.order_by_asc(Waits::Account).limit(limit).all(conn).await?;
     rows.into_iter().map(addition_of).collect()
 }
@@ -174,6 +193,8 @@ fn row(of: &Settings) -> Result<Model, DbError> {
         folders: serde_json::to_string(&of.folders).map_err(broken)?,
         join_methods: serde_json::to_string(&methods).map_err(broken)?,
         problem: of.problem.clone(),
+        // Whoever changes the settings wants to see what comes of them.
+        closed_until_us: 0,
         version: of.version,
     })
 }

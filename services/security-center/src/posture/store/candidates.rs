@@ -124,6 +124,15 @@ pub(crate) async fn candidates_count(conn: &impl ConnectionTrait, selected: Sele
     Ok(found.map_or(0, |found| found.number))
 }
 
+/// How many of them wait to be added of themselves.
+pub(crate) async fn candidates_waiting(conn: &impl ConnectionTrait, selected: Selected<'_>) -> Result<i64, DbError> {
+    let mut count = of(selected)?;
+    let waiting = "EXISTS (SELECT 1 FROM auto_additions w WHERE w.directory = a.directory AND w.account = a.account)";
+    count.expr_as(Expr::cust("COUNT(*)"), Alias::new("number")).and_where(Expr::cust(waiting));
+    let found = Number::find_by_statement(conn.get_database_backend().build(&count)).one(conn).await?;
+    Ok(found.map_or(0, |found| found.number))
+}
+
 /// How many members are in each folder of a directory, by the folder's name.
 pub(crate) async fn folder_counts(
     conn: &impl ConnectionTrait,

@@ -79,20 +79,32 @@ pub(crate) async fn finding_imports_old(
     old.limit(limit).all(conn).await?.into_iter().map(read).collect()
 }
 
-/// At most `limit` imports that run and keep a file, of which nothing was heard since a time, the oldest first.
+/// At most `limit` imports that run, of which nothing was heard since a time, the oldest first.
 pub(crate) async fn finding_imports_left(
     conn: &impl ConnectionTrait,
     since: Timestamp,
     limit: u64,
 ) -> Result<Vec<FindingImport>, DbError> {
-    let sarif = Column::Format.eq(Format::Sarif.code());
-    let keeps = Condition::any().add(sarif).add(Column::OnError.eq(OnError::Nothing.code()));
     let left = Entity::find()
         .filter(Column::State.eq(ImportState::Running.code()))
         .filter(Column::UpdateUs.lt(since.as_micros()))
-        .filter(keeps)
         .order_by_asc(Column::UpdateUs);
     left.limit(limit).all(conn).await?.into_iter().map(read).collect()
+}
+
+/// How many imports of an account are not finished, and how many bytes of files are kept for them. Their account is locked.
+pub(crate) async fn imports_unfinished(conn: &impl ConnectionTrait, of: AccountId) -> Result<(u64, u64), DbError> {
+    let kept = format!(
+        "SELECT COUNT(*) AS imports, CAST(COALESCE(SUM(CASE WHEN format = {} OR on_error = {} THEN stored_bytes ELSE 0 \
+         END), 0) AS BIGINT) AS bytes FROM finding_imports WHERE account = $1 AND state = $2",
+        Format::Sarif.code(),
+        OnError::Nothing.code()
+    );
+    let values = [number(of)?.into(), i64::from(ImportState::Running.code()).into()];
+    let select = Statement::from_sql_and_values(conn.get_database_backend(), kept, values);
+    let row = conn.query_one_raw(select).await?.ok_or_else(|| broken("a count has no row"))?;
+    let of = |column: &str| u64::try_from(row.try_get::<i64>("", column)?).map_err(broken);
+    Ok((of("imports")?, of("bytes")?))
 }
 
 /// Removes an import, and what is kept of its file.
@@ -167,6 +179,7 @@ fn row(import: &FindingImport) -> Result<Model, DbError> {
         fixed: counts.fixed,
         duplicates: counts.duplicates,
         passed: counts.passed,
+        dropped: counts.dropped,
         problem_line: i64::try_from(import.problem_line).map_err(broken)?,
         problem: import.problem.clone(),
         operator: import.operator.clone(),
@@ -202,6 +215,7 @@ fn read(row: Model) -> Result<FindingImport, DbError> {
             fixed: row.fixed,
             duplicates: row.duplicates,
             passed: row.passed,
+            dropped: row.dropped,
         },
         problem_line: u64::try_from(row.problem_line).map_err(broken)?,
         problem: row.problem,

@@ -1,21 +1,22 @@
 //! Which control list the accounts of risks are in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bailiwick_core::{AccountId, DirectoryId, Timestamp};
 use bailiwick_db::DbError;
+use bailiwick_roster::Listed;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Statement,
-    Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, LockType, Order, Query},
 };
 
 use super::{
-    CHUNK, account, broken,
+    CHUNK, account,
     entity::risk::{Column, Entity},
     number,
+    risk_view::within,
 };
-use crate::posture::domain::{RiskId, State};
+use crate::posture::domain::{Risk, RiskId, State};
 
 /// Locks accounts until the transaction ends, in the order of their numbers, before anything is done to their risks. An
 /// account without a row has none.
@@ -31,91 +32,93 @@ pub(crate) async fn accounts_lock(conn: &impl ConnectionTrait, accounts: &BTreeS
     Ok(())
 }
 
-/// Accounts came into the list of a directory: from now on their risks are found by it. The accounts' rows are made if they
-/// are missing, so that whoever writes the first risk meanwhile waits, or is waited for.
-pub(crate) async fn accounts_relist(
+/// Risks of an account that is in the list of a directory are found by it from now on.
+pub(crate) async fn risks_relist(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
-    accounts: &BTreeSet<AccountId>,
+    risks: &mut [Risk],
 ) -> Result<(), DbError> {
-    let backend = conn.get_database_backend();
-    let numbers = accounts.iter().copied().map(number).collect::<Result<Vec<_>, _>>()?;
-    for chunk in numbers.chunks(CHUNK) {
-        let rows: Vec<_> = (2..chunk.len() + 2).map(|at| format!("(${at}, $1, 0, 0)")).collect();
-        let values = [Value::from(directory.to_string())].into_iter().chain(chunk.iter().map(|n| Value::from(*n)));
-        let values: Vec<_> = values.collect();
-        let upsert = format!(
-            "INSERT INTO risk_accounts (account, directory, risks, last_scan_us) VALUES {} \
-             ON CONFLICT (account) DO UPDATE SET directory = excluded.directory",
-            rows.join(", ")
-        );
-        conn.execute_raw(Statement::from_sql_and_values(backend, upsert, values.clone())).await?;
-        let these: Vec<_> = (2..chunk.len() + 2).map(|at| format!("${at}")).collect();
-        let risks =
-            format!("UPDATE risks SET directory = $1 WHERE account IN ({}) AND directory <> $1", these.join(", "));
-        conn.execute_raw(Statement::from_sql_and_values(backend, risks, values)).await?;
+    let elsewhere: Vec<_> = risks.iter_mut().filter(|risk| risk.directory != Some(directory)).collect();
+    let ids = elsewhere.into_iter().map(|risk| {
+        risk.directory = Some(directory);
+        risk.id.number()
+    });
+    for chunk in ids.collect::<Vec<_>>().chunks(CHUNK) {
+        let these = Entity::update_many().col_expr(Column::Directory, Expr::val(directory.to_string()));
+        these.filter(Column::Id.is_in(chunk.iter().copied())).exec(conn).await?;
     }
     Ok(())
 }
 
-/// The directory that each of some accounts was last in the list of, as their risks have it; none where it was in no list.
-/// Accounts without a row are left out.
-pub(crate) async fn accounts_last(
+/// Whether any risk of an account carries another directory than this one.
+pub(crate) async fn has_elsewhere(
     conn: &impl ConnectionTrait,
-    accounts: &BTreeSet<AccountId>,
-) -> Result<BTreeMap<AccountId, Option<DirectoryId>>, DbError> {
-    let numbers = accounts.iter().copied().map(number).collect::<Result<Vec<_>, _>>()?;
-    let mut found = BTreeMap::new();
-    for chunk in numbers.chunks(CHUNK) {
-        found.extend(last(conn, Some(chunk)).await?);
+    account: AccountId,
+    directory: DirectoryId,
+) -> Result<bool, DbError> {
+    let some = Entity::find().select_only().column(Column::Account).filter(Column::Account.eq(number(account)?));
+    let some = some.filter(Column::Directory.ne(directory.to_string())).limit(1);
+    Ok(some.into_tuple::<i64>().one(conn).await?.is_some())
+}
+
+/// Those of some accounts that have a row, or all that have one.
+pub(crate) async fn accounts_known(
+    conn: &impl ConnectionTrait,
+    some: Option<&BTreeSet<AccountId>>,
+) -> Result<BTreeSet<AccountId>, DbError> {
+    let parts = match some {
+        None => vec![None],
+        Some(some) => {
+            let numbers = some.iter().copied().map(number).collect::<Result<Vec<_>, _>>()?;
+            numbers.chunks(CHUNK).map(|chunk| Some(chunk.to_vec())).collect()
+        }
+    };
+    let mut found = BTreeSet::new();
+    for part in parts {
+        let mut rows = Query::select();
+        rows.column("account").from("risk_accounts");
+        if let Some(part) = part {
+            rows.and_where(Expr::col("account").is_in(part));
+        }
+        for row in conn.query_all(&rows).await? {
+            found.insert(account(row.try_get("", "account")?)?);
+        }
     }
     Ok(found)
 }
 
-/// The same of all accounts.
-pub(crate) async fn accounts_last_all(
-    conn: &impl ConnectionTrait,
-) -> Result<BTreeMap<AccountId, Option<DirectoryId>>, DbError> {
-    Ok(last(conn, None).await?.into_iter().collect())
-}
-
-async fn last(
-    conn: &impl ConnectionTrait,
-    some: Option<&[i64]>,
-) -> Result<Vec<(AccountId, Option<DirectoryId>)>, DbError> {
-    let mut rows = Query::select();
-    rows.columns(["account", "directory"]).from("risk_accounts");
-    if let Some(some) = some {
-        rows.and_where(Expr::col("account").is_in(some.iter().copied()));
-    }
-    let read = |row: &QueryResult| {
-        let directory: String = row.try_get("", "directory")?;
-        let directory = if directory.is_empty() { None } else { Some(directory.parse().map_err(broken)?) };
-        Ok((account(row.try_get("", "account")?)?, directory))
-    };
-    conn.query_all(&rows).await?.iter().map(read).collect()
-}
-
 /// Whether a rule suppresses any risk of an account, or did before it was fixed.
-pub(crate) async fn has_suppressed(
-    conn: &impl ConnectionTrait,
-    account: AccountId,
-    last: DirectoryId,
-) -> Result<bool, DbError> {
-    let some = Entity::find().select_only().column(Column::Account);
-    let some = some.filter(Column::Directory.eq(last.to_string())).filter(Column::Account.eq(number(account)?));
+pub(crate) async fn has_suppressed(conn: &impl ConnectionTrait, account: AccountId) -> Result<bool, DbError> {
+    let some = Entity::find().select_only().column(Column::Account).filter(Column::Account.eq(number(account)?));
     let some = some.filter(Expr::cust("risks.suppression_rule <> ''")).limit(1);
     Ok(some.into_tuple::<i64>().one(conn).await?.is_some())
+}
+
+/// Whose risks are meant.
+#[derive(Clone, Debug)]
+pub(crate) enum Whose {
+    /// Those of an account.
+    Account(AccountId),
+    /// Those of the accounts of a list.
+    List(Listed),
+    /// All.
+    All,
 }
 
 /// Risks whose acknowledgement has run out, with their accounts, the earliest first, at most `limit`.
 pub(crate) async fn risks_due(
     conn: &impl ConnectionTrait,
+    whose: &Whose,
     now: Timestamp,
     limit: u64,
 ) -> Result<Vec<(AccountId, RiskId)>, DbError> {
     let due = Entity::find().select_only().columns([Column::Account, Column::Id]);
     let due = due.filter(Column::State.eq(State::Acknowledged.code())).filter(Column::AckUntilUs.lte(now.as_micros()));
+    let due = match whose {
+        Whose::Account(account) => due.filter(Column::Account.eq(number(*account)?)),
+        Whose::List(list) => due.filter(within(list, Expr::col((Entity, Column::Account)))),
+        Whose::All => due,
+    };
     let rows: Vec<(i64, i64)> =
         due.order_by_asc(Column::AckUntilUs).order_by_asc(Column::Id).limit(limit).into_tuple().all(conn).await?;
     rows.into_iter().map(|(of, id)| Ok((account(of)?, RiskId::from_number(id)))).collect()

@@ -1,9 +1,6 @@
 //! Risks.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    mem::take,
-};
+use std::{collections::BTreeSet, mem::take};
 
 use bailiwick_core::{AccountId, Timestamp};
 use bailiwick_db::DbError;
@@ -11,16 +8,15 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select,
     sea_query::Expr,
 };
-use sha2::{Digest, Sha256};
 
 use super::{
     CHUNK, account, broken,
     bulk::{Bulk, Cells, replace},
     entity::{
         risk::{Column, Entity, Model},
-        risk_text,
+        risk_text::Model as TextModel,
     },
-    number,
+    number, risk_text,
 };
 use crate::posture::domain::{Acknowledgement, Category, Finding, Risk, RiskId, Severity, State};
 
@@ -93,6 +89,20 @@ pub(crate) async fn risks_seen(
     Ok(())
 }
 
+/// A scan at a time said again of fixed risks that all is well, and they are the same otherwise.
+pub(crate) async fn risks_absent(
+    conn: &impl ConnectionTrait,
+    ids: impl Iterator<Item = RiskId>,
+    at: Timestamp,
+) -> Result<(), DbError> {
+    let ids: Vec<_> = ids.map(RiskId::number).collect();
+    for chunk in ids.chunks(CHUNK) {
+        let these = Column::Id.is_in(chunk.iter().copied());
+        Entity::update_many().col_expr(Column::AbsentUs, at.as_micros().into()).filter(these).exec(conn).await?;
+    }
+    Ok(())
+}
+
 /// Inserts the risks, or replaces them whole; never another that has the id of one.
 ///
 /// # Errors
@@ -101,34 +111,25 @@ pub(crate) async fn risks_save<'a>(
     conn: &impl ConnectionTrait,
     risks: impl IntoIterator<Item = &'a Risk>,
 ) -> Result<(), DbError> {
-    let (mut texts, mut rows) = (BTreeMap::new(), Vec::new());
+    let (mut texts, mut rows) = (BTreeSet::new(), Vec::new());
+    let mut new = Vec::new();
     for risk in risks {
-        let text = text(&risk.finding);
+        let text = risk_text::text(number(risk.account)?, &risk.finding);
         rows.push(row(risk, text.id)?);
-        texts.entry(text.id).or_insert(text);
+        if texts.insert((text.account, text.id, text.digest)) {
+            new.push(text);
+        }
     }
     if rows.is_empty() {
         return Ok(());
     }
-    bulk_of_texts(texts.into_values().collect()).write(conn).await?;
+    risk_text::save(conn, new).await?;
     let (asked, written) = (rows.len(), bulk_of_risks(rows).write(conn).await?);
     if u64::try_from(asked).ok() == Some(written) {
         return Ok(());
     }
     // A transaction about another account has taken one of the ids since they were looked up.
     Err(DbError::Conflict("an id of a risk was taken meanwhile".into()))
-}
-
-fn bulk_of_texts(texts: Vec<risk_text::Model>) -> Bulk {
-    let numbers = |of: fn(&risk_text::Model) -> i64| Cells::Numbers(texts.iter().map(of).collect());
-    let strings = |of: fn(&risk_text::Model) -> &String| Cells::Texts(texts.iter().map(of).cloned().collect());
-    let columns = vec![
-        ("id", numbers(|text| text.id)),
-        ("description", strings(|text| &text.description)),
-        ("remediation", strings(|text| &text.remediation)),
-        ("reference_urls", strings(|text| &text.reference_urls)),
-    ];
-    Bulk { table: "risk_texts", columns, on_conflict: "(id) DO NOTHING".to_owned() }
 }
 
 fn bulk_of_risks(mut rows: Vec<Model>) -> Bulk {
@@ -144,6 +145,7 @@ fn bulk_of_risks(mut rows: Vec<Model>) -> Bulk {
         ("last_seen_us", numbers(|row| row.last_seen_us)),
         ("open_us", numbers(|row| row.open_us)),
         ("fix_us", numbers(|row| row.fix_us)),
+        ("absent_us", numbers(|row| row.absent_us)),
         ("reopen_count", numbers(|row| row.reopen_count)),
         ("ack_until_us", numbers(|row| row.ack_until_us)),
         ("ack_us", numbers(|row| row.ack_us)),
@@ -179,34 +181,12 @@ fn bulk_of_risks(mut rows: Vec<Model>) -> Bulk {
 /// The risks of a selection, with their texts, in its order.
 pub(super) async fn read(conn: &impl ConnectionTrait, select: Select<Entity>) -> Result<Vec<Risk>, DbError> {
     let rows = select.all(conn).await?;
-    let wanted: BTreeSet<_> = rows.iter().map(|row| row.text_id).collect();
-    let (wanted, mut texts): (Vec<_>, BTreeMap<_, _>) = (wanted.into_iter().collect(), BTreeMap::new());
-    for chunk in wanted.chunks(CHUNK) {
-        let some = risk_text::Entity::find().filter(risk_text::Column::Id.is_in(chunk.iter().copied()));
-        texts.extend(some.all(conn).await?.into_iter().map(|text| (text.id, text)));
-    }
+    let texts = risk_text::read(conn, rows.iter().map(|row| (row.account, row.text_id))).await?;
     let parts = rows.into_iter().map(|row| {
-        let text = texts.get(&row.text_id).ok_or_else(|| broken("a risk has no text"))?;
+        let text = texts.get(&(row.account, row.text_id)).ok_or_else(|| broken("a risk has no text"))?;
         risk_of(row, text)
     });
     parts.collect()
-}
-
-fn text(finding: &Finding) -> risk_text::Model {
-    let references = serde_json::to_string(&finding.references).unwrap_or_default();
-    let mut hash = Sha256::new();
-    for part in [&finding.description, &finding.remediation, &references] {
-        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        hash.update(part);
-    }
-    let digest: [u8; 32] = hash.finalize().into();
-    let [a, b, c, d, e, f, g, h, ..] = digest;
-    risk_text::Model {
-        id: i64::from_be_bytes([a, b, c, d, e, f, g, h]),
-        description: finding.description.clone(),
-        remediation: finding.remediation.clone(),
-        reference_urls: references,
-    }
 }
 
 fn row(risk: &Risk, text_id: i64) -> Result<Model, DbError> {
@@ -232,6 +212,7 @@ fn row(risk: &Risk, text_id: i64) -> Result<Model, DbError> {
         last_seen_us: risk.last_seen.as_micros(),
         open_us: risk.open_time.as_micros(),
         fix_us: risk.fix_time.map_or(0, Timestamp::as_micros),
+        absent_us: risk.absent.map_or(0, Timestamp::as_micros),
         reopen_count: risk.reopen_count,
         ack_reason: ack.map(|ack| ack.reason.clone()).unwrap_or_default(),
         ack_until_us: ack.map_or(0, |ack| ack.until.as_micros()),
@@ -242,7 +223,7 @@ fn row(risk: &Risk, text_id: i64) -> Result<Model, DbError> {
     })
 }
 
-fn risk_of(row: Model, text: &risk_text::Model) -> Result<Risk, DbError> {
+fn risk_of(row: Model, text: &TextModel) -> Result<Risk, DbError> {
     let code = |number: i64| i32::try_from(number).unwrap_or_default();
     let time = Timestamp::from_micros;
     let acknowledgement = Acknowledgement {
@@ -277,6 +258,7 @@ fn risk_of(row: Model, text: &risk_text::Model) -> Result<Risk, DbError> {
         last_seen: time(row.last_seen_us),
         open_time: time(row.open_us),
         fix_time: (row.fix_us != 0).then(|| time(row.fix_us)),
+        absent: (row.absent_us != 0).then(|| time(row.absent_us)),
         reopen_count: row.reopen_count,
         acknowledgement: (row.ack_until_us != 0).then_some(acknowledgement),
         suppression_rule: row.suppression_rule,

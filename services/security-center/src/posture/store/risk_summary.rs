@@ -4,7 +4,7 @@ use bailiwick_core::filter::{Filter, Schema};
 use bailiwick_db::{Columns, DbError};
 use bailiwick_roster::{Listed, folder_of};
 use sea_orm::{
-    ConnectionTrait, ExprTrait, FromQueryResult, QuerySelect, QueryTrait,
+    ConnectionTrait, DbBackend, ExprTrait, FromQueryResult, QuerySelect, QueryTrait,
     sea_query::{Expr, Order, Query, SelectStatement},
 };
 
@@ -87,10 +87,10 @@ pub(crate) async fn summary_of_tallies(
     worst(conn, grouped, limit).await
 }
 
-/// The numbers of the risks of a list that a filter asks for: each of them is looked at.
+/// The numbers of the risks of a view that a filter asks for: each of them is looked at.
 pub(crate) async fn summary_of_risks(
     conn: &impl ConnectionTrait,
-    list: &Listed,
+    view: &View,
     by: Dimension,
     filter: &Filter,
     limit: u64,
@@ -103,7 +103,7 @@ pub(crate) async fn summary_of_risks(
         Dimension::Resource => Expr::col(("risks", "resource")),
         Dimension::Rule => Expr::col(("risks", "rule")),
     };
-    let risks = View::List(list.clone()).risks()?.select_only();
+    let risks = view.risks()?.select_only();
     let mut chosen = risks.into_query();
     chosen.expr_as(value, "value").expr_as(Expr::col(("risks", "severity")), "severity");
     chosen.cond_where(risk_view::condition(conn, filter)?);
@@ -125,7 +125,12 @@ async fn worst(conn: &impl ConnectionTrait, grouped: SelectStatement, limit: u64
     for (name, _) in COUNTS {
         all.order_by(name, Order::Desc);
     }
-    all.order_by("value", Order::Asc).limit(limit);
+    // The same groups on both engines, whatever the collation.
+    let value = match conn.get_database_backend() {
+        DbBackend::Postgres => Expr::cust("value COLLATE \"C\""),
+        _ => Expr::col("value"),
+    };
+    all.order_by_expr(value, Order::Asc).limit(limit);
     let rows = conn.query_all(&all).await?;
     let rows = rows.iter().map(|row| Row::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()?;
     let total = rows.first().map(|row| RiskCounts {

@@ -27,8 +27,9 @@ use crate::posture::{
 pub(crate) enum View {
     /// Those of an account.
     Account(AccountId),
-    /// Those of the accounts that are in a control list now.
-    List(Listed),
+    /// Those of the accounts that are in a control list now. While it is being relisted, some of them carry the directory
+    /// of another list still.
+    List { list: Listed, relisting: bool },
     /// Those of one account while it is in a control list.
     OfList(Listed, AccountId),
     /// Those of the accounts that were last in the control list of a directory: for its own upkeep alone.
@@ -61,9 +62,12 @@ impl View {
         let all = Entity::find();
         Ok(match self {
             Self::Account(account) => all.filter(Column::Account.eq(number(*account)?)),
-            Self::List(list) => {
-                let of_directory = all.filter(Column::Directory.eq(list.directory().to_string()));
-                of_directory.filter(within(list, column(Column::Account)))
+            Self::List { list, relisting } => {
+                let of_list = all.filter(within(list, column(Column::Account)));
+                match relisting {
+                    true => of_list,
+                    false => of_list.filter(Column::Directory.eq(list.directory().to_string())),
+                }
             }
             Self::OfList(list, account) => {
                 let of_account = all.filter(Column::Account.eq(number(*account)?));

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use bailiwick_core::{AccountId, DirectoryId};
 use bailiwick_db::DbError;
 use bailiwick_roster::{AccountType, JoinMethod};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Value};
+use sea_orm::{ConnectionTrait, Value};
 
-use super::{CHUNK, account, broken, entity, number, risk::read, score::statement};
-use crate::posture::domain::{Risk, RiskId, RootUser};
+use super::{CHUNK, account, broken, number, score::statement};
+use crate::posture::domain::RootUser;
 
 /// Inserts what is known of a root user, or replaces it.
 pub(crate) async fn root_user_save(conn: &impl ConnectionTrait, of: &RootUser) -> Result<(), DbError> {
@@ -27,52 +27,51 @@ pub(crate) async fn root_user_remove(conn: &impl ConnectionTrait, of: AccountId)
     Ok(())
 }
 
-/// All accounts of which something is known, or that have risks.
+/// All accounts of which something is known, or that have a row of risks.
 pub(crate) async fn root_user_accounts(conn: &impl ConnectionTrait) -> Result<BTreeSet<AccountId>, DbError> {
     let sql = "SELECT account FROM root_users UNION SELECT account FROM risk_accounts";
     let rows = conn.query_all_raw(statement(conn, sql, Vec::new())).await?;
     rows.iter().map(|row| account(row.try_get("", "account")?)).collect()
 }
 
-/// The root users of those of these accounts that are cloud accounts and members, but not the management account, with
-/// their directories.
-pub(crate) async fn root_users_of_members(
-    conn: &impl ConnectionTrait,
-    accounts: &[AccountId],
-) -> Result<Vec<(RootUser, DirectoryId)>, DbError> {
-    let mut found = Vec::new();
-    for chunk in accounts.chunks(CHUNK) {
-        let mut values: Vec<Value> =
-            vec![AccountType::Cloud.as_str().into(), JoinMethod::EnabledDirectory.as_str().into()];
+/// Replaces all that is known of root users.
+pub(crate) async fn root_users_replace(conn: &impl ConnectionTrait, all: &[RootUser]) -> Result<(), DbError> {
+    conn.execute_raw(statement(conn, "DELETE FROM root_users", Vec::new())).await?;
+    for chunk in all.chunks(CHUNK) {
+        let (mut rows, mut values) = (Vec::with_capacity(chunk.len()), Vec::<Value>::new());
         for of in chunk {
-            values.push(number(*of)?.into());
+            let first = values.len();
+            rows.push(format!("(${}, ${}, ${}, ${})", first + 1, first + 2, first + 3, first + 4));
+            values.extend([
+                number(of.account)?.into(),
+                of.enabled.into(),
+                of.access_keys.into(),
+                of.security_info.into(),
+            ]);
         }
-        let places: Vec<_> = (3..=values.len()).map(|i| format!("${i}")).collect();
-        let sql = format!(
-            "SELECT r.*, a.directory FROM root_users r JOIN roster_accounts a ON a.account = r.account \
-             WHERE a.account_type = $1 AND a.join_method <> $2 AND r.account IN ({})",
-            places.join(", ")
-        );
-        for row in conn.query_all_raw(statement(conn, sql, values)).await? {
-            let directory: String = row.try_get("", "directory")?;
-            let of = RootUser {
-                account: account(row.try_get("", "account")?)?,
-                enabled: row.try_get("", "enabled")?,
-                access_keys: row.try_get("", "access_keys")?,
-                security_info: row.try_get("", "security_info")?,
-            };
-            found.push((of, directory.parse().map_err(broken)?));
-        }
+        let rows = rows.join(", ");
+        let sql = format!("INSERT INTO root_users (account, enabled, access_keys, security_info) VALUES {rows}");
+        conn.execute_raw(statement(conn, sql, values)).await?;
     }
-    Ok(found)
+    Ok(())
 }
 
-/// Some risks, as they are without waiting for whoever writes them.
-pub(crate) async fn risks(conn: &impl ConnectionTrait, ids: &BTreeSet<RiskId>) -> Result<Vec<Risk>, DbError> {
-    let (ids, mut found): (Vec<_>, _) = (ids.iter().map(|id| id.number()).collect(), Vec::new());
-    for chunk in ids.chunks(CHUNK) {
-        let some = entity::risk::Entity::find().filter(entity::risk::Column::Id.is_in(chunk.iter().copied()));
-        found.extend(read(conn, some).await?);
-    }
-    Ok(found)
+/// The root user of an account that is a cloud account and a member, but not the management account, with its directory.
+pub(crate) async fn root_user_of_member(
+    conn: &impl ConnectionTrait,
+    of: AccountId,
+) -> Result<Option<(RootUser, DirectoryId)>, DbError> {
+    let sql = "SELECT r.*, a.directory FROM root_users r JOIN roster_accounts a ON a.account = r.account \
+               WHERE a.account_type = $1 AND a.join_method <> $2 AND r.account = $3";
+    let values: Vec<Value> =
+        vec![AccountType::Cloud.as_str().into(), JoinMethod::EnabledDirectory.as_str().into(), number(of)?.into()];
+    let Some(row) = conn.query_one_raw(statement(conn, sql, values)).await? else { return Ok(None) };
+    let directory: String = row.try_get("", "directory")?;
+    let root = RootUser {
+        account: of,
+        enabled: row.try_get("", "enabled")?,
+        access_keys: row.try_get("", "access_keys")?,
+        security_info: row.try_get("", "security_info")?,
+    };
+    Ok(Some((root, directory.parse().map_err(broken)?)))
 }

@@ -243,10 +243,20 @@ pub(crate) async fn score_due_add(conn: &impl ConnectionTrait, accounts: &BTreeS
     Ok(())
 }
 
-/// Says that the scores of all accounts with risks are to be written.
+/// Says that the scores of all accounts are to be written that have risks or are, or were, in a control list.
 pub(crate) async fn score_due_all(conn: &impl ConnectionTrait) -> Result<(), DbError> {
-    let sql = "INSERT INTO score_due (account) SELECT account FROM risk_accounts WHERE true ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO score_due (account) SELECT account FROM risk_accounts WHERE true ORDER BY account \
+               ON CONFLICT DO NOTHING";
     conn.execute_raw(statement(conn, sql, Vec::new())).await?;
+    Ok(())
+}
+
+/// Says that the scores of all accounts in the control list of a directory are to be written.
+pub(crate) async fn score_due_list(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<(), DbError> {
+    let sql = "INSERT INTO score_due (account) SELECT account FROM roster_entries WHERE service = $1 AND directory = $2 \
+               ORDER BY account ON CONFLICT (account) DO UPDATE SET account = excluded.account";
+    let values = vec![TrustedService::SecurityCenter.id().into(), directory.to_string().into()];
+    conn.execute_raw(statement(conn, sql, values)).await?;
     Ok(())
 }
 

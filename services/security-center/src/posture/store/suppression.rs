@@ -1,6 +1,6 @@
 //! Suppression rules, and how far they are applied.
 
-use bailiwick_core::{AccountId, DirectoryId, Timestamp};
+use bailiwick_core::{DirectoryId, Timestamp};
 use bailiwick_db::{DbError, Place};
 use bailiwick_roster::Listed;
 use sea_orm::{
@@ -11,9 +11,9 @@ use sea_orm::{
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    CHUNK, account, broken,
-    entity::{risk, suppression_account, suppression_head, suppression_rule},
-    number, risk_view,
+    broken,
+    entity::{risk, suppression_head, suppression_rule},
+    risk_view,
 };
 use crate::posture::domain::{State, SuppressionRule};
 
@@ -27,14 +27,8 @@ pub(crate) struct Head {
     pub(crate) applied: i64,
     /// Where applying them goes on; the beginning if none.
     pub(crate) place: Option<Place>,
-}
-
-/// An account whose risks other rules hold for now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Moved {
-    pub(crate) account: AccountId,
-    pub(crate) changes: i64,
-    pub(crate) place: Option<Place>,
+    /// When it last went on.
+    pub(crate) done: Timestamp,
 }
 
 /// The rules of a directory, by id.
@@ -147,7 +141,7 @@ async fn head_locked(conn: &impl ConnectionTrait, directory: DirectoryId, lock: 
     if let Some(found) = find().one(conn).await? {
         return head_of(found);
     }
-    let row = Model { directory: directory.to_string(), generation: 0, applied: 0, place: String::new() };
+    let row = Model { directory: directory.to_string(), generation: 0, applied: 0, place: String::new(), done_us: 0 };
     let none = OnConflict::new().do_nothing().to_owned();
     Entity::insert(row.into_active_model().reset_all()).on_conflict(none).exec_without_returning(conn).await?;
     head_of(find().one(conn).await?.ok_or_else(|| broken("a row that was inserted is not there"))?)
@@ -158,12 +152,13 @@ pub(crate) async fn head(conn: &impl ConnectionTrait, directory: DirectoryId) ->
     suppression_head::Entity::find_by_id(directory.to_string()).one(conn).await?.map(head_of).transpose()
 }
 
-/// Heads whose rules are not applied to everything, at most `limit`.
+/// Heads whose rules are not applied to everything, at most `limit`: those first that have not gone on for longest.
 pub(crate) async fn heads_pending(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<Head>, DbError> {
     use suppression_head::{Column, Entity};
 
     let pending = Entity::find().filter(Expr::col(Column::Applied).lt(Expr::col(Column::Generation)));
-    pending.order_by_asc(Column::Directory).limit(limit).all(conn).await?.into_iter().map(head_of).collect()
+    let pending = pending.order_by_asc(Column::DoneUs).order_by_asc(Column::Directory);
+    pending.limit(limit).all(conn).await?.into_iter().map(head_of).collect()
 }
 
 /// Replaces a head, which the transaction holds.
@@ -173,67 +168,16 @@ pub(crate) async fn head_save(conn: &impl ConnectionTrait, head: &Head) -> Resul
         generation: head.generation,
         applied: head.applied,
         place: head.place.as_ref().map(Place::to_string).unwrap_or_default(),
+        done_us: head.done.as_micros(),
     };
     suppression_head::Entity::update(row.into_active_model().reset_all()).exec(conn).await?;
     Ok(())
 }
 
-/// The risks of these accounts are to be looked at from their beginning.
-pub(crate) async fn moved_add(conn: &impl ConnectionTrait, accounts: &BTreeSet<AccountId>) -> Result<(), DbError> {
-    use suppression_account::{Column, Entity, Model};
-
-    let again = OnConflict::column(Column::Account)
-        .value(Column::Changes, Expr::col((Entity, Column::Changes)).add(1))
-        .value(Column::Place, "")
-        .to_owned();
-    let numbers = accounts.iter().copied().map(number).collect::<Result<Vec<_>, _>>()?;
-    for chunk in numbers.chunks(CHUNK) {
-        let rows = chunk.iter().map(|account| Model { account: *account, changes: 1, place: String::new() });
-        let rows = rows.map(|row| row.into_active_model().reset_all());
-        Entity::insert_many(rows).on_conflict(again.clone()).exec_without_returning(conn).await?;
-    }
-    Ok(())
-}
-
-/// Accounts whose risks are to be looked at, at most `limit`.
-pub(crate) async fn moved_pending(conn: &impl ConnectionTrait, limit: u64) -> Result<Vec<Moved>, DbError> {
-    use suppression_account::{Column, Entity};
-
-    let rows = Entity::find().order_by_asc(Column::Account).limit(limit).all(conn).await?;
-    let read = |row: suppression_account::Model| {
-        Ok(Moved { account: account(row.account)?, changes: row.changes, place: place(&row.place)? })
-    };
-    rows.into_iter().map(read).collect()
-}
-
-/// Sets where it goes on with an account, or that it is done with, if it has neither come nor left since it was read.
-/// Tells whether it has not.
-pub(crate) async fn moved_save(
-    conn: &impl ConnectionTrait,
-    moved: &Moved,
-    place: Option<&Place>,
-) -> Result<bool, DbError> {
-    use suppression_account::{Column, Entity};
-
-    let same = |column: Expr| column.eq(moved.changes);
-    let account = number(moved.account)?;
-    let rows = match place {
-        Some(place) => {
-            let on = Entity::update_many().col_expr(Column::Place, Expr::val(place.to_string()));
-            let on = on.filter(Column::Account.eq(account)).filter(same(Expr::col(Column::Changes)));
-            on.exec(conn).await?.rows_affected
-        }
-        None => {
-            let done = Entity::delete_many().filter(Column::Account.eq(account));
-            done.filter(same(Expr::col(Column::Changes))).exec(conn).await?.rows_affected
-        }
-    };
-    Ok(rows == 1)
-}
-
 fn head_of(row: suppression_head::Model) -> Result<Head, DbError> {
     let directory = row.directory.parse().map_err(broken)?;
-    Ok(Head { directory, generation: row.generation, applied: row.applied, place: place(&row.place)? })
+    let done = Timestamp::from_micros(row.done_us);
+    Ok(Head { directory, generation: row.generation, applied: row.applied, place: place(&row.place)?, done })
 }
 
 fn place(text: &str) -> Result<Option<Place>, DbError> {

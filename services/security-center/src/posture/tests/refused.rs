@@ -106,13 +106,72 @@ async fn an_account_has_so_many_risks_and_no_more() {
     for database in databases().await {
         let scene = Scene::on(&database).await;
         let of = account(11);
-        scene.scan(1, ocsf(OnError::Keep), &failed(&["a"])).await;
+        scene.scan(1, ocsf(OnError::Keep), &failed(&["a", "z"])).await;
         scene.execute(format!("UPDATE risk_accounts SET risks = 199999 WHERE account = {}", of.get())).await;
-        let refused = scene.import(of, 2, ocsf(OnError::Keep), &failed(&["b", "c"]), 1 << 20).await;
-        assert_eq!(refusal(refused), ImportRefusal::Quota(of), "{}", scene.engine);
-        assert_eq!(scene.risks(of).await.len(), 1, "what would go beyond is not stored");
-        scene.scan(3, ocsf(OnError::Keep), &failed(&["a", "b"])).await;
-        scene.scan(4, ocsf(OnError::Keep), &failed(&["a"])).await;
+        let done = scene.scan(2, full(), &failed(&["a", "b", "c"])).await;
+        let counts = |c: &FindingImport| [c.counts.created, c.counts.dropped, c.counts.seen, c.counts.fixed];
+        assert_eq!(counts(&done), [1, 1, 1, 1], "{}: the rest of the scan goes on", scene.engine);
+        let risks = scene.risks(of).await;
+        assert_eq!(risks.len(), 3, "what would go beyond is not stored");
+        assert_eq!(scene.risk(of, "z").await.unwrap().state, State::Fixed);
+
+        // What is fixed makes room, unless the scan finds it again.
+        let done = scene.scan(3, ocsf(OnError::Keep), &failed(&["z", "d", "e"])).await;
+        assert_eq!(counts(&done), [0, 2, 0, 0], "{}", scene.engine);
+        assert_eq!(done.counts.reopened, 1);
+        scene.scan(4, full(), &failed(&["a"])).await;
+        let done = scene.scan(5, ocsf(OnError::Keep), &failed(&["d", "e", "f"])).await;
+        assert_eq!(counts(&done), [2, 1, 0, 0], "{}: two were fixed", scene.engine);
+        let uids: Vec<_> = scene.risks(of).await.into_iter().map(|risk| risk.finding.uid).collect();
+        assert_eq!((uids.len(), uids[0].as_str()), (3, "a"), "{uids:?}");
+        scene.execute(format!("UPDATE risk_accounts SET risks = 3 WHERE account = {}", of.get())).await;
+        scene.check_numbers(of).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_has_so_much_that_is_unfinished_and_no_more() {
+    for database in databases().await {
+        let scene = Scene::on(&database).await;
+        let (of, file) = (account(11), failed(&["a"]));
+        let quota = |refused: ImportRefusal| match refused {
+            ImportRefusal::Quota { quota, limit, .. } => (quota, limit),
+            other => panic!("{other:?}"),
+        };
+        for n in 1..=64 {
+            scene.open(of, n, Some(ocsf(OnError::Nothing))).await.unwrap();
+        }
+        let refused = refusal(scene.open(of, 65, Some(ocsf(OnError::Keep))).await);
+        assert_eq!(quota(refused), ("imports", 64), "{}", scene.engine);
+        scene.open(account(12), 65, Some(ocsf(OnError::Keep))).await.expect("each account has its own");
+        scene.import(of, 64, ocsf(OnError::Nothing), &file, 1 << 20).await.unwrap();
+
+        let mut stream = scene.open(of, 65, Some(ocsf(OnError::Nothing))).await.unwrap();
+        let kept = (512 << 20) - file.len() + 1;
+        scene.execute(format!("UPDATE finding_imports SET stored_bytes = {kept} WHERE id = '{}'", id(1))).await;
+        let refused = refusal(feed(&mut stream, &file, 1 << 20, usize::MAX).await);
+        assert_eq!(quota(refused), ("bytes of files", 512 << 20), "{}", scene.engine);
+        scene.execute(format!("UPDATE finding_imports SET stored_bytes = {} WHERE id = '{}'", kept - 1, id(1))).await;
+        let done = scene.import(of, 65, ocsf(OnError::Nothing), &file, 1 << 20).await.unwrap();
+        assert_eq!(done.state, ImportState::Succeeded, "{}", scene.engine);
+
+        // What is left unfinished ends, whatever is kept of it.
+        scene.open(account(13), 1, Some(ocsf(OnError::Keep))).await.unwrap();
+        scene.clock.advance(Duration::from_secs(8 * 86_400));
+        super::super::app::sweep(&scene.suite.db).await.unwrap();
+        assert_eq!(scene.numbers("SELECT COUNT(*) FROM finding_imports WHERE state = 1").await, [0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_of_a_mistake_is_stored_whatever_the_file_has() {
+    for database in databases().await {
+        let scene = Scene::on(&database).await;
+        let file = json!({"version": format!("\u{0}\u{1b}[2J{}", "9".repeat(100_000)), "runs": []}).to_string();
+        let options = ImportOptions { format: Format::Sarif, ..ocsf(OnError::Keep) };
+        let import = scene.import(account(11), 1, options, file.as_bytes(), 1 << 20).await.unwrap();
+        assert_eq!(import.state, ImportState::Failed, "{}", scene.engine);
+        assert!(import.problem.len() <= 512 && !import.problem.contains(char::is_control), "{}", import.problem);
     }
 }
 

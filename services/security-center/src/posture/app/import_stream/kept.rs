@@ -7,7 +7,7 @@ use bailiwick_db::DbError;
 use super::{ImportStream, Step, Whole};
 use crate::posture::{
     app::ImportError,
-    domain::{ATOMIC_MAX, BATCH, Counts, OnError, Problem, Sarif},
+    domain::{ATOMIC_MAX, BATCH, Counts, ImportRefusal, OnError, Problem, Sarif},
     store,
 };
 
@@ -48,7 +48,8 @@ impl ImportStream {
             },
         };
         let mut reader = self.import.reader.clone();
-        let findings: Vec<_> = whole.sarif.findings(reader.applied_results).take(BATCH).collect();
+        let (sarif, applied) = (Arc::clone(&whole.sarif), reader.applied_results);
+        let findings = tokio::task::spawn_blocking(move || sarif.findings(applied, BATCH)).await.map_err(broken)?;
         if findings.is_empty() {
             // A full scan that found nothing fixes everything of its scanner.
             whole.sarif.sources().for_each(|source| self.import.reader.note_source(&source));
@@ -65,9 +66,9 @@ impl ImportStream {
         self.store((findings, Counts::default()), reader, stored_bytes, last).await
     }
 
-    /// The file, read whole. Few are at once.
+    /// The file, read whole. Few are at once, and of an account one.
     async fn read_whole(&mut self) -> Result<Result<Whole, Problem>, ImportError> {
-        let place = Arc::clone(&self.imports.whole_files).acquire_owned().await.map_err(broken)?;
+        let place = self.imports.whole_files.take(self.import.account).await.ok_or(ImportRefusal::Busy)?;
         let mut bytes = Vec::with_capacity(usize::try_from(self.import.stored_bytes).unwrap_or_default());
         while u64::try_from(bytes.len()).unwrap_or(u64::MAX) < self.import.stored_bytes {
             let byte = u64::try_from(bytes.len()).unwrap_or_default();
@@ -81,7 +82,7 @@ impl ImportStream {
                 let text = format!("an import that is all or nothing has at most {ATOMIC_MAX} findings");
                 return Err(Problem::at(0, "runs", text));
             }
-            Ok(Whole { sarif, _place: place })
+            Ok(Whole { sarif: Arc::new(sarif), _place: place })
         }))
     }
 

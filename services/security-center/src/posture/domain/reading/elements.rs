@@ -3,6 +3,7 @@
 //! A file is cut at any byte; what was read completely has a [`Place`], from which another [`Elements`] goes on with the
 //! bytes that follow it.
 
+use memchr::{memchr_iter, memchr2, memchr3};
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
@@ -182,14 +183,17 @@ impl Elements {
     /// Looks on for the end of what begins here, and returns its length.
     fn look(&mut self) -> Result<Option<usize>, Problem> {
         let (lines, mut scan) = (self.place.expects == Expects::Line, self.scan);
-        let unseen = self.rest().get(scan.bytes..).unwrap_or_default();
+        let rest = self.rest();
         let mut end = None;
-        for byte in unseen.iter().copied() {
+        while let Some(byte) = rest.get(scan.bytes).copied() {
             if lines && byte == b'\n' {
                 end = Some(scan.bytes);
                 break;
             }
             scan.see(byte);
+            if scan.in_string && !scan.escaped {
+                scan.bytes += plain(rest.get(scan.bytes..).unwrap_or_default(), lines);
+            }
             if scan.bytes > ELEMENT_MAX {
                 return Err(self.problem(format!("the object that begins here is over {ELEMENT_MAX} bytes")));
             }
@@ -235,9 +239,15 @@ impl Elements {
         }
     }
 
-    fn problem(&self, text: impl Into<String>) -> Problem {
+    fn problem(&self, text: impl AsRef<str>) -> Problem {
         Problem::at(self.place.lines + 1, "", text)
     }
+}
+
+/// How many bytes of a string come before one that means something. Most of a file is in strings.
+fn plain(string: &[u8], lines: bool) -> usize {
+    let next = if lines { memchr3(b'"', b'\\', b'\n', string) } else { memchr2(b'"', b'\\', string) };
+    next.unwrap_or(string.len())
 }
 
 impl Scan {
@@ -279,7 +289,7 @@ fn is_space(byte: u8) -> bool {
 }
 
 fn line_feeds(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.iter().filter(|byte| **byte == b'\n').count()).unwrap_or_default()
+    u64::try_from(memchr_iter(b'\n', bytes).count()).unwrap_or_default()
 }
 
 fn len(bytes: &[u8]) -> u64 {

@@ -3,6 +3,7 @@
 //! What is not used here is not looked at, so that a finding with extensions or of a newer schema is read as well.
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::{
     Problem, category,
@@ -179,11 +180,16 @@ impl Event {
             region: line(self.cloud.as_ref().and_then(|cloud| cloud.region.as_deref()).unwrap_or_default(), ID),
             passed: verdict == Verdict::Passed,
         };
-        Ok(match resources.as_slice() {
-            [] => vec![finding],
-            [only] => vec![only.on(finding)],
-            several => several.iter().map(|resource| resource.on_its_own(&finding)).collect(),
-        })
+        if resources.is_empty() {
+            return Ok(vec![finding]);
+        }
+        // Where the id names several of the resources, it tells none from the others.
+        let named = resources.iter().filter(|resource| resource.is_named_by(&finding.uid)).count();
+        let own = |resource: &&Resource| {
+            let tells = named == 1 && resource.is_named_by(&finding.uid);
+            resource.on(finding.clone(), tells)
+        };
+        Ok(resources.iter().map(own).collect())
     }
 
     fn information(&self) -> Option<&Information> {
@@ -262,22 +268,39 @@ impl Event {
 }
 
 impl Resource {
-    fn on(&self, finding: Finding) -> Finding {
+    /// What was found on it. Unless the id of the finding `tells` which resource it is about, that is a part of the id,
+    /// whether there are others or not: what is found on it does not become another when they are repaired.
+    fn on(&self, finding: Finding, tells: bool) -> Finding {
         let region = first([self.region.as_deref(), Some(&finding.region), self.namespace.as_deref()]);
+        let whole = self.id();
         Finding {
-            resource: line(first([self.uid.as_deref(), self.name.as_deref()]), ID),
+            uid: if tells || whole.is_empty() { finding.uid } else { format!("{}/{}", finding.uid, digest(whole)) },
+            resource: line(whole, ID),
             resource_type: line(self.r#type.as_deref().unwrap_or_default(), ID),
             region: line(region, ID),
             ..finding
         }
     }
 
-    /// One of several resources of a finding.
-    fn on_its_own(&self, finding: &Finding) -> Finding {
-        let mut own = self.on(finding.clone());
-        own.uid = format!("{}/{}", own.uid, own.resource);
-        own
+    fn id(&self) -> &str {
+        first([self.uid.as_deref(), self.name.as_deref()])
     }
+
+    /// Whether an id of a finding ends with this resource: with its id, its name, or the last part of its id, as Prowler
+    /// makes them.
+    fn is_named_by(&self, uid: &str) -> bool {
+        let whole = self.id();
+        let last = whole.rsplit(['/', ':']).next();
+        [Some(whole), self.name.as_deref(), last].into_iter().flatten().filter(|part| !part.is_empty()).any(|part| {
+            let before = uid.strip_suffix(part).map(|before| before.chars().next_back());
+            before.is_some_and(|before| before.is_none_or(|c| !c.is_alphanumeric()))
+        })
+    }
+}
+
+/// 128 bits of a hash, in hexadecimal digits.
+fn digest(text: &str) -> String {
+    Sha256::digest(text).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn severity(id: i64) -> Result<Severity, Wrong> {

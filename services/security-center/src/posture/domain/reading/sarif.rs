@@ -3,14 +3,19 @@
 //! A file is read whole: what a result means can stand after it. Only what is used of it is kept
 //! (`docs/decisions/0021-structures-of-our-own-for-findings.md`).
 
+mod bounds;
 mod model;
+mod rules;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use model::{ComponentReference, Location, Outcome, Properties, Rule, Run, Suppression, Tool};
+#[cfg(test)]
+pub(super) use bounds::{RESULTS_MAX, RULES_MAX};
+use model::{Location, Outcome, Properties, Rule, Run, Suppression, Tool};
+use rules::RuleIndex;
 
 use super::{
     Problem, category,
@@ -28,6 +33,9 @@ const NO_FINGERPRINT: &str = "requires login";
 pub(crate) struct Sarif {
     version: Option<String>,
     runs: Option<Vec<Run>>,
+    /// Where the rules of each run are.
+    #[serde(skip)]
+    rules: Vec<RuleIndex>,
 }
 
 impl Sarif {
@@ -37,8 +45,9 @@ impl Sarif {
     /// If it is not of SARIF 2.1.0; names line and path.
     pub(crate) fn read(bytes: &[u8]) -> Result<Self, Problem> {
         let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+        bounds::check(bytes)?;
         let mut json = serde_json::Deserializer::from_slice(bytes);
-        let read: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| Problem::of_json(error, 1))?;
+        let mut read: Self = serde_path_to_error::deserialize(&mut json).map_err(|error| Problem::of_json(error, 1))?;
         json.end().map_err(|error| {
             Problem::at(u64::try_from(error.line()).unwrap_or(1), "", "something stands after the end of the document")
         })?;
@@ -54,6 +63,7 @@ impl Sarif {
         {
             return Err(Problem::at(0, format!("runs[{run}].tool.driver.name"), problem));
         }
+        read.rules = read.runs.iter().flatten().map(|run| RuleIndex::of(&run.tool)).collect();
         Ok(read)
     }
 
@@ -67,11 +77,17 @@ impl Sarif {
         self.runs.iter().flatten().map(|run| run.results.iter().flatten().count()).sum()
     }
 
-    /// The results after the first `skip`, in their order.
-    pub(crate) fn findings(&self, skip: usize) -> impl Iterator<Item = Finding> {
-        let runs = self.runs.iter().flatten();
-        let results = runs.flat_map(|run| run.results.iter().flatten().map(move |result| (run, result)));
-        results.skip(skip).map(|(run, result)| run.finding(result))
+    /// At most `limit` results after the first `skip`, in their order.
+    pub(crate) fn findings(&self, mut skip: usize, limit: usize) -> Vec<Finding> {
+        let mut found = Vec::new();
+        for (run, rules) in self.runs.iter().flatten().zip(&self.rules) {
+            let results = run.results.as_deref().unwrap_or_default();
+            let rest = results.get(skip..).unwrap_or_default();
+            skip = skip.saturating_sub(results.len());
+            let room = limit.saturating_sub(found.len());
+            found.extend(rest.iter().take(room).map(|result| run.finding(rules, result)));
+        }
+        found
     }
 }
 
@@ -83,13 +99,13 @@ impl Tool {
 }
 
 impl Run {
-    fn finding(&self, result: &Outcome) -> Finding {
-        let rule = self.rule(result);
+    fn finding(&self, rules: &RuleIndex, result: &Outcome) -> Finding {
+        let rule = rules.rule(&self.tool, result);
         let rule_id = result.rule_id(rule);
         let message = result.text(rule);
-        let place = result.locations.iter().flatten().next();
+        let place = result.locations.as_ref().and_then(|list| list.iter().next());
         let uri = place.and_then(|place| self.uri(place));
-        let named = place.and_then(|place| place.logical_locations.as_ref()?.first());
+        let named = place.and_then(|place| place.logical_locations.as_ref()?.iter().next());
         let resource = first([uri, named.and_then(|n| n.fully_qualified_name.as_deref().or(n.name.as_deref()))]);
         let start = place.and_then(|place| place.physical_location.as_ref()?.region.as_ref()?.start_line);
         let tags = rule.into_iter().flat_map(|rule| tags(rule.properties.as_ref()));
@@ -115,26 +131,6 @@ impl Run {
             region: String::new(),
             passed: result.passed(),
         }
-    }
-
-    /// The rule of a result: by index in its component, else by id.
-    fn rule(&self, result: &Outcome) -> Option<&Rule> {
-        let reference = result.rule.as_ref();
-        let component = match reference.and_then(|reference| reference.tool_component.as_ref()) {
-            None => &self.tool.driver,
-            Some(ComponentReference { index: Some(index), .. }) => at(self.tool.extensions.as_deref(), *index)?,
-            Some(ComponentReference { name, .. }) => {
-                let extensions = self.tool.extensions.iter().flatten();
-                extensions.chain([&self.tool.driver]).find(|component| Some(&component.name) == name.as_ref())?
-            }
-        };
-        let index = result.rule_index.or_else(|| reference?.index);
-        let by_index = index.and_then(|index| at(component.rules.as_deref(), index));
-        let id = result.rule_id.as_deref().or_else(|| reference?.id.as_deref());
-        by_index.or_else(|| {
-            let components = [component].into_iter().chain(self.tool.extensions.iter().flatten());
-            components.flat_map(|component| component.rules.iter().flatten()).find(|rule| Some(rule.id.as_str()) == id)
-        })
     }
 
     fn uri<'a>(&'a self, place: &'a Location) -> Option<&'a str> {
@@ -179,7 +175,7 @@ impl Outcome {
     /// Suppressed where it was found, gone since the baseline, or no failure at all.
     fn passed(&self) -> bool {
         let accepted = |suppression: &Suppression| suppression.status.as_deref().is_none_or(|s| s == "accepted");
-        let suppressed = self.suppressions.iter().flatten().any(accepted);
+        let suppressed = self.suppressions.iter().flat_map(|list| list.iter()).any(accepted);
         let none = matches!(self.kind.as_deref(), Some("pass" | "notApplicable"));
         suppressed || none || self.baseline_state.as_deref() == Some("absent")
     }
@@ -217,7 +213,10 @@ fn known(fingerprints: Option<&BTreeMap<String, String>>) -> Vec<&str> {
 }
 
 fn tags(properties: Option<&Properties>) -> impl Iterator<Item = &str> {
-    properties.into_iter().flat_map(|properties| properties.tags.iter().flatten()).map(String::as_str)
+    properties
+        .into_iter()
+        .flat_map(|properties| properties.tags.iter().flat_map(|list| list.iter()))
+        .map(String::as_str)
 }
 
 fn tags_of(result: &Outcome) -> impl Iterator<Item = &str> {

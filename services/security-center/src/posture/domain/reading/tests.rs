@@ -1,7 +1,11 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{elements::Element, *};
+use super::{
+    elements::Element,
+    sarif::{RESULTS_MAX, RULES_MAX},
+    *,
+};
 use crate::posture::domain::{Category, Finding, Severity};
 
 /// All objects of a file that comes in pieces of these sizes, read by as many [`Elements`] as it is interrupted.
@@ -223,10 +227,8 @@ fn other_classes_are_read() {
             "remediation": {"desc": "Update"}}]
     });
     let found = ocsf(&vulnerability).unwrap();
-    assert_eq!(
-        found.iter().map(|f| (f.uid.as_str(), f.resource.as_str())).collect::<Vec<_>>(),
-        [("v1/a", "a"), ("v1/b", "b")]
-    );
+    assert_eq!(found.iter().map(|f| f.resource.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert!(found[0].uid.starts_with("v1/") && found[0].uid != found[1].uid);
     let first = &found[0];
     assert_eq!(
         (first.rule.as_str(), first.title.as_str(), first.source.as_str()),
@@ -293,7 +295,7 @@ fn sarif(tool: &str, rules: Value, results: Value) -> Vec<Finding> {
         "version": "2.1.0", "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "runs": [{"tool": {"driver": {"name": tool, "rules": rules}}, "results": results}]
     });
-    Sarif::read(file.to_string().as_bytes()).unwrap().findings(0).collect()
+    Sarif::read(file.to_string().as_bytes()).unwrap().findings(0, usize::MAX)
 }
 
 fn result(more: Value) -> Value {
@@ -408,10 +410,10 @@ fn rules_of_extensions_and_listed_artifacts_are_found() {
             "locations": [{"physicalLocation": {"artifactLocation": {"index": 0}}}]}]
     }]});
     let read = Sarif::read(format!("\u{feff}{file}").as_bytes()).unwrap();
-    let finding = read.findings(0).next().unwrap();
+    let finding = read.findings(0, 1).remove(0);
     assert_eq!((finding.rule.as_str(), finding.title.as_str()), ("js/x", "X"));
     assert_eq!((finding.detail.as_str(), finding.resource.as_str()), ("of the rule", "lib/z.js"));
-    assert_eq!(read.findings(1).count(), 0);
+    assert_eq!(read.findings(1, 1), []);
     assert_eq!(read.sources().collect::<Vec<_>>(), ["CodeQL"]);
 }
 
@@ -435,11 +437,131 @@ fn what_is_wrong_with_a_file_is_said_with_line_and_path() {
             "runs[0].results[0].message.text",
             "invalid type",
         ),
-        (&format!("{run}{{}},\n{{\"locations\":"), 3, "runs[0].results[1].locations", "EOF"),
+        (&format!("{run}{{}},\n{{\"locations\":"), 3, "runs[0].results[1]", "EOF"),
         (&format!("{run}]}}]}}\n]"), 3, "", "after the end"),
     ] {
         let problem = Sarif::read(file.as_bytes()).unwrap_err();
         assert_eq!((problem.line, problem.field.as_str()), (line, field), "{file}: {problem}");
         assert!(problem.text.contains(part), "{file}: {problem}");
     }
+}
+
+#[test]
+fn what_is_said_of_a_mistake_is_bounded_and_harmless() {
+    let key = format!("k\u{1b}[2J\u{0}{}", "x".repeat(100_000));
+    let files = [
+        json!({"version": format!("\u{0}\u{1b}]0;t\u{7}\n{}", "9".repeat(1 << 20)), "runs": []}),
+        json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}, "results": [{"level": {&key: 1}}]}]}),
+        json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x", "rules": [
+            {"id": "r", "messageStrings": {&key: 5}}]}}, "results": []}]}),
+    ];
+    let mut problems: Vec<_> = files.iter().map(|file| Sarif::read(file.to_string().as_bytes()).unwrap_err()).collect();
+    problems.push(ocsf(&with("/class_uid", json!(key))).unwrap_err());
+    for problem in problems {
+        for said in [&problem.field, &problem.text] {
+            assert!(said.chars().count() <= 512 && !said.contains(char::is_control), "{problem}");
+        }
+    }
+}
+
+#[test]
+fn a_finding_on_a_resource_is_the_same_whatever_other_resources_it_is_on() {
+    let uids = |uid: &str, resources: &[&str]| {
+        let mut event = with("/finding_info/uid", json!(uid));
+        event["resources"] = resources.iter().map(|uid| json!({"uid": uid})).collect();
+        ocsf(&event).unwrap().into_iter().map(|finding| finding.uid).collect::<Vec<_>>()
+    };
+    let (both, one) = (uids("check", &["acs:a", "acs:b"]), uids("check", &["acs:b"]));
+    assert_eq!(both[1..], one, "a was repaired");
+    assert_ne!(both[0], both[1]);
+    assert_eq!(uids("check", &[]), ["check"]);
+    let long = "r".repeat(2_000);
+    let cut = uids("check", &[&format!("{long}1"), &format!("{long}2")]);
+    assert_ne!(cut[0], cut[1], "the whole id counts, not what is kept of it");
+
+    // An id that names the resource stands as it is.
+    for (uid, resource) in [("prowler-check-1000-eu-i-1", "acs:ecs:eu:1000:instance/i-1"), ("u:acs:a", "acs:a")] {
+        assert_eq!(uids(uid, &[resource]), [uid]);
+        let several = uids(uid, &["other", resource]);
+        assert!(several[0] != uid && several[1] == uid, "{several:?}");
+    }
+    let ambiguous = uids("check-web", &["eu/web", "us/web"]);
+    assert!(ambiguous[0] != ambiguous[1] && !ambiguous.contains(&"check-web".to_owned()), "{ambiguous:?}");
+    assert_ne!(uids("check-i-12", &["i-2"]), ["check-i-12"], "a part of a word is no name");
+}
+
+#[test]
+fn results_are_taken_from_anywhere_in_their_order() {
+    let run = |n: usize| {
+        json!({"tool": {"driver": {"name": "x"}}, "results": (0..n)
+        .map(|_| result(json!({"message": {"text": "m"}}))).collect::<Vec<_>>()})
+    };
+    let file = json!({"version": "2.1.0", "runs": [run(2), run(0), run(3), {"tool": {"driver": {"name": "y"}}}]});
+    let read = Sarif::read(file.to_string().as_bytes()).unwrap();
+    let all = read.findings(0, usize::MAX);
+    assert_eq!(all.len(), read.len());
+    for skip in 0..=6 {
+        for limit in 0..=6 {
+            let expected: Vec<_> = all.iter().skip(skip).take(limit).cloned().collect();
+            assert_eq!(read.findings(skip, limit), expected, "{skip} {limit}");
+        }
+    }
+}
+
+#[test]
+fn rules_are_found_by_id_in_their_component_then_in_the_extensions() {
+    let rule = |id: &str, name: &str| json!({"id": id, "name": name});
+    let title = |result: Value| {
+        let file = json!({"version": "2.1.0", "runs": [{
+            "tool": {"driver": {"name": "d", "rules": [rule("a", "driver a"), rule("a", "second a")]}, "extensions": [
+                {"name": "e0", "rules": [rule("a", "e0 a"), rule("b", "e0 b")]},
+                {"name": "e1", "rules": [rule("b", "e1 b"), rule("c", "e1 c")]}]},
+            "results": [result]}]});
+        Sarif::read(file.to_string().as_bytes()).unwrap().findings(0, 1).remove(0).title
+    };
+    for (result, expected) in [
+        (json!({"ruleId": "a"}), "driver a"),
+        (json!({"ruleId": "a", "ruleIndex": 1}), "second a"),
+        (json!({"ruleId": "a", "ruleIndex": 7}), "driver a"),
+        (json!({"ruleId": "a", "ruleIndex": -1}), "driver a"),
+        (json!({"ruleId": "b"}), "e0 b"),
+        (json!({"ruleId": "c"}), "e1 c"),
+        (json!({"rule": {"id": "b", "toolComponent": {"name": "e1"}}}), "e1 b"),
+        (json!({"rule": {"id": "b", "toolComponent": {"index": 1}}}), "e1 b"),
+        (json!({"rule": {"id": "a", "toolComponent": {"name": "d"}}}), "driver a"),
+        (json!({"rule": {"id": "c", "toolComponent": {"index": 9}}}), "c"),
+        (json!({"ruleId": "z"}), "z"),
+    ] {
+        assert_eq!(title(result.clone()), expected, "{result}");
+    }
+}
+
+#[test]
+fn a_file_with_more_than_is_read_is_refused_by_its_field() {
+    let file = |rules: usize, results: usize, runs: usize| {
+        let list = |of: &str, n: usize| vec![of; n].join(",");
+        let run = format!(
+            r#"{{"tool": {{"driver": {{"name": "x", "rules": [{}]}}}}, "results": [{}]}}"#,
+            list(r#"{"id":"r"}"#, rules),
+            list("{}", results)
+        );
+        format!(r#"{{"version": "2.1.0", "runs": [{}]}}"#, list(&run, runs))
+    };
+    for (file, field) in [
+        (file(0, RESULTS_MAX + 1, 1), "runs[0].results"),
+        (file(0, RESULTS_MAX / 2 + 1, 2), "runs[1].results"),
+        (file(RULES_MAX + 1, 0, 1), "runs[0].tool"),
+        (file(0, 0, 101), "runs"),
+    ] {
+        let problem = Sarif::read(file.as_bytes()).unwrap_err();
+        assert!(
+            problem.field.starts_with(field) && ["over 100", "at most"].iter().any(|part| problem.text.contains(part)),
+            "{problem}"
+        );
+    }
+    // Each result looks its rule up by an id that the last of many has.
+    let rules: Vec<_> = (0..20_000).map(|n| json!({"id": format!("r{n}")})).collect();
+    let results: Vec<_> = (0..20_000).map(|_| json!({"ruleId": "r19999"})).collect();
+    let found = sarif("x", json!(rules), json!(results));
+    assert!(found.iter().all(|finding| finding.rule == "r19999"));
 }

@@ -5,6 +5,8 @@ use crate::posture::domain::OWN_SOURCE;
 /// Most characters of an id, a name, a region.
 pub(super) const ID: usize = 1_024;
 pub(super) const TITLE: usize = 512;
+/// Most characters of what is said of a mistake, and of the field at fault.
+pub(super) const PROBLEM: usize = 512;
 pub(super) const DETAIL: usize = 1_024;
 pub(super) const TEXT: usize = 8_192;
 const REFERENCES: usize = 20;

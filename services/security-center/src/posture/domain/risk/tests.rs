@@ -28,7 +28,7 @@ fn finding(passed: bool) -> Finding {
 }
 
 /// What a scan at a time says.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Says {
     Found(i64),
     Passed(i64),
@@ -51,7 +51,7 @@ fn life(scans: &[Says]) -> (Risk, Vec<Seen>) {
 
 #[test]
 fn a_risk_is_what_the_latest_scan_said_in_whatever_order_they_come() {
-    use Seen::{Again, Duplicate, Fixed, Reopened, Stale};
+    use Seen::{Again, Duplicate, Fixed, Reopened, Restored, Stale};
     let table: &[(&[Says], &[Seen], State)] = &[
         (&[Found(20)], &[Again], State::Open),
         (&[Found(10)], &[Duplicate], State::Open),
@@ -62,16 +62,24 @@ fn a_risk_is_what_the_latest_scan_said_in_whatever_order_they_come() {
         (&[Passed(10)], &[Stale], State::Open),
         (&[Lacks(5), Passed(5)], &[Stale, Stale], State::Open),
         (&[Lacks(20), Lacks(30)], &[Fixed, Stale], State::Fixed),
+        (&[Lacks(20), Lacks(30), Found(25)], &[Fixed, Stale, Stale], State::Fixed),
+        (&[Passed(20), Passed(30), Found(25)], &[Fixed, Stale, Stale], State::Fixed),
+        (&[Lacks(20), Lacks(30), Found(30)], &[Fixed, Stale, Reopened], State::Open),
+        (&[Lacks(30), Lacks(20), Found(25)], &[Fixed, Stale, Stale], State::Fixed),
+        (&[Lacks(20), Lacks(30), Found(25), Found(40)], &[Fixed, Stale, Stale, Reopened], State::Open),
+        (&[Passed(20), Found(20)], &[Fixed, Restored], State::Open),
+        (&[Found(20), Passed(20)], &[Again, Stale], State::Open),
         (&[Lacks(20), Found(15)], &[Fixed, Stale], State::Fixed),
         (&[Lacks(20), Found(30)], &[Fixed, Reopened], State::Open),
-        (&[Lacks(20), Found(20)], &[Fixed, Again], State::Open),
+        (&[Lacks(20), Found(20)], &[Fixed, Restored], State::Open),
         (&[Found(20), Lacks(20), Lacks(15)], &[Again, Stale, Stale], State::Open),
     ];
     for (scans, expected, state) in table {
         let (risk, seen) = life(scans);
         assert_eq!((seen.as_slice(), risk.state), (*expected, *state), "{scans:?}");
-        let changes = seen.iter().filter(|seen| matches!(seen, Again | Reopened | Fixed)).count();
-        let earlier = usize::from(risk.first_seen < at(10));
+        let changes = seen.iter().filter(|seen| matches!(seen, Again | Reopened | Restored | Fixed)).count();
+        let late = scans.contains(&Found(25)) && risk.last_seen >= at(25);
+        let earlier = usize::from(risk.first_seen < at(10)) + usize::from(late);
         assert_eq!(risk.version, 1 + (changes + earlier) as i64, "{scans:?}");
     }
 }
@@ -97,9 +105,13 @@ fn an_acknowledgement_holds_until_its_time_and_ends_with_the_risk() {
     risk.seen(finding(false), "scope", at(20), at(100));
     assert_eq!(risk.state, State::Acknowledged, "a scan that finds it again does not open it");
     assert!(risk.missed(at(30), at(100)));
-    assert_eq!((risk.state, risk.acknowledgement.as_ref()), (State::Fixed, None));
+    assert_eq!(risk.state, State::Fixed);
+    assert!(risk.clone().withdraw("", at(100)).is_err(), "of what is fixed nothing is accepted");
+    let mut same = risk.clone();
+    assert_eq!(same.seen(finding(false), "scope", at(30), at(100)), Seen::Restored);
+    assert_eq!(same.state, State::Acknowledged, "the scan that fixed it found it after all");
     risk.seen(finding(false), "scope", at(40), at(100));
-    assert_eq!(risk.state, State::Open);
+    assert_eq!((risk.state, risk.acknowledgement.as_ref()), (State::Open, None));
 }
 
 #[test]

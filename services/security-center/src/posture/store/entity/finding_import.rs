@@ -25,6 +25,7 @@ pub struct Model {
     pub fixed: i64,
     pub duplicates: i64,
     pub passed: i64,
+    pub dropped: i64,
     pub problem_line: i64,
     pub problem: String,
     pub operator: String,

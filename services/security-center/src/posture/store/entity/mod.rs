@@ -9,7 +9,7 @@ pub(super) mod place;
 pub(super) mod quota_assignment;
 pub(super) mod risk;
 pub(super) mod risk_text;
+pub(super) mod risk_work;
 pub(super) mod subscription;
-pub(super) mod suppression_account;
 pub(super) mod suppression_head;
 pub(super) mod suppression_rule;

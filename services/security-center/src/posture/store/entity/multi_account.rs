@@ -13,6 +13,8 @@ pub struct Model {
     /// A JSON list.
     pub join_methods: String,
     pub problem: String,
+    /// Until when nobody is added of itself; 0 if that is not put off.
+    pub closed_until_us: i64,
     pub version: i64,
 }
 

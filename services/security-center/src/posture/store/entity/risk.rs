@@ -26,6 +26,7 @@ pub struct Model {
     pub last_seen_us: i64,
     pub open_us: i64,
     pub fix_us: i64,
+    pub absent_us: i64,
     pub reopen_count: i64,
     pub ack_reason: String,
     pub ack_until_us: i64,

@@ -7,6 +7,9 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: i64,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub account: i64,
+    pub digest: i64,
     pub description: String,
     pub remediation: String,
     /// A JSON list.

@@ -11,6 +11,8 @@ pub struct Model {
     pub applied: i64,
     /// Empty at the beginning.
     pub place: String,
+    /// When it last went on.
+    pub done_us: i64,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,6 +1,8 @@
 //! Risks, the numbers of them, and the imports that they come from.
 
-use sea_orm_migration::{DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait::async_trait};
+use sea_orm_migration::{
+    DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait::async_trait, sea_orm::ConnectionTrait,
+};
 
 use super::{bytes, flag, index, number, table, text};
 
@@ -44,6 +46,8 @@ async fn risks(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         number("open_us"),
         // 0 while it is not fixed.
         number("fix_us"),
+        // The latest scan that said that all is well; 0 if none did.
+        number("absent_us"),
         number("reopen_count"),
         text("ack_reason"),
         // 0 while it is not acknowledged.
@@ -63,9 +67,24 @@ async fn risks(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     }
     let scan = ["account", "source", "scope", "last_seen_us", "id"];
     manager.create_index(index("risks_scan", "risks", &scan)).await?;
-    // What a rule of a scanner says is the same for all that it finds.
-    let columns = vec![number("id"), text("description"), text("remediation"), text("reference_urls")];
-    manager.create_table(table("risk_texts", &["id"], columns)).await?;
+    // The order in which fixed risks are removed; those that are open cost nothing.
+    let fixed = "CREATE INDEX risks_fixed ON risks (account, fix_us, id) WHERE fix_us > 0";
+    manager.get_connection().execute_unprepared(fixed).await?;
+    // What a rule of a scanner says is the same for all that it finds in an account.
+    let columns = vec![
+        number("id"),
+        number("account"),
+        // The other half of the hash whose first half is the id.
+        number("digest"),
+        text("description"),
+        text("remediation"),
+        text("reference_urls"),
+    ];
+    manager.create_table(table("risk_texts", &["id", "account"], columns)).await?;
+    manager.create_index(index("risk_texts_account", "risk_texts", &["account", "id"])).await?;
+    // By scanner and scope, the last scan that looked at all of the scope.
+    let columns = vec![number("account"), text("scope"), text("source"), number("scan_us")];
+    manager.create_table(table("full_scans", &["account", "scope", "source"], columns)).await?;
     let columns = vec![
         number("account"),
         number("category"),
@@ -102,6 +121,7 @@ async fn imports(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         number("fixed"),
         number("duplicates"),
         number("passed"),
+        number("dropped"),
         number("problem_line"),
         text("problem"),
         text("operator"),
@@ -112,6 +132,7 @@ async fn imports(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let newest = ["account", "create_us desc", "id"];
     manager.create_index(index("finding_imports_newest", "finding_imports", &newest)).await?;
     manager.create_index(index("finding_imports_left", "finding_imports", &["state", "update_us"])).await?;
+    manager.create_index(index("finding_imports_unfinished", "finding_imports", &["account", "state"])).await?;
     manager.create_index(index("finding_imports_oldest", "finding_imports", &["create_us"])).await?;
     let columns = vec![number("account"), text("import"), number("at"), bytes("data")];
     manager.create_table(table("finding_import_chunks", &["account", "import", "at"], columns)).await

@@ -88,6 +88,8 @@ async fn auto_add(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         text("folders"),
         text("join_methods"),
         text("problem"),
+        // Until when nobody is added of itself; 0 if that is not put off.
+        number("closed_until_us"),
         number("version"),
     ];
     manager.create_table(table("multi_accounts", &["directory"], columns)).await?;

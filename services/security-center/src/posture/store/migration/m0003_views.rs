@@ -1,4 +1,4 @@
-//! Suppression rules, what of them is still to be applied, and the indexes that views of risks need.
+//! Suppression rules, what of them and of the followed log is still to be applied, and the indexes that views of risks need.
 
 use sea_orm_migration::{
     DbErr, MigrationName, MigrationTrait, SchemaManager, async_trait::async_trait, sea_orm::ConnectionTrait,
@@ -44,13 +44,16 @@ impl MigrationTrait for Views {
             number("applied"),
             // Where applying the present generation goes on; empty at the beginning.
             text("place"),
+            // When it last went on: those that have waited longest come first.
+            number("done_us"),
         ];
         manager.create_table(table("suppression_heads", &["directory"], columns)).await?;
-        // Accounts that came into or left a control list, whose risks other rules hold for now.
-        let columns = vec![number("account"), number("changes"), text("place")];
-        manager.create_table(table("suppression_accounts", &["account"], columns)).await?;
+        // Accounts of which the followed log has told something that their risks follow from.
+        let columns = vec![number("account"), number("changes"), text("place"), number("done_us")];
+        manager.create_table(table("risk_work", &["account"], columns)).await?;
+        manager.create_index(index("risk_work_next", "risk_work", &["done_us", "account"])).await?;
         // Few risks are suppressed: the others do not burden it. The statement is the same on both engines.
-        let suppressed = "CREATE INDEX risks_suppressed ON risks (directory, account, suppression_rule, state) \
+        let suppressed = "CREATE INDEX risks_suppressed ON risks (account, directory, suppression_rule, state) \
                           WHERE suppression_rule <> ''";
         manager.get_connection().execute_unprepared(suppressed).await.map(drop)
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::bounds::Firsts;
+
 #[derive(Debug, Deserialize)]
 pub(super) struct Run {
     pub(super) tool: Tool,
@@ -52,10 +54,10 @@ pub(super) struct Outcome {
     pub(super) level: Option<String>,
     pub(super) kind: Option<String>,
     pub(super) message: Option<Message>,
-    pub(super) locations: Option<Vec<Location>>,
+    pub(super) locations: Option<Firsts<Location, 1>>,
     pub(super) fingerprints: Option<BTreeMap<String, String>>,
     pub(super) partial_fingerprints: Option<BTreeMap<String, String>>,
-    pub(super) suppressions: Option<Vec<Suppression>>,
+    pub(super) suppressions: Option<Firsts<Suppression, 20>>,
     pub(super) baseline_state: Option<String>,
     pub(super) properties: Option<Properties>,
 }
@@ -85,7 +87,7 @@ pub(super) struct Message {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Location {
     pub(super) physical_location: Option<PhysicalLocation>,
-    pub(super) logical_locations: Option<Vec<LogicalLocation>>,
+    pub(super) logical_locations: Option<Firsts<LogicalLocation, 1>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -127,7 +129,7 @@ pub(super) struct Suppression {
 /// The part of property bags that tools agree on.
 #[derive(Debug, Deserialize)]
 pub(super) struct Properties {
-    pub(super) tags: Option<Vec<String>>,
+    pub(super) tags: Option<Firsts<String, 100>>,
     #[serde(rename = "security-severity")]
     pub(super) security_severity: Option<Number>,
 }
