@@ -1,16 +1,18 @@
-//! The role `sase-policy`: the members that SASE manages (document 002).
+//! The role `sase-policy`: the members that SASE manages, and the zero-trust policies that hold for them (document 002).
 //!
 //! The list is a [`bailiwick_roster::Roster`], whose layers and invariants are in that crate: an entry is there exactly
-//! while the member is enrolled in the trusted service `sase`. There is nothing to configure.
+//! while the member is enrolled in the trusted service `sase`. Policies, what they are made of and what they decide are in
+//! `access`. There is nothing to configure.
 //!
-//! What it does not do: it decides no access, and enrols nobody itself; `delegation` does.
+//! What it does not do: it decides no access to bailiwick itself, and enrols nobody; `delegation` does.
 
+mod access;
 mod grpc;
 
 use std::sync::Arc;
 
 use bailiwick_api::sase::v1::sase_member_service_server::SaseMemberServiceServer;
-use bailiwick_changelog::FollowedPositions;
+use bailiwick_changelog::{Apply, Chain, FollowedPositions};
 use bailiwick_core::{Role, TrustedService};
 use bailiwick_db::{Db, DbError};
 use bailiwick_roster::{Lists, Spec};
@@ -30,7 +32,7 @@ const MEMBERS: Spec = Spec {
 
 /// The schema of the role's database.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    bailiwick_roster::migrations()
+    bailiwick_roster::migrations().into_iter().chain(access::migrations()).collect()
 }
 
 /// The positions that calls of the role can wait for.
@@ -43,10 +45,12 @@ pub fn positions(db: &Db) -> Arc<dyn Positions> {
 /// # Errors
 /// If the database is not migrated to this version, or cannot be reached.
 pub async fn build(deps: Deps) -> Result<Module, DbError> {
-    let lists = Lists::new(Role::SasePolicy, vec![MEMBERS], deps).await?;
-    let members = grpc::SaseMembers::new(lists.roster(MEMBERS));
-    let (routes, keeper) = (Routes::new(SaseMemberServiceServer::new(members)), lists.keeper());
-    Ok(lists.module(routes, Arc::new(keeper), Vec::new()))
+    let lists = Lists::new(Role::SasePolicy, vec![MEMBERS], deps.clone()).await?;
+    let sase = access::sase(&deps);
+    let members = grpc::SaseMembers::new(lists.roster(MEMBERS), sase.clone());
+    let routes = access::routes(Routes::new(SaseMemberServiceServer::new(members)), &sase);
+    let keeper: Arc<dyn Apply> = Arc::new(lists.keeper());
+    Ok(lists.module(routes, Arc::new(Chain(vec![access::follower(), keeper])), access::background(&deps)))
 }
 
 #[cfg(test)]

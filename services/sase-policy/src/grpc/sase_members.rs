@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use bailiwick_api::sase::v1::{
     BatchCreateSaseMembersRequest, BatchCreateSaseMembersResponse, CreateSaseMemberRequest, DeleteSaseMemberRequest,
-    GetSaseMemberRequest, ListSaseMembersRequest, ListSaseMembersResponse, SaseMember, UpdateSaseMemberRequest,
-    sase_member_service_server::SaseMemberService,
+    GetSaseMemberRequest, ListEligibleSaseMembersRequest, ListEligibleSaseMembersResponse, ListSaseMembersRequest,
+    ListSaseMembersResponse, SaseMember, UpdateSaseMemberRequest, sase_member_service_server::SaseMemberService,
 };
 use bailiwick_roster::{Endpoint, EntryView, ListRequest, Roster, Shape};
-use bailiwick_rpc::split;
+use bailiwick_rpc::{InvalidFields, split};
 use tonic::{Request, Response, Status};
 
-/// The service over its list.
-pub(crate) struct SaseMembers(Endpoint<SaseMember>);
+use crate::access::{Sase, eligible_member};
+
+/// The service over its list, which members are added to in the order of the set-up.
+pub(crate) struct SaseMembers(Endpoint<SaseMember>, Sase);
 
 impl SaseMembers {
-    pub(crate) fn new(roster: Arc<Roster>) -> Self {
-        Self(Endpoint::new(roster, Shape { field: "sase_member", read, write }))
+    pub(crate) fn new(roster: Arc<Roster>, sase: Sase) -> Self {
+        Self(Endpoint::new(roster, Shape { field: "sase_member", read, write }), sase)
     }
 }
 
@@ -27,6 +29,7 @@ impl SaseMemberService for SaseMembers {
         request: Request<CreateSaseMemberRequest>,
     ) -> Result<Response<SaseMember>, Status> {
         let (call, message) = split(request)?;
+        self.1.allows_members(&call).await?;
         self.0.create(&call, message.sase_member, &message.request_id).await
     }
 
@@ -35,6 +38,7 @@ impl SaseMemberService for SaseMembers {
         request: Request<BatchCreateSaseMembersRequest>,
     ) -> Result<Response<BatchCreateSaseMembersResponse>, Status> {
         let (call, message) = split(request)?;
+        self.1.allows_members(&call).await?;
         let entries = self.0.batch_create(&call, &message.accounts, &message.request_id).await?;
         Ok(entries.map(|sase_members| BatchCreateSaseMembersResponse { sase_members }))
     }
@@ -57,6 +61,18 @@ impl SaseMemberService for SaseMembers {
         };
         let (sase_members, next_page_token) = self.0.list(&call, asked).await?;
         Ok(Response::new(ListSaseMembersResponse { sase_members, next_page_token }))
+    }
+
+    async fn list_eligible_sase_members(
+        &self,
+        request: Request<ListEligibleSaseMembersRequest>,
+    ) -> Result<Response<ListEligibleSaseMembersResponse>, Status> {
+        let (call, message) = split(request)?;
+        let mut fields = InvalidFields::new();
+        let Some(size) = fields.page_size("page_size", message.page_size) else { return Err(fields.into_status()) };
+        let page = self.1.members_eligible(&call, size, &message.page_token).await?;
+        let eligible_sase_members = page.items.into_iter().map(eligible_member).collect();
+        Ok(Response::new(ListEligibleSaseMembersResponse { eligible_sase_members, next_page_token: page.next }))
     }
 
     async fn update_sase_member(

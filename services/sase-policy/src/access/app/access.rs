@@ -1,0 +1,191 @@
+//! Decisions, and the log of them.
+//!
+//! Each call reads the number of changes of its directory and decides by what was compiled of just that one: whoever has
+//! the answer to a change finds it in the next decision of every replica.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, PoisonError},
+};
+
+use bailiwick_core::DirectoryId;
+use bailiwick_db::{DbError, Snapshot, Tx};
+use bailiwick_rpc::Call;
+
+use super::{Compiled, Error, Page, Sase};
+use crate::access::{
+    domain::{
+        AccessQuery, Action, Decider, Decision, DecisionReason, Device, SaseError, SetupStep, Strength, UserPolicy,
+        Wanted,
+    },
+    store::{self, DecisionFilter, Logged},
+};
+
+/// What a caller asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    /// Id.
+    pub(crate) user: String,
+    /// None where all applications are asked about.
+    pub(crate) wanted: Option<Wanted>,
+    /// Id; empty if none is known.
+    pub(crate) device: String,
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) strength: Option<Strength>,
+}
+
+/// A part of the decision log.
+pub(crate) struct DecisionsPage {
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) next: String,
+}
+
+impl Sase {
+    /// Decides, by one version and at one moment, and notes the decisions.
+    ///
+    /// # Errors
+    /// [`SaseError::SetupIncomplete`] without an instance.
+    pub(crate) async fn evaluate(&self, call: &Call, asked: Vec<Asked>) -> Result<Vec<Decision>, Error> {
+        let directory = call.permit.tenant_directory()?;
+        let (compiled, now) = (self.compiled(directory).await?, self.now());
+        let mut decisions = Vec::new();
+        for one in asked {
+            let wanted = one.wanted.clone().unwrap_or(Wanted::Application(String::new()));
+            let query = self.query(directory, one, wanted).await?;
+            decisions.push(compiled.decider.decide(&query, now));
+        }
+        self.note(directory, &decisions).await?;
+        Ok(decisions)
+    }
+
+    async fn query(&self, directory: DirectoryId, asked: Asked, wanted: Wanted) -> Result<AccessQuery, Error> {
+        let Asked { user, device: device_id, source, strength, .. } = asked;
+        let device: Option<Device> = match device_id.is_empty() {
+            true => None,
+            false => store::find(self.db().reader(), directory, &device_id).await?,
+        };
+        Ok(AccessQuery { user, wanted, device_id, device, source, strength })
+    }
+
+    /// What decides in a directory now.
+    pub(super) async fn compiled(&self, directory: DirectoryId) -> Result<Arc<Compiled>, Error> {
+        let generation = store::generation(self.db().reader(), directory).await?;
+        let generation = generation.ok_or(SaseError::SetupIncomplete(SetupStep::Instance))?;
+        let known = self.0.deciders.lock().unwrap_or_else(PoisonError::into_inner).get(&directory).cloned();
+        if let Some(known) = known.filter(|known| known.generation >= generation) {
+            return Ok(known);
+        }
+        let read = self.db().snapshot("sase_world", |snapshot: Snapshot| async move {
+            let set_up = store::instance(snapshot.conn(), directory).await?;
+            let generation = store::generation(snapshot.conn(), directory).await?.unwrap_or_default();
+            Ok::<_, DbError>((set_up, generation, store::world(snapshot.conn(), directory).await?))
+        });
+        let (instance, generation, world) = read.await?.value;
+        instance.ok_or(SaseError::SetupIncomplete(SetupStep::Instance))?;
+        let work = tokio::task::spawn_blocking(move || Decider::new(world));
+        let decider = work.await.map_err(|error| DbError::Other(error.into()))??;
+        let made = Arc::new(Compiled { generation, decider });
+        let mut deciders = self.0.deciders.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = deciders.entry(directory).or_insert_with(|| made.clone());
+        if newest.generation < made.generation {
+            newest.clone_from(&made);
+        }
+        Ok(made)
+    }
+
+    /// Counts decisions; those that block are logged, and of those that allow one of so many alike.
+    async fn note(&self, directory: DirectoryId, decisions: &[Decision]) -> Result<(), Error> {
+        let work = |tx: Tx| async move {
+            let instance = store::instance(tx.conn(), directory).await?;
+            let every = instance.map_or(1, |instance| i64::from(instance.allow_sample_every.max(1)));
+            for decision in decisions {
+                let by_policies = matches!(
+                    decision.reason,
+                    DecisionReason::Policy | DecisionReason::AccessBlock | DecisionReason::NoPolicy
+                );
+                let count = match by_policies {
+                    true => store::decision_count(tx.conn(), directory, decision).await?,
+                    false => 1,
+                };
+                if decision.action == Action::Block || (count - 1) % every == 0 {
+                    store::decision_save(tx.conn(), directory, &self.token(20), decision).await?;
+                }
+            }
+            Ok::<_, Error>(())
+        };
+        self.db().write("sase_decisions", work).await?;
+        Ok(())
+    }
+
+    /// A page of the applications that a user would reach, by id.
+    ///
+    /// # Errors
+    /// [`SaseError::SetupIncomplete`] without an instance, [`Error::Token`].
+    pub(crate) async fn user_applications(
+        &self,
+        call: &Call,
+        asked: Asked,
+        page: (u32, &str),
+    ) -> Result<Page<(Decision, String)>, Error> {
+        let directory = call.permit.tenant_directory()?;
+        let fingerprint = format!("{asked:?}");
+        let (compiled, now) = (self.compiled(directory).await?, self.now());
+        let mut query = self.query(directory, asked, Wanted::Application(String::new())).await?;
+        let mut reached = Vec::new();
+        for (id, application) in &compiled.decider.world().applications {
+            query.wanted = Wanted::Application(id.clone());
+            let decision = compiled.decider.decide(&query, now);
+            if decision.action == Action::Allow {
+                reached.push((decision, application.display_name.clone()));
+            }
+        }
+        let key = |(decision, _): &(Decision, String)| decision.application.clone();
+        self.cut(call, fingerprint.as_bytes(), page, (reached, key)).await
+    }
+
+    /// A page of the policies and blocks that are about a user, in the order in which they decide.
+    ///
+    /// # Errors
+    /// [`SaseError::NotFound`], [`SaseError::SetupIncomplete`] without an instance, [`Error::Token`].
+    pub(crate) async fn user_policies(
+        &self,
+        call: &Call,
+        user: &str,
+        page: (u32, &str),
+    ) -> Result<Page<UserPolicy>, Error> {
+        let directory = call.permit.tenant_directory()?;
+        let compiled = self.compiled(directory).await?;
+        self.user_get(call, user).await?;
+        let policies = compiled.decider.policies_of(user, self.now());
+        self.cut(call, user.as_bytes(), page, (policies, |policy: &UserPolicy| policy.name.clone())).await
+    }
+
+    /// A page of the decision log, the newest first.
+    ///
+    /// # Errors
+    /// [`Error::Token`].
+    pub(crate) async fn decision_list(
+        &self,
+        call: &Call,
+        filter: &DecisionFilter,
+        fingerprint: &[u8],
+        (size, token): (u32, &str),
+    ) -> Result<DecisionsPage, Error> {
+        let directory = call.permit.tenant_directory()?;
+        let after = self.after(call, fingerprint, token).await?;
+        let before = after.split_once(' ').and_then(|(time, id)| Some((time.parse().ok()?, id.to_owned())));
+        let filter = DecisionFilter { before, ..filter.clone() };
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let limit = u64::try_from(size).unwrap_or(u64::MAX).saturating_add(1);
+        let mut logged = store::decisions(self.db().reader(), directory, &filter, limit).await?;
+        let more = logged.len() > size;
+        logged.truncate(size);
+        let next = match logged.last() {
+            Some(Logged { id, decision }) if more => {
+                self.next(call, fingerprint, &format!("{} {id}", decision.time.as_micros())).await?
+            }
+            _ => String::new(),
+        };
+        Ok(DecisionsPage { decisions: logged.into_iter().map(|logged| logged.decision).collect(), next })
+    }
+}

@@ -1,0 +1,41 @@
+//! What a policy would have changed.
+
+use std::time::Duration;
+
+use bailiwick_core::Timestamp;
+use bailiwick_rpc::Call;
+
+use super::{Error, Sase, resource::check_references};
+use crate::access::{
+    domain::{AccessPolicy, DryRun, Meta, Referring, dry_run},
+    store,
+};
+
+/// Most changes that are shown.
+const SHOWN: usize = 1_000;
+
+impl Sase {
+    /// Tries a policy on the decisions of past days.
+    ///
+    /// # Errors
+    /// [`crate::access::domain::SaseError::UnknownReference`], [`crate::access::domain::SaseError::Selection`].
+    pub(crate) async fn policy_dry_run(
+        &self,
+        call: &Call,
+        (id, days): (&str, u32),
+        make: impl FnOnce(Meta) -> AccessPolicy,
+    ) -> Result<DryRun, Error> {
+        let (directory, now, reader) = (call.permit.tenant_directory()?, self.now(), self.db().reader());
+        let policy = make(Meta::new(directory, id, &call.operator.principal, now));
+        policy.check()?;
+        check_references(reader, directory, policy.references()).await?;
+        let compiled = self.compiled(directory).await?;
+        let span = Duration::from_hours(24) * days;
+        let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
+        let since = Timestamp::from_micros(now.as_micros().saturating_sub(span));
+        let past = store::past_decisions(reader, directory, since).await?;
+        let mut run = dry_run(&policy, compiled.decider.world(), past);
+        run.changes.truncate(SHOWN);
+        Ok(run)
+    }
+}

@@ -1,0 +1,67 @@
+//! One function for each RPC: it holds the transaction.
+
+mod access;
+mod access_policy;
+mod application;
+mod device;
+mod dry_run;
+mod error;
+mod follow;
+mod record;
+mod resource;
+mod sase_instance;
+mod sweep;
+mod user;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
+
+use bailiwick_core::{DirectoryId, Entropy, Timestamp};
+use bailiwick_db::{Db, PageTokens};
+
+use super::domain::Decider;
+
+pub(crate) use access::Asked;
+pub(crate) use application::ImportedApplication;
+pub(crate) use device::Enrolled;
+pub(crate) use error::Error;
+pub(crate) use follow::AccessFacts;
+pub(crate) use resource::Page;
+pub(crate) use sase_instance::InstanceView;
+pub(crate) use sweep::sweeper;
+pub(crate) use user::UserView;
+
+/// What policies are made of, and what decides.
+#[derive(Clone)]
+pub(crate) struct Sase(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    pages: PageTokens,
+    entropy: Arc<dyn Entropy>,
+    /// By directory; each is of the generation beside it.
+    deciders: Mutex<HashMap<DirectoryId, Arc<Compiled>>>,
+}
+
+/// What decides, and since which change.
+struct Compiled {
+    generation: i64,
+    decider: Decider,
+}
+
+impl Sase {
+    pub(crate) fn new(db: Db, pages: PageTokens, entropy: Arc<dyn Entropy>) -> Self {
+        Self(Arc::new(Inner { db, pages, entropy, deciders: Mutex::default() }))
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.db().clock().now()
+    }
+
+    fn db(&self) -> &Db {
+        &self.0.db
+    }
+}

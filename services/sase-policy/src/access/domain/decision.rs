@@ -1,0 +1,100 @@
+//! What is asked, and what was decided.
+
+use std::net::IpAddr;
+
+use bailiwick_core::{AccountId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Action, Device, Strength, Target};
+
+/// What somebody wants to reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// By id.
+    Application(String),
+    /// What fits best.
+    Target(Target),
+}
+
+/// Who wants to reach what, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AccessQuery {
+    /// Id of the user.
+    pub(crate) user: String,
+    pub(crate) wanted: Wanted,
+    /// Id of the device that the call names; empty if it names none.
+    pub(crate) device_id: String,
+    /// The device of that id, if there is one.
+    pub(crate) device: Option<Device>,
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) strength: Option<Strength>,
+}
+
+/// Why it was decided so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DecisionReason {
+    Policy,
+    AccessBlock,
+    NoPolicy,
+    UserInactive,
+    MemberNotManaged,
+    NoApplication,
+    /// Policies could not be evaluated.
+    Fault,
+}
+
+/// A decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Decision {
+    pub(crate) action: Action,
+    pub(crate) reason: DecisionReason,
+    /// Name of the policy or block; empty if none decided.
+    pub(crate) decided_by: String,
+    pub(crate) version: i64,
+    /// Of the policy; 0 of a block.
+    pub(crate) priority: u16,
+    pub(crate) display_name: String,
+    pub(crate) user: String,
+    /// Id; empty if there is none.
+    pub(crate) application: String,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) device: String,
+    pub(crate) source: String,
+    pub(crate) time: Timestamp,
+}
+
+impl Decision {
+    /// Blocked for a reason, if nothing else is said.
+    pub(crate) fn blocked(query: &AccessQuery, reason: DecisionReason, time: Timestamp) -> Self {
+        Self {
+            action: Action::Block,
+            reason,
+            decided_by: String::new(),
+            version: 0,
+            priority: 0,
+            display_name: String::new(),
+            user: query.user.clone(),
+            application: String::new(),
+            account: None,
+            device: query.device_id.clone(),
+            source: query.source.map(|source| source.to_string()).unwrap_or_default(),
+            time,
+        }
+    }
+
+    /// The reason in a sentence.
+    pub(crate) fn explanation(&self) -> String {
+        match self.reason {
+            DecisionReason::Policy => {
+                let verb = if self.action == Action::Allow { "allows" } else { "blocks" };
+                format!("policy `{}` of priority {} {verb} it", self.display_name, self.priority)
+            }
+            DecisionReason::AccessBlock => format!("blocked in response to: {}", self.display_name),
+            DecisionReason::NoPolicy => "no policy matches, and the default is to block".to_owned(),
+            DecisionReason::UserInactive => "there is no such user, or it is disabled".to_owned(),
+            DecisionReason::MemberNotManaged => "the application is of an account that SASE does not manage".to_owned(),
+            DecisionReason::NoApplication => "there is no such application".to_owned(),
+            DecisionReason::Fault => "the policies could not be evaluated".to_owned(),
+        }
+    }
+}

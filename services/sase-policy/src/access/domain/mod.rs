@@ -1,0 +1,40 @@
+//! What policies are and how they decide. Pure: what is known, and the moment, are arguments.
+
+mod access_block;
+mod access_policy;
+mod application;
+pub(crate) mod cedar;
+mod decider;
+mod decision;
+mod device;
+mod dry_run;
+mod error;
+mod network;
+mod reference;
+mod resource;
+mod sase_instance;
+mod time_window;
+mod user;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use access_block::{AccessBlock, Blocked};
+pub(crate) use access_policy::{
+    AccessPolicy, Action, Conditions, DeviceCondition, Members, PolicyVersion, Selection, Strength, Subjects, Targets,
+    VERSIONS_KEPT,
+};
+pub(crate) use application::{Application, Ports, Protocol, Target};
+pub(crate) use decider::{Decider, UserPolicy};
+pub(crate) use decision::{AccessQuery, Decision, DecisionReason, Wanted};
+pub(crate) use device::{Device, Os, OsVersion, Posture};
+pub(crate) use dry_run::{DryRun, DryRunChange, PastDecisions, dry_run};
+pub(crate) use error::SaseError;
+pub(crate) use network::Cidr;
+pub(crate) use reference::{Reference, Referring};
+pub(crate) use resource::{Meta, Resource, ResourceKind};
+pub(crate) use sase_instance::{SaseInstance, SetUp, SetupStep};
+pub(crate) use time_window::{TimeWindow, clock};
+pub(crate) use user::{SaseUser, UserGroup, cycle_from};
+pub(crate) use world::World;

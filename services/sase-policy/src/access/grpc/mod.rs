@@ -1,0 +1,38 @@
+//! Parse, call, convert.
+
+mod access;
+mod access_blocks;
+mod access_policies;
+mod access_policy_read;
+mod access_policy_write;
+mod applications;
+mod devices;
+mod error;
+mod parse;
+mod sase_instances;
+mod users;
+
+use bailiwick_api::sase::v1::{
+    access_block_service_server::AccessBlockServiceServer, access_policy_service_server::AccessPolicyServiceServer,
+    application_service_server::ApplicationServiceServer, device_service_server::DeviceServiceServer,
+    sase_access_service_server::SaseAccessServiceServer, sase_instance_service_server::SaseInstanceServiceServer,
+    sase_user_service_server::SaseUserServiceServer, user_group_service_server::UserGroupServiceServer,
+};
+use tonic::service::Routes;
+
+use super::Sase;
+
+pub(crate) use sase_instances::eligible_member;
+
+/// The services, beside others.
+pub(crate) fn routes(routes: Routes, sase: &Sase) -> Routes {
+    routes
+        .add_service(SaseInstanceServiceServer::new(sase_instances::SaseInstances(sase.clone())))
+        .add_service(ApplicationServiceServer::new(applications::Applications(sase.clone())))
+        .add_service(SaseUserServiceServer::new(users::SaseUsers(sase.clone())))
+        .add_service(UserGroupServiceServer::new(users::UserGroups(sase.clone())))
+        .add_service(DeviceServiceServer::new(devices::Devices(sase.clone())))
+        .add_service(AccessPolicyServiceServer::new(access_policies::AccessPolicies(sase.clone())))
+        .add_service(AccessBlockServiceServer::new(access_blocks::AccessBlocks(sase.clone())))
+        .add_service(SaseAccessServiceServer::new(access::Access(sase.clone())))
+}

@@ -1,0 +1,44 @@
+//! Zero-trust policies, and what they decide (document 002).
+//!
+//! Invariants: what decides is what was committed last, all of it at one version; whatever is not allowed by a policy is
+//! blocked; applications of accounts that SASE does not manage are reached by nobody and by no policy.
+
+mod app;
+mod domain;
+mod grpc;
+mod store;
+
+use std::sync::Arc;
+
+use bailiwick_changelog::Apply;
+use bailiwick_db::PageTokens;
+use bailiwick_roster::Deps;
+use bailiwick_rpc::BackgroundTask;
+use tonic::service::Routes;
+
+pub(crate) use app::Sase;
+pub(crate) use grpc::eligible_member;
+pub(crate) use store::migrations;
+
+/// What policies are made of, and what decides.
+pub(crate) fn sase(deps: &Deps) -> Sase {
+    Sase::new(deps.db.clone(), PageTokens::new(deps.sealer.clone()), deps.entropy.clone())
+}
+
+/// The services.
+pub(crate) fn routes(routes: Routes, sase: &Sase) -> Routes {
+    grpc::routes(routes, sase)
+}
+
+/// What follows the log of `delegation`, before the list does.
+pub(crate) fn follower() -> Arc<dyn Apply> {
+    Arc::new(app::AccessFacts)
+}
+
+/// What runs beside the calls.
+pub(crate) fn background(deps: &Deps) -> Vec<BackgroundTask> {
+    vec![app::sweeper(deps.db.clone(), deps.shutdown.clone())]
+}
+
+#[cfg(test)]
+mod tests;

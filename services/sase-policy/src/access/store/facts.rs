@@ -1,0 +1,198 @@
+//! What the followed log says: administrators and RAM users in tables of their own, members and folders in those of the
+//! list.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bailiwick_core::{AccountId, DirectoryId, TrustedService};
+use bailiwick_db::DbError;
+use bailiwick_roster::{AccountType, JoinMethod};
+use sea_orm::{ConnectionTrait, Value};
+
+use super::{account, broken, number, statement};
+use crate::access::domain::SetUp;
+
+/// A member that could be added to SASE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EligibleMember {
+    pub(crate) account: AccountId,
+    pub(crate) display_name: String,
+    pub(crate) account_type: Option<AccountType>,
+    pub(crate) join_method: Option<JoinMethod>,
+    /// `directories/{directory}/folders/{folder}`.
+    pub(crate) folder: String,
+}
+
+/// An account administers SASE in a directory.
+pub(crate) async fn administrator_save(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    account: AccountId,
+) -> Result<(), DbError> {
+    let sql = "INSERT INTO sase_administrators (directory, account) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    conn.execute_raw(statement(conn, sql, vec![directory.to_string().into(), number(account)?.into()])).await?;
+    Ok(())
+}
+
+/// It does not any more.
+pub(crate) async fn administrator_remove(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    account: AccountId,
+) -> Result<(), DbError> {
+    let sql = "DELETE FROM sase_administrators WHERE directory = $1 AND account = $2";
+    conn.execute_raw(statement(conn, sql, vec![directory.to_string().into(), number(account)?.into()])).await?;
+    Ok(())
+}
+
+/// A RAM user is enabled.
+pub(crate) async fn ram_user_save(conn: &impl ConnectionTrait, name: &str, of: AccountId) -> Result<(), DbError> {
+    let sql = "INSERT INTO sase_ram_users (name, account) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING";
+    conn.execute_raw(statement(conn, sql, vec![name.into(), number(of)?.into()])).await?;
+    Ok(())
+}
+
+/// A RAM user is disabled, or gone.
+pub(crate) async fn ram_user_remove(conn: &impl ConnectionTrait, name: &str) -> Result<(), DbError> {
+    conn.execute_raw(statement(conn, "DELETE FROM sase_ram_users WHERE name = $1", vec![name.into()])).await?;
+    Ok(())
+}
+
+/// Forgets all administrators and RAM users.
+pub(crate) async fn facts_remove_all(conn: &impl ConnectionTrait) -> Result<(), DbError> {
+    for sql in ["DELETE FROM sase_administrators", "DELETE FROM sase_ram_users"] {
+        conn.execute_raw(statement(conn, sql, Vec::new())).await?;
+    }
+    Ok(())
+}
+
+/// The directory that an account is a member of.
+pub(crate) async fn directory_of(
+    conn: &impl ConnectionTrait,
+    account: AccountId,
+) -> Result<Option<DirectoryId>, DbError> {
+    let sql = "SELECT directory FROM roster_accounts WHERE account = $1";
+    let row = conn.query_one_raw(statement(conn, sql, vec![number(account)?.into()])).await?;
+    let directory = row.map(|row| row.try_get::<String>("", "directory")).transpose()?;
+    directory.filter(|text| !text.is_empty()).map(|text| text.parse().map_err(broken)).transpose()
+}
+
+/// Whether an account is a member of a directory.
+pub(crate) async fn account_known(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    account: AccountId,
+) -> Result<bool, DbError> {
+    Ok(directory_of(conn, account).await? == Some(directory))
+}
+
+/// Whether a directory has a folder.
+pub(crate) async fn folder_known(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    folder: &str,
+) -> Result<bool, DbError> {
+    let sql = "SELECT folder FROM roster_folders WHERE directory = $1 AND folder = $2";
+    let values = vec![directory.to_string().into(), folder.into()];
+    Ok(conn.query_one_raw(statement(conn, sql, values)).await?.is_some())
+}
+
+/// Whether a RAM user of a member of a directory is there and enabled.
+pub(crate) async fn ram_user_known(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    name: &str,
+) -> Result<bool, DbError> {
+    let sql = "SELECT u.name FROM sase_ram_users u JOIN roster_accounts a ON a.account = u.account \
+               WHERE a.directory = $1 AND u.name = $2";
+    let values = vec![directory.to_string().into(), name.into()];
+    Ok(conn.query_one_raw(statement(conn, sql, values)).await?.is_some())
+}
+
+/// Whether SASE manages an account in a directory.
+pub(crate) async fn is_managed(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    account: AccountId,
+) -> Result<bool, DbError> {
+    Ok(managed(conn, directory).await?.contains_key(&account))
+}
+
+/// The members that SASE manages in a directory, with the ids of their folders.
+pub(crate) async fn managed(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+) -> Result<BTreeMap<AccountId, String>, DbError> {
+    let sql = "SELECT account, folder FROM roster_entries WHERE service = $1 AND directory = $2";
+    let values: Vec<Value> = vec![TrustedService::Sase.id().into(), directory.to_string().into()];
+    let rows = conn.query_all_raw(statement(conn, sql, values)).await?;
+    let read = |row: &sea_orm::QueryResult| {
+        let folder: String = row.try_get("", "folder")?;
+        let id = folder.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok((account(row.try_get("", "account")?)?, id))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// How far a directory is set up.
+pub(crate) async fn set_up(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<SetUp, DbError> {
+    let instance = super::instance(conn, directory).await?.is_some();
+    set_up_of(conn, directory, instance).await
+}
+
+/// As [`set_up`], where it is known whether there is an instance.
+pub(crate) async fn set_up_of(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    instance: bool,
+) -> Result<SetUp, DbError> {
+    let any = async |sql: &str, values: Vec<Value>| {
+        Ok::<_, DbError>(conn.query_one_raw(statement(conn, sql, values)).await?.is_some())
+    };
+    let id: Value = directory.to_string().into();
+    let members = "SELECT account FROM roster_accounts WHERE directory = $1 AND join_method <> $2 LIMIT 1";
+    let enabled: Value = JoinMethod::EnabledDirectory.as_str().into();
+    let administrators = "SELECT account FROM sase_administrators WHERE directory = $1 LIMIT 1";
+    Ok(SetUp {
+        instance,
+        directory: true,
+        members: any(members, vec![id.clone(), enabled]).await?,
+        administrator: any(administrators, vec![id]).await?,
+        sase_members: !managed(conn, directory).await?.is_empty(),
+    })
+}
+
+/// At most `limit` members of a directory after an account that SASE does not manage, in these folders, or in all.
+pub(crate) async fn eligible(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    folders: Option<&BTreeSet<String>>,
+    after: i64,
+    limit: usize,
+) -> Result<Vec<EligibleMember>, DbError> {
+    let sql = "SELECT a.account, a.display_name, a.account_type, a.join_method, a.folder FROM roster_accounts a \
+               WHERE a.directory = $1 AND a.join_method <> $2 AND a.account > $3 AND NOT EXISTS \
+               (SELECT 1 FROM roster_entries e WHERE e.service = $4 AND e.account = a.account) ORDER BY a.account";
+    let values = vec![
+        directory.to_string().into(),
+        JoinMethod::EnabledDirectory.as_str().into(),
+        after.into(),
+        TrustedService::Sase.id().into(),
+    ];
+    let mut found = Vec::new();
+    for row in conn.query_all_raw(statement(conn, sql, values)).await? {
+        let folder: String = row.try_get("", "folder")?;
+        if folders.is_none_or(|folders| folders.contains(&folder)) {
+            found.push(EligibleMember {
+                account: account(row.try_get("", "account")?)?,
+                display_name: row.try_get("", "display_name")?,
+                account_type: AccountType::of(&row.try_get::<String>("", "account_type")?),
+                join_method: JoinMethod::of(&row.try_get::<String>("", "join_method")?),
+                folder,
+            });
+        }
+        if found.len() >= limit {
+            break;
+        }
+    }
+    Ok(found)
+}

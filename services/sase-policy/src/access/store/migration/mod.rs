@@ -1,0 +1,10 @@
+//! The schema.
+
+mod m0001_access;
+
+use sea_orm_migration::MigrationTrait;
+
+/// The migrations of access policies.
+pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+    vec![Box::new(m0001_access::Access)]
+}
