@@ -196,6 +196,10 @@ for service in sase bastionhost; do
     call "$alice" delegation.v1.TrustedServiceService/EnableTrustedService \
         "{\"name\": \"$directory/trustedServices/$service\"}" >/dev/null
 done
+echo "   SASE has to be activated first:"
+refused SASE_SETUP_INCOMPLETE "$a_root" sase.v1.SaseMemberService/CreateSaseMember \
+    "{\"parent\": \"$directory\", \"sase_member\": {\"account\": \"$C\"}}"
+call "$a_root" sase.v1.SaseInstanceService/CreateSaseInstance "{\"parent\": \"$directory\"}" >/dev/null
 call "$a_root" sase.v1.SaseMemberService/CreateSaseMember \
     "{\"parent\": \"$directory\", \"sase_member\": {\"account\": \"$C\", \"remark\": \"first\"}}" | grep -E 'account|remark'
 call "$a_root" bastion.v1.BastionMemberService/CreateBastionMember \

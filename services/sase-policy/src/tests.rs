@@ -1,9 +1,9 @@
 use bailiwick_api::{
     CONSISTENCY_TOKEN, decode_token,
     sase::v1::{
-        BatchCreateSaseMembersRequest, CreateSaseMemberRequest, DeleteSaseMemberRequest, GetSaseMemberRequest,
-        ListSaseMembersRequest, SaseMember, UpdateSaseMemberRequest,
-        sase_member_service_client::SaseMemberServiceClient,
+        BatchCreateSaseMembersRequest, CreateSaseInstanceRequest, CreateSaseMemberRequest, DeleteSaseMemberRequest,
+        GetSaseMemberRequest, ListSaseMembersRequest, SaseMember, UpdateSaseMemberRequest,
+        sase_instance_service_client::SaseInstanceServiceClient, sase_member_service_client::SaseMemberServiceClient,
     },
 };
 use bailiwick_core::authz::Reason;
@@ -28,6 +28,14 @@ async fn serve(suite: &Suite) -> Running {
     suite.serve(module, positions(&suite.db), shutdown).await
 }
 
+/// Activates SASE.
+async fn activate(suite: &Suite) {
+    let mut client = SaseInstanceServiceClient::new(suite.channel(Role::SasePolicy));
+    let message = CreateSaseInstanceRequest { parent: directory(1).name(), ..Default::default() };
+    let path = "/bailiwick.sase.v1.SaseInstanceService/CreateSaseInstance";
+    client.create_sase_instance(request(suite, path, message)).await.unwrap();
+}
+
 fn request<M: prost::Message>(suite: &Suite, path: &'static str, message: M) -> Request<M> {
     suite.request((account(10), "alice"), path, message).unwrap()
 }
@@ -47,6 +55,7 @@ async fn a_member_is_added_shown_remarked_and_deleted() {
     for database in databases().await {
         let suite = Suite::new(&database.url, Arc::new(ManualClock::default()), migrations).await;
         let running = serve(&suite).await;
+        activate(&suite).await;
         let mut client = SaseMemberServiceClient::new(suite.channel(Role::SasePolicy));
         let sase_member = Some(SaseMember { account: account(11).name(), remark: "shop".into(), ..Default::default() });
         let message = CreateSaseMemberRequest { parent: directory(1).name(), sase_member, request_id: String::new() };
@@ -89,6 +98,7 @@ async fn all_that_is_wrong_with_a_request_is_named() {
     for database in databases().await {
         let suite = Suite::new(&database.url, Arc::new(ManualClock::default()), migrations).await;
         let running = serve(&suite).await;
+        activate(&suite).await;
         let mut client = SaseMemberServiceClient::new(suite.channel(Role::SasePolicy));
         let sase_member =
             Some(SaseMember { account: account(11).name(), remark: "x".repeat(257), ..Default::default() });

@@ -213,10 +213,14 @@ pub async fn create_member(management: &Account, directory: &str, display_name: 
     text(&member, "account").to_owned()
 }
 
-/// Authorizes a service to work on a directory.
+/// Authorizes a service to work on a directory. SASE is activated with it.
 pub async fn enable_service(management: &Account, directory: &str, service: &str) {
     let request = json!({"name": format!("{directory}/trustedServices/{service}")});
     management.root.call("delegation.v1.TrustedServiceService/EnableTrustedService", request).await.unwrap();
+    if service == "sase" {
+        let request = json!({"parent": directory});
+        management.root.call("sase.v1.SaseInstanceService/CreateSaseInstance", request).await.unwrap();
+    }
 }
 
 /// Designates a delegated administrator.

@@ -7,6 +7,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt::{Display, Write},
+    sync::LazyLock,
 };
 
 use cedar_policy::{
@@ -31,9 +32,11 @@ const MINUTE_US: i64 = 60_000_000;
 #[error("a policy could not be compiled: {0}")]
 pub(crate) struct Uncompiled(String);
 
-/// The schema that policies are checked against.
-pub(crate) fn schema() -> Result<Schema, Uncompiled> {
-    Schema::from_cedarschema_str(SCHEMA).map(|(schema, _)| schema).map_err(uncompiled)
+/// The schema that policies are checked against; it is the same each time.
+pub(crate) fn schema() -> Result<&'static Schema, Uncompiled> {
+    static READ: LazyLock<Result<Schema, Uncompiled>> =
+        LazyLock::new(|| Schema::from_cedarschema_str(SCHEMA).map(|(schema, _)| schema).map_err(uncompiled));
+    READ.as_ref().map_err(Clone::clone)
 }
 
 /// The text of a policy.

@@ -57,8 +57,8 @@ impl Decider {
     /// [`Uncompiled`]: a fault of ours, after which nothing may be allowed.
     pub(crate) fn new(world: World) -> Result<Self, Uncompiled> {
         let schema = cedar::schema()?;
-        let entities = cedar::entities(&world, &schema)?;
-        let validator = Validator::new(schema);
+        let entities = cedar::entities(&world, schema)?;
+        let validator = Validator::new(schema.clone());
         let ranked = ranked(&world);
         let (mut compiled, mut places) = (Vec::new(), HashMap::new());
         for (place, one) in ranked.iter().enumerate() {

@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_core::{AccountId, DirectoryId};
+use bailiwick_core::AccountId;
 
 use super::{AccessBlock, AccessPolicy, Application, Members, SaseUser, Subjects, Targets, UserGroup};
 
 /// What there is. Resources are by id.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
-    pub(crate) directory: DirectoryId,
     /// Of the members that SASE manages, the id of the folder.
     pub(crate) members: BTreeMap<AccountId, String>,
     /// Of each folder the id of the one that it is in; empty for the root folder.

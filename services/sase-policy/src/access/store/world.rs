@@ -14,7 +14,6 @@ pub(crate) async fn world(conn: &impl ConnectionTrait, directory: DirectoryId) -
     let users = all::<SaseUser>(conn, directory).await?;
     let names: Vec<_> = users.values().map(|user| user.ram_user.clone()).filter(|name| !name.is_empty()).collect();
     Ok(World {
-        directory,
         members: managed(conn, directory).await?,
         folders: folders(conn, directory).await?,
         applications: all(conn, directory).await?,

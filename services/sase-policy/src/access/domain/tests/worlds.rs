@@ -102,7 +102,6 @@ pub(super) fn world(random: &mut Random) -> World {
     let blocks = (0..random.below(3)).map(|n| block(random, n)).collect::<Vec<_>>();
     let ram_users = users.values().map(|user| user.ram_user.clone()).filter(|_| !random.one_in(4)).collect();
     World {
-        directory: directory(),
         members,
         folders: folders.into_iter().map(|(id, parent)| (id.to_owned(), parent.to_owned())).collect(),
         applications,
