@@ -3,6 +3,7 @@
 mod callers;
 mod live;
 mod requests;
+mod sase_requests;
 
 use std::{fmt::Write, sync::LazyLock};
 

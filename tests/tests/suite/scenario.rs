@@ -23,6 +23,7 @@ mod policies;
 mod reviews;
 mod risks;
 mod roles;
+mod sase;
 mod scanners;
 mod scores;
 mod security_info;

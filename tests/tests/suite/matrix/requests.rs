@@ -176,7 +176,9 @@ pub fn request(method: &str, names: &Names) -> Value {
         }
         ("securitycenter.v1.FindingImportService", _) => json!({"parent": m}),
         ("soc.v1.ScopeService", rpc) => entry(method, rpc, names, "scopeAccounts", "scope_account"),
+        ("sase.v1.SaseMemberService", "ListEligibleSaseMembers") => json!({"parent": d}),
         ("sase.v1.SaseMemberService", rpc) => entry(method, rpc, names, "saseMembers", "sase_member"),
+        (service, rpc) if service.starts_with("sase.v1.") => super::sase_requests::request(method, rpc, &d, &c),
         ("bastion.v1.BastionMemberService", rpc) => entry(method, rpc, names, "bastionMembers", "bastion_member"),
         ("audit.v1.AuditService", "ListDirectoryAuditEntries" | "WatchDirectoryAuditEntries") => json!({"parent": d}),
         ("audit.v1.AuditService", "ListAccountAuditEntries" | "WatchAccountAuditEntries") => json!({"parent": m}),
@@ -333,7 +335,7 @@ fn control_policy(method: &str, rpc: &str, names: &Names) -> Value {
     }
 }
 
-fn missing(method: &str) -> Value {
+pub(super) fn missing(method: &str) -> Value {
     panic!("`{method}` has no request in tests/suite/matrix/requests.rs: add one that changes nothing")
 }
 
