@@ -175,7 +175,66 @@ async fn sase_is_set_up_step_by_step_and_a_step_without_the_earlier_one_is_refus
     }
 }
 
-/// covers: R-SASE-02, R-SASE-14, R-SASE-16, E-SASE-01, E-SASE-05
+/// covers: R-SASE-04
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_step_of_the_set_up_needs_those_before_it() {
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let suite = Suite::start(databases).await;
+        let operator = suite.operator().await;
+        let management = register(&operator, "management", "Example").await;
+        let member = register(&operator, "member", "Example").await;
+        let root = &management.root;
+        let none = json!({"parent": "directories/rd-7zzzzzzzzzzz1"});
+        assert_eq!(root.refused(CREATE_INSTANCE, none).await.reason, "RESOURCE_NOT_FOUND", "without a directory");
+        let directory = enable_directory(&management).await;
+        let sase = format!("{directory}/trustedServices/sase");
+        root.call(ENABLE, json!({"name": sase})).await.unwrap();
+        root.call(CREATE_INSTANCE, json!({"parent": directory})).await.unwrap();
+        let policy = json!({"parent": directory, "access_policy_id": "p", "access_policy": {
+            "display_name": "p", "priority": 1, "action": "ACCESS_ACTION_ALLOW", "subjects": {"all_users": true},
+            "targets": {"tags": ["web"]}, "members": {"all": true}
+        }});
+        let early = root.refused(CREATE_POLICY, policy).await;
+        assert_eq!(early.metadata["missing_step"], "SASE_SETUP_STEP_MEMBERS");
+        // Neither administered nor added before it has joined.
+        let add = json!({"parent": directory, "accounts": [member.name]});
+        assert_eq!(root.refused(ADD, add.clone()).await.reason, "ACCOUNT_NOT_IN_DIRECTORY");
+        let designation = json!({"parent": sase, "delegated_administrator": {"account": member.name}});
+        let designate = "delegation.v1.DelegatedAdministratorService/CreateDelegatedAdministrator";
+        assert_eq!(root.refused(designate, designation.clone()).await.reason, "ACCOUNT_NOT_IN_DIRECTORY");
+        join(&management, &directory, &member).await;
+        // The member adds nobody before it is designated.
+        let early = member.root.refused(ADD, add.clone()).await;
+        assert_eq!((&*early.reason, &*early.metadata["trusted_service"]), ("SEAT_REQUIRED", "sase"));
+        root.call(designate, designation).await.unwrap();
+        member.root.call(ADD, add).await.unwrap();
+        suite.stop().await;
+    }
+}
+
+/// covers: R-SASE-15, R-SASE-16
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_administrator_sees_folders_and_members_and_manages_no_organisation() {
+    let scene = Scene::set_up(Databases::Sqlite).await;
+    let (b, parent) = (&scene.administrator.root, json!({"parent": scene.directory}));
+    let folders = b.call("directory.v1.FolderService/ListFolders", parent.clone()).await.unwrap();
+    assert!(!folders["folders"].as_array().unwrap().is_empty());
+    let members = b.call("directory.v1.MemberService/ListMembers", parent).await.unwrap();
+    let members: Vec<_> = members["members"].as_array().unwrap().iter().map(|m| text(m, "account")).collect();
+    assert!(scene.members.iter().all(|member| members.contains(&member.as_str())), "{members:?}");
+    b.call(CREATE_POLICY, scene.policy("allow", 1, "ACCESS_ACTION_ALLOW")).await.unwrap();
+    let create = json!({"parent": scene.directory, "member": {"display_name": "more"}});
+    assert_eq!(b.refused("directory.v1.MemberService/CreateMember", create).await.reason, "SEAT_REQUIRED");
+    let invite = json!({"parent": scene.directory, "invitation": {"account": scene.other.name}});
+    assert_eq!(b.refused("directory.v1.InvitationService/CreateInvitation", invite).await.reason, "SEAT_REQUIRED");
+    let designation = json!({"parent": format!("{}/trustedServices/sase", scene.directory),
+        "delegated_administrator": {"account": scene.other.name}});
+    let designate = "delegation.v1.DelegatedAdministratorService/CreateDelegatedAdministrator";
+    assert_eq!(b.refused(designate, designation).await.reason, "SEAT_REQUIRED");
+    scene.suite.stop().await;
+}
+
+/// covers: R-SASE-02, R-SASE-14, E-SASE-01, E-SASE-05
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_policy_holds_for_all_members_and_each_decision_says_what_decided() {
     for databases in [Databases::Sqlite, Databases::Postgres] {

@@ -23,6 +23,8 @@ use bailiwick_db::{Db, PageTokens};
 
 use super::domain::Decider;
 
+pub(crate) use super::store::{DecisionFilter, EligibleMember};
+
 pub(crate) use access::Asked;
 pub(crate) use application::ImportedApplication;
 pub(crate) use device::Enrolled;

@@ -29,7 +29,7 @@ pub(crate) struct Decider {
 /// A policy or block.
 #[derive(Clone, Debug)]
 enum Ranked {
-    Policy(AccessPolicy),
+    Policy(Box<AccessPolicy>),
     Block(AccessBlock),
 }
 
@@ -204,7 +204,7 @@ fn ranked(world: &World) -> Vec<Ranked> {
     let mut policies: Vec<_> = world.policies.values().filter(|policy| policy.enabled).collect();
     policies.sort_by_key(|policy| policy.rank());
     let blocks = world.blocks.values().cloned().map(Ranked::Block);
-    blocks.chain(policies.into_iter().cloned().map(Ranked::Policy)).collect()
+    blocks.chain(policies.into_iter().cloned().map(Box::new).map(Ranked::Policy)).collect()
 }
 
 // === impl Ranked ===

@@ -15,9 +15,8 @@ use super::{
     parse::{self, timestamp},
 };
 use crate::access::{
-    app::{Asked, Sase},
+    app::{Asked, DecisionFilter, Sase},
     domain::{Decision, DecisionReason, ResourceKind, Target, UserPolicy, Wanted},
-    store::DecisionFilter,
 };
 
 const BATCH_MAX: usize = 100;

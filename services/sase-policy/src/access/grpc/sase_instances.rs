@@ -10,9 +10,8 @@ use tonic::{Request, Response, Status};
 
 use super::parse::{self, timestamp};
 use crate::access::{
-    app::{InstanceView, Sase},
+    app::{EligibleMember, InstanceView, Sase},
     domain::SaseInstance,
-    store::EligibleMember,
 };
 
 const FIELDS: &[&str] = &["allow_sample_every", "decision_retention_days"];
