@@ -21,6 +21,9 @@ use crate::access::{
     store::{self, DecisionFilter, Logged},
 };
 
+/// Most directories whose policies are held compiled.
+const COMPILED_MAX: usize = 256;
+
 /// What a caller asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -86,6 +89,11 @@ impl Sase {
         let decider = work.await.map_err(|error| DbError::Other(error.into()))??;
         let made = Arc::new(Compiled { generation, decider });
         let mut deciders = self.0.deciders.lock().unwrap_or_else(PoisonError::into_inner);
+        if deciders.len() >= COMPILED_MAX && !deciders.contains_key(&directory) {
+            // Any of them: whoever asks next compiles it anew.
+            let other = deciders.keys().next().copied();
+            other.map(|other| deciders.remove(&other));
+        }
         let newest = deciders.entry(directory).or_insert_with(|| made.clone());
         if newest.generation < made.generation {
             newest.clone_from(&made);
