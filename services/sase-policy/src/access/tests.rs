@@ -20,6 +20,8 @@ use tonic::{Code, Request, Status, transport::Channel};
 
 use crate::{build, migrations, positions};
 
+mod versions;
+
 struct Scene {
     suite: Suite,
     running: Running,

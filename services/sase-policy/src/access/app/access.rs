@@ -3,10 +3,7 @@
 //! Each call reads the number of changes of its directory and decides by what was compiled of just that one: whoever has
 //! the answer to a change finds it in the next decision of every replica.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, PoisonError},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use bailiwick_core::DirectoryId;
 use bailiwick_db::{DbError, Snapshot, Tx};
@@ -20,9 +17,6 @@ use crate::access::{
     },
     store::{self, DecisionFilter, Logged},
 };
-
-/// Most directories whose policies are held compiled.
-const COMPILED_MAX: usize = 256;
 
 /// What a caller asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,13 +65,15 @@ impl Sase {
     }
 
     /// What decides in a directory now.
-    pub(super) async fn compiled(&self, directory: DirectoryId) -> Result<Arc<Compiled>, Error> {
+    pub(crate) async fn compiled(&self, directory: DirectoryId) -> Result<Arc<Compiled>, Error> {
         let generation = store::generation(self.db().reader(), directory).await?;
         let generation = generation.ok_or(SaseError::SetupIncomplete(SetupStep::Instance))?;
-        let known = self.0.deciders.lock().unwrap_or_else(PoisonError::into_inner).get(&directory).cloned();
-        if let Some(known) = known.filter(|known| known.generation >= generation) {
-            return Ok(known);
-        }
+        let of = self.clone();
+        self.0.deciders.get(directory, generation, || of.clone().compile(directory)).await
+    }
+
+    /// Compiles what is committed now.
+    async fn compile(self, directory: DirectoryId) -> Result<Compiled, Error> {
         let read = self.db().snapshot("sase_world", |snapshot: Snapshot| async move {
             let set_up = store::instance(snapshot.conn(), directory).await?;
             let generation = store::generation(snapshot.conn(), directory).await?.unwrap_or_default();
@@ -87,18 +83,7 @@ impl Sase {
         instance.ok_or(SaseError::SetupIncomplete(SetupStep::Instance))?;
         let work = tokio::task::spawn_blocking(move || Decider::new(world));
         let decider = work.await.map_err(|error| DbError::Other(error.into()))??;
-        let made = Arc::new(Compiled { generation, decider });
-        let mut deciders = self.0.deciders.lock().unwrap_or_else(PoisonError::into_inner);
-        if deciders.len() >= COMPILED_MAX && !deciders.contains_key(&directory) {
-            // Any of them: whoever asks next compiles it anew.
-            let other = deciders.keys().next().copied();
-            other.map(|other| deciders.remove(&other));
-        }
-        let newest = deciders.entry(directory).or_insert_with(|| made.clone());
-        if newest.generation < made.generation {
-            newest.clone_from(&made);
-        }
-        Ok(made)
+        Ok(Compiled { generation, decider })
     }
 
     /// Counts decisions; those that block are logged, and of those that allow one of so many alike.

@@ -1,5 +1,7 @@
 //! Why a call fails.
 
+use std::sync::Arc;
+
 use bailiwick_core::authz::Refusal;
 use bailiwick_db::{DbError, PageTokenError, TxError};
 
@@ -23,12 +25,27 @@ pub(crate) enum Error {
     /// What is stored could not be compiled: a fault of ours, after which nothing is allowed.
     #[error(transparent)]
     Uncompiled(#[from] Uncompiled),
+    /// Of what others waited for as well.
+    #[error(transparent)]
+    Shared(Arc<Error>),
+}
+
+impl Error {
+    /// The same error for one more who waited.
+    pub(super) fn again(error: &Arc<Self>) -> Self {
+        match &**error {
+            Self::Domain(error) => Self::Domain(error.clone()),
+            Self::Uncompiled(error) => Self::Uncompiled(error.clone()),
+            _ => Self::Shared(error.clone()),
+        }
+    }
 }
 
 impl TxError for Error {
     fn db(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
+            Self::Shared(error) => error.db(),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ mod application;
 mod device;
 mod dry_run;
 mod error;
+mod flights;
 mod follow;
 mod record;
 mod resource;
@@ -13,14 +14,12 @@ mod sase_instance;
 mod sweep;
 mod user;
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
-use bailiwick_core::{DirectoryId, Entropy, Timestamp};
+use bailiwick_core::{Entropy, Timestamp};
 use bailiwick_db::{Db, PageTokens};
 
+use self::flights::{Flights, Versioned};
 use super::domain::Decider;
 
 pub(crate) use super::store::{DecisionFilter, EligibleMember};
@@ -43,24 +42,35 @@ struct Inner {
     db: Db,
     pages: PageTokens,
     entropy: Arc<dyn Entropy>,
-    /// By directory; each is of the generation beside it.
-    deciders: Mutex<HashMap<DirectoryId, Arc<Compiled>>>,
+    deciders: Flights<Compiled>,
 }
 
 /// What decides, and since which change.
-struct Compiled {
+pub(crate) struct Compiled {
     generation: i64,
     decider: Decider,
 }
 
+impl Versioned for Compiled {
+    fn generation(&self) -> i64 {
+        self.generation
+    }
+}
+
 impl Sase {
     pub(crate) fn new(db: Db, pages: PageTokens, entropy: Arc<dyn Entropy>) -> Self {
-        Self(Arc::new(Inner { db, pages, entropy, deciders: Mutex::default() }))
+        Self(Arc::new(Inner { db, pages, entropy, deciders: Flights::default() }))
     }
 
     /// The present moment.
     pub(crate) fn now(&self) -> Timestamp {
         self.db().clock().now()
+    }
+
+    /// How many times policies were compiled.
+    #[cfg(test)]
+    pub(crate) fn compiles(&self) -> u64 {
+        self.0.deciders.begun()
     }
 
     fn db(&self) -> &Db {

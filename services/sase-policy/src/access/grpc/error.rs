@@ -9,14 +9,19 @@ use crate::access::{app::Error, domain::SaseError};
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
-        match error {
-            Error::Domain(error) => status(&error),
-            Error::Refusal(refused) => refusal(&refused),
-            Error::Db(error) => database_problem(&error).into(),
-            Error::Token(_) => Problem::new(Kind::InvalidArgument, ErrorReason::PageTokenInvalid, message).into(),
-            Error::Uncompiled(_) => Problem::new(Kind::Internal, ErrorReason::Internal, message).into(),
-        }
+        told(&error)
+    }
+}
+
+fn told(error: &Error) -> Status {
+    let message = error.to_string();
+    match error {
+        Error::Domain(error) => status(error),
+        Error::Refusal(refused) => refusal(refused),
+        Error::Db(error) => database_problem(error).into(),
+        Error::Shared(error) => told(error),
+        Error::Token(_) => Problem::new(Kind::InvalidArgument, ErrorReason::PageTokenInvalid, message).into(),
+        Error::Uncompiled(_) => Problem::new(Kind::Internal, ErrorReason::Internal, message).into(),
     }
 }
 
