@@ -46,11 +46,11 @@ pub fn positions(db: &Db) -> Arc<dyn Positions> {
 /// If the database is not migrated to this version, or cannot be reached.
 pub async fn build(deps: Deps) -> Result<Module, DbError> {
     let lists = Lists::new(Role::SasePolicy, vec![MEMBERS], deps.clone()).await?;
-    let sase = access::sase(&deps);
+    let (sase, writer) = access::sase(&deps);
     let members = grpc::SaseMembers::new(lists.roster(MEMBERS), sase.clone());
     let routes = access::routes(Routes::new(SaseMemberServiceServer::new(members)), &sase);
     let keeper: Arc<dyn Apply> = Arc::new(lists.keeper());
-    Ok(lists.module(routes, Arc::new(Chain(vec![access::follower(), keeper])), access::background(&deps)))
+    Ok(lists.module(routes, Arc::new(Chain(vec![access::follower(), keeper])), access::background(&deps, writer)))
 }
 
 #[cfg(test)]

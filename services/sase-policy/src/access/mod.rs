@@ -16,12 +16,12 @@ use bailiwick_roster::Deps;
 use bailiwick_rpc::BackgroundTask;
 use tonic::service::Routes;
 
-pub(crate) use app::Sase;
+pub(crate) use app::{DecisionWriter, Sase};
 pub(crate) use grpc::eligible_member;
 pub(crate) use store::migrations;
 
-/// What policies are made of, and what decides.
-pub(crate) fn sase(deps: &Deps) -> Sase {
+/// What policies are made of, what decides, and what writes down the decisions.
+pub(crate) fn sase(deps: &Deps) -> (Sase, DecisionWriter) {
     Sase::new(deps.db.clone(), PageTokens::new(deps.sealer.clone()), deps.entropy.clone())
 }
 
@@ -36,8 +36,8 @@ pub(crate) fn follower() -> Arc<dyn Apply> {
 }
 
 /// What runs beside the calls.
-pub(crate) fn background(deps: &Deps) -> Vec<BackgroundTask> {
-    vec![app::sweeper(deps.db.clone(), deps.shutdown.clone())]
+pub(crate) fn background(deps: &Deps, writer: DecisionWriter) -> Vec<BackgroundTask> {
+    vec![app::sweeper(deps.db.clone(), deps.shutdown.clone()), writer.task(deps.shutdown.clone())]
 }
 
 #[cfg(test)]

@@ -6,15 +6,12 @@
 use std::{net::IpAddr, sync::Arc};
 
 use bailiwick_core::DirectoryId;
-use bailiwick_db::{DbError, Snapshot, Tx};
+use bailiwick_db::{DbError, Snapshot};
 use bailiwick_rpc::Call;
 
-use super::{Compiled, Error, Page, Sase};
+use super::{Compiled, Decided, Error, Page, Sase};
 use crate::access::{
-    domain::{
-        AccessQuery, Action, Decider, Decision, DecisionReason, Device, SaseError, SetupStep, Strength, UserPolicy,
-        Wanted,
-    },
+    domain::{AccessQuery, Action, Decider, Decision, Device, SaseError, SetupStep, Strength, UserPolicy, Wanted},
     store::{self, DecisionFilter, Logged},
 };
 
@@ -51,7 +48,8 @@ impl Sase {
             let query = self.query(directory, one, wanted).await?;
             decisions.push(compiled.decider.decide(&query, now));
         }
-        self.note(directory, &decisions).await?;
+        let id = |decision: &Decision| Decided { id: self.token(20), decision: decision.clone() };
+        self.0.log.note(directory, decisions.iter().map(id).collect()).await?;
         Ok(decisions)
     }
 
@@ -84,30 +82,6 @@ impl Sase {
         let work = tokio::task::spawn_blocking(move || Decider::new(world));
         let decider = work.await.map_err(|error| DbError::Other(error.into()))??;
         Ok(Compiled { generation, decider })
-    }
-
-    /// Counts decisions; those that block are logged, and of those that allow one of so many alike.
-    async fn note(&self, directory: DirectoryId, decisions: &[Decision]) -> Result<(), Error> {
-        let work = |tx: Tx| async move {
-            let instance = store::instance(tx.conn(), directory).await?;
-            let every = instance.map_or(1, |instance| i64::from(instance.allow_sample_every.max(1)));
-            for decision in decisions {
-                let by_policies = matches!(
-                    decision.reason,
-                    DecisionReason::Policy | DecisionReason::AccessBlock | DecisionReason::NoPolicy
-                );
-                let count = match by_policies {
-                    true => store::decision_count(tx.conn(), directory, decision).await?,
-                    false => 1,
-                };
-                if decision.action == Action::Block || (count - 1) % every == 0 {
-                    store::decision_save(tx.conn(), directory, &self.token(20), decision).await?;
-                }
-            }
-            Ok::<_, Error>(())
-        };
-        self.db().write("sase_decisions", work).await?;
-        Ok(())
     }
 
     /// A page of the applications that a user would reach, by id.
@@ -166,6 +140,7 @@ impl Sase {
     ) -> Result<DecisionsPage, Error> {
         let directory = call.permit.tenant_directory()?;
         let after = self.after(call, fingerprint, token).await?;
+        self.0.log.flush(directory).await?;
         let before = after.split_once(' ').and_then(|(time, id)| Some((time.parse().ok()?, id.to_owned())));
         let filter = DecisionFilter { before, ..filter.clone() };
         let size = usize::try_from(size).unwrap_or(usize::MAX);

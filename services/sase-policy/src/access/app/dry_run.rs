@@ -33,6 +33,7 @@ impl Sase {
         let span = Duration::from_hours(24) * days;
         let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         let since = Timestamp::from_micros(now.as_micros().saturating_sub(span));
+        self.0.log.flush(directory).await?;
         let past = store::past_decisions(reader, directory, since).await?;
         let mut run = dry_run(&policy, compiled.decider.world(), past);
         run.changes.truncate(SHOWN);

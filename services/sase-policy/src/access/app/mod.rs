@@ -3,6 +3,7 @@
 mod access;
 mod access_policy;
 mod application;
+mod decision_log;
 mod device;
 mod dry_run;
 mod error;
@@ -19,13 +20,17 @@ use std::sync::Arc;
 use bailiwick_core::{Entropy, Timestamp};
 use bailiwick_db::{Db, PageTokens};
 
-use self::flights::{Flights, Versioned};
+use self::{
+    decision_log::{DecisionLog, decision_log},
+    flights::{Flights, Versioned},
+};
 use super::domain::Decider;
 
 pub(crate) use super::store::{DecisionFilter, EligibleMember};
 
 pub(crate) use access::Asked;
 pub(crate) use application::ImportedApplication;
+pub(crate) use decision_log::{Decided, DecisionWriter};
 pub(crate) use device::Enrolled;
 pub(crate) use error::Error;
 pub(crate) use follow::AccessFacts;
@@ -43,6 +48,7 @@ struct Inner {
     pages: PageTokens,
     entropy: Arc<dyn Entropy>,
     deciders: Flights<Compiled>,
+    log: DecisionLog,
 }
 
 /// What decides, and since which change.
@@ -58,8 +64,10 @@ impl Versioned for Compiled {
 }
 
 impl Sase {
-    pub(crate) fn new(db: Db, pages: PageTokens, entropy: Arc<dyn Entropy>) -> Self {
-        Self(Arc::new(Inner { db, pages, entropy, deciders: Flights::default() }))
+    /// It, and what writes its decisions, which ends when it is gone.
+    pub(crate) fn new(db: Db, pages: PageTokens, entropy: Arc<dyn Entropy>) -> (Self, DecisionWriter) {
+        let (log, writer) = decision_log(db.clone());
+        (Self(Arc::new(Inner { db, pages, entropy, deciders: Flights::default(), log })), writer)
     }
 
     /// The present moment.

@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
-use bailiwick_core::{AccountId, Timestamp};
+use bailiwick_core::{AccountId, DirectoryId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Device, Strength, Target};
+
+const DAY_US: i64 = 86_400_000_000;
 
 /// What somebody wants to reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,34 @@ pub(crate) struct Decision {
     pub(crate) device: String,
     pub(crate) source: String,
     pub(crate) time: Timestamp,
+}
+
+/// What decisions have in common that are counted together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Alike {
+    pub(crate) directory: DirectoryId,
+    /// Days since 1970-01-01 UTC.
+    pub(crate) day: i64,
+    pub(crate) user: String,
+    pub(crate) application: String,
+    pub(crate) decided_by: String,
+    pub(crate) action: Action,
+}
+
+impl Alike {
+    /// What a decision is counted by, if policies decided it, or that there is none.
+    pub(crate) fn of(directory: DirectoryId, decision: &Decision) -> Option<Self> {
+        let by_policies =
+            matches!(decision.reason, DecisionReason::Policy | DecisionReason::AccessBlock | DecisionReason::NoPolicy);
+        by_policies.then(|| Self {
+            directory,
+            day: decision.time.as_micros().div_euclid(DAY_US),
+            user: decision.user.clone(),
+            application: decision.application.clone(),
+            decided_by: decision.decided_by.clone(),
+            action: decision.action,
+        })
+    }
 }
 
 impl Decision {

@@ -27,7 +27,7 @@ pub(crate) use access_policy::{
 };
 pub(crate) use application::{Application, Ports, Protocol, Target};
 pub(crate) use decider::{Decider, UserPolicy};
-pub(crate) use decision::{AccessQuery, Decision, DecisionReason, Wanted};
+pub(crate) use decision::{AccessQuery, Alike, Decision, DecisionReason, Wanted};
 pub(crate) use device::{Device, Os, OsVersion, Posture};
 pub(crate) use dry_run::{DryRun, DryRunChange, PastDecisions, dry_run};
 pub(crate) use error::SaseError;

@@ -5,9 +5,11 @@ use bailiwick_db::DbError;
 use sea_orm::{ConnectionTrait, Value};
 
 use super::{broken, number, statement};
-use crate::access::domain::{Action, Decision, PastDecisions};
+use crate::access::domain::{Action, Alike, Decision, PastDecisions};
 
 const DAY_US: i64 = 86_400_000_000;
+/// Decisions of one statement.
+const ROWS: usize = 100;
 
 /// A decision in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,47 +33,53 @@ pub(crate) struct DecisionFilter {
     pub(crate) before: Option<(i64, String)>,
 }
 
-/// Saves a decision.
-pub(crate) async fn decision_save(
+/// Saves decisions, by their ids. One that is there already, of an attempt whose end was not known, stays.
+pub(crate) async fn decisions_save(
     conn: &impl ConnectionTrait,
-    directory: DirectoryId,
-    id: &str,
-    decision: &Decision,
+    decisions: &[(DirectoryId, &str, &Decision)],
 ) -> Result<(), DbError> {
-    let sql = "INSERT INTO sase_decisions (directory, time_us, id, account, sase_user, application, decided_by, action, \
-               body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    let values: Vec<Value> = vec![
-        directory.to_string().into(),
-        decision.time.as_micros().into(),
-        id.into(),
-        decision.account.map(number).transpose()?.unwrap_or_default().into(),
-        decision.user.as_str().into(),
-        decision.application.as_str().into(),
-        decision.decided_by.as_str().into(),
-        code(decision.action).into(),
-        serde_json::to_string(decision).map_err(broken)?.into(),
-    ];
-    conn.execute_raw(statement(conn, sql, values)).await?;
+    for chunk in decisions.chunks(ROWS) {
+        let (mut rows, mut values) = (Vec::new(), Vec::<Value>::new());
+        for (directory, id, decision) in chunk {
+            let row: [Value; 9] = [
+                directory.to_string().into(),
+                decision.time.as_micros().into(),
+                (*id).into(),
+                decision.account.map(number).transpose()?.unwrap_or_default().into(),
+                decision.user.as_str().into(),
+                decision.application.as_str().into(),
+                decision.decided_by.as_str().into(),
+                code(decision.action).into(),
+                serde_json::to_string(decision).map_err(broken)?.into(),
+            ];
+            let places: Vec<_> = (1..=row.len()).map(|place| format!("${}", values.len() + place)).collect();
+            rows.push(format!("({})", places.join(", ")));
+            values.extend(row);
+        }
+        let sql = format!(
+            "INSERT INTO sase_decisions (directory, time_us, id, account, sase_user, application, decided_by, action, \
+             body) VALUES {} ON CONFLICT DO NOTHING",
+            rows.join(", ")
+        );
+        conn.execute_raw(statement(conn, sql, values)).await?;
+    }
     Ok(())
 }
 
-/// Counts a decision. Tells how many there were like it on that day, with this one.
-pub(crate) async fn decision_count(
-    conn: &impl ConnectionTrait,
-    directory: DirectoryId,
-    decision: &Decision,
-) -> Result<i64, DbError> {
+/// Counts decisions. Tells how many there are like them on that day, with these.
+pub(crate) async fn decision_count(conn: &impl ConnectionTrait, alike: &Alike, by: i64) -> Result<i64, DbError> {
     let sql = "INSERT INTO sase_decision_counts (directory, day, sase_user, application, decided_by, action, decisions) \
-               VALUES ($1, $2, $3, $4, $5, $6, 1) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7) \
                ON CONFLICT (directory, day, sase_user, application, decided_by, action) \
-               DO UPDATE SET decisions = sase_decision_counts.decisions + 1 RETURNING decisions";
+               DO UPDATE SET decisions = sase_decision_counts.decisions + excluded.decisions RETURNING decisions";
     let values: Vec<Value> = vec![
-        directory.to_string().into(),
-        decision.time.as_micros().div_euclid(DAY_US).into(),
-        decision.user.as_str().into(),
-        decision.application.as_str().into(),
-        decision.decided_by.as_str().into(),
-        code(decision.action).into(),
+        alike.directory.to_string().into(),
+        alike.day.into(),
+        alike.user.as_str().into(),
+        alike.application.as_str().into(),
+        alike.decided_by.as_str().into(),
+        code(alike.action).into(),
+        by.into(),
     ];
     let row = conn.query_one_raw(statement(conn, sql, values)).await?;
     Ok(row.map(|row| row.try_get("", "decisions")).transpose()?.unwrap_or_default())

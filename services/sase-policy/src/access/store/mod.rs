@@ -10,7 +10,7 @@ mod world;
 
 pub(crate) use access_policy::{version, version_save, versions, versions_remove};
 pub(crate) use decision::{
-    DecisionFilter, Logged, decision_count, decision_save, decisions, decisions_purge, past_decisions,
+    DecisionFilter, Logged, decision_count, decisions, decisions_purge, decisions_save, past_decisions,
 };
 pub(crate) use facts::{EligibleMember, set_up_of};
 pub(crate) use facts::{

@@ -28,7 +28,7 @@ fn first(version: i64) -> (pb::AccessAction, &'static str) {
 async fn a_change_is_compiled_once_however_many_ask() {
     for database in databases().await {
         let scene = Scene::start(&database.url).await;
-        let replica = access::sase(&scene.suite.deps(CancellationToken::new()));
+        let (replica, _) = access::sase(&scene.suite.deps(CancellationToken::new()));
         for changes in 1..=5 {
             scene.policy(&format!("p{changes}"), policy(1, pb::AccessAction::Allow)).await.unwrap();
             let all = join_all((0..64).map(|_| replica.compiled(directory(1)))).await;
