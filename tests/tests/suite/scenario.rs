@@ -24,6 +24,8 @@ mod reviews;
 mod risks;
 mod roles;
 mod sase;
+mod sase_changes;
+mod sase_passing;
 mod scanners;
 mod scores;
 mod security_info;

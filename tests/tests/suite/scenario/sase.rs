@@ -8,38 +8,38 @@ use crate::{
     live::{Account, Databases, Suite, create_member, designate, enable_directory, join, register, text, user},
 };
 
-const CREATE_INSTANCE: &str = "sase.v1.SaseInstanceService/CreateSaseInstance";
+pub(super) const CREATE_INSTANCE: &str = "sase.v1.SaseInstanceService/CreateSaseInstance";
 const GET_INSTANCE: &str = "sase.v1.SaseInstanceService/GetSaseInstance";
-const ADD: &str = "sase.v1.SaseMemberService/BatchCreateSaseMembers";
+pub(super) const ADD: &str = "sase.v1.SaseMemberService/BatchCreateSaseMembers";
 const ELIGIBLE: &str = "sase.v1.SaseMemberService/ListEligibleSaseMembers";
 const REMOVE: &str = "sase.v1.SaseMemberService/DeleteSaseMember";
-const CREATE_APPLICATION: &str = "sase.v1.ApplicationService/CreateApplication";
+pub(super) const CREATE_APPLICATION: &str = "sase.v1.ApplicationService/CreateApplication";
 const GET_APPLICATION: &str = "sase.v1.ApplicationService/GetApplication";
-const CREATE_USER: &str = "sase.v1.SaseUserService/CreateSaseUser";
-const CREATE_GROUP: &str = "sase.v1.UserGroupService/CreateUserGroup";
-const CREATE_POLICY: &str = "sase.v1.AccessPolicyService/CreateAccessPolicy";
+pub(super) const CREATE_USER: &str = "sase.v1.SaseUserService/CreateSaseUser";
+pub(super) const CREATE_GROUP: &str = "sase.v1.UserGroupService/CreateUserGroup";
+pub(super) const CREATE_POLICY: &str = "sase.v1.AccessPolicyService/CreateAccessPolicy";
 const UPDATE_POLICY: &str = "sase.v1.AccessPolicyService/UpdateAccessPolicy";
 const GET_POLICY: &str = "sase.v1.AccessPolicyService/GetAccessPolicy";
 const REPLACE: &str = "sase.v1.AccessPolicyService/ReplaceAccessPolicySelection";
 const EXTEND: &str = "sase.v1.AccessPolicyService/ExtendAccessPolicySelection";
-const CREATE_BLOCK: &str = "sase.v1.AccessBlockService/CreateAccessBlock";
-const EVALUATE: &str = "sase.v1.SaseAccessService/EvaluateAccess";
+pub(super) const CREATE_BLOCK: &str = "sase.v1.AccessBlockService/CreateAccessBlock";
+pub(super) const EVALUATE: &str = "sase.v1.SaseAccessService/EvaluateAccess";
 const BATCH_EVALUATE: &str = "sase.v1.SaseAccessService/BatchEvaluateAccess";
 const USER_APPLICATIONS: &str = "sase.v1.SaseAccessService/ListUserApplications";
 const USER_POLICIES: &str = "sase.v1.SaseAccessService/ListUserPolicies";
-const DECISIONS: &str = "sase.v1.SaseAccessService/ListAccessDecisions";
-const ENABLE: &str = "delegation.v1.TrustedServiceService/EnableTrustedService";
+pub(super) const DECISIONS: &str = "sase.v1.SaseAccessService/ListAccessDecisions";
+pub(super) const ENABLE: &str = "delegation.v1.TrustedServiceService/EnableTrustedService";
 
-struct Scene {
-    suite: Suite,
+pub(super) struct Scene {
+    pub(super) suite: Suite,
     management: Account,
     /// Administers SASE.
-    administrator: Account,
+    pub(super) administrator: Account,
     /// Administers Security Center.
     other: Account,
     /// Members, not yet of SASE.
-    members: [String; 2],
-    directory: String,
+    pub(super) members: [String; 2],
+    pub(super) directory: String,
 }
 
 impl Scene {
@@ -64,7 +64,7 @@ impl Scene {
     }
 
     /// SASE is activated, both members are added, each with an application; there is the user `ann`.
-    async fn set_up(databases: Databases) -> Self {
+    pub(super) async fn set_up(databases: Databases) -> Self {
         let scene = Self::start(databases).await;
         let b = &scene.administrator.root;
         b.call(CREATE_INSTANCE, json!({"parent": scene.directory})).await.unwrap();
@@ -76,11 +76,11 @@ impl Scene {
         scene
     }
 
-    fn named(&self, collection: &str, id: &str) -> String {
+    pub(super) fn named(&self, collection: &str, id: &str) -> String {
         format!("{}/{collection}/{id}", self.directory)
     }
 
-    fn application(&self, id: &str, account: &str) -> Value {
+    pub(super) fn application(&self, id: &str, account: &str) -> Value {
         json!({"parent": self.directory, "application_id": id, "application": {
             "display_name": id, "account": account, "hosts": [format!("{id}.example")], "ports": [{"first": 443}],
             "protocol": "APPLICATION_PROTOCOL_HTTP", "tags": ["web"]
@@ -92,39 +92,39 @@ impl Scene {
         json!({"parent": self.directory, "sase_user_id": id, "sase_user": user})
     }
 
-    fn policy(&self, id: &str, priority: i32, action: &str) -> Value {
+    pub(super) fn policy(&self, id: &str, priority: i32, action: &str) -> Value {
         json!({"parent": self.directory, "access_policy_id": id, "access_policy": {
             "display_name": id, "priority": priority, "action": action, "enabled": true,
             "subjects": {"all_users": true}, "targets": {"tags": ["web"]}, "members": {"all": true}
         }})
     }
 
-    fn asked(&self, application: &str) -> Value {
+    pub(super) fn asked(&self, application: &str) -> Value {
         let application = self.named("applications", application);
         json!({"sase_user": self.named("saseUsers", "ann"), "application": application})
     }
 
-    async fn decide(&self, application: &str) -> Value {
+    pub(super) async fn decide(&self, application: &str) -> Value {
         let asked = json!({"parent": self.directory, "access_request": self.asked(application)});
         self.administrator.root.call(EVALUATE, asked).await.unwrap()
     }
 
     /// The outcome for `ann`, and the id of what decided.
-    async fn outcome(&self, application: &str) -> (String, String) {
+    pub(super) async fn outcome(&self, application: &str) -> (String, String) {
         let decision = self.decide(application).await;
         let by = decision["decidedBy"].as_str().unwrap_or_default().rsplit('/').next().unwrap();
         (text(&decision, "action").trim_start_matches("ACCESS_ACTION_").to_owned(), by.to_owned())
     }
 
     /// All who hold no seat of SASE are refused.
-    async fn refused_to_others(&self, method: &str, request: &Value) {
+    pub(super) async fn refused_to_others(&self, method: &str, request: &Value) {
         let refused = self.other.root.refused(method, request.clone()).await;
         assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, "SEAT_REQUIRED"), "{method}");
         assert_eq!(&*refused.metadata["trusted_service"], "sase", "{method}");
     }
 }
 
-fn outcome(action: &str, by: &str) -> (String, String) {
+pub(super) fn outcome(action: &str, by: &str) -> (String, String) {
     (action.to_owned(), by.to_owned())
 }
 
