@@ -20,6 +20,8 @@ use bailiwick_rpc::{Module, Positions};
 use sea_orm_migration::MigrationTrait;
 use tonic::service::Routes;
 
+#[cfg(feature = "measuring")]
+pub use access::measuring;
 pub use bailiwick_roster::Deps;
 
 /// The members of SASE.

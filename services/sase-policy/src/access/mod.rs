@@ -6,6 +6,8 @@
 mod app;
 mod domain;
 mod grpc;
+#[cfg(feature = "measuring")]
+pub mod measuring;
 mod store;
 
 use std::sync::Arc;

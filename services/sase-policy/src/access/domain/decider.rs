@@ -166,11 +166,7 @@ impl Decider {
         candidates: &Candidates,
         now: Timestamp,
     ) -> Result<Option<&Ranked>, Uncompiled> {
-        let open = candidates.windows.iter().filter(|(_, window)| window.is_open(now)).map(|(key, _)| key.as_str());
-        let context = cedar::context(query, open, now)?;
-        let principal = entity_uid("User", &query.user)?;
-        let resource = entity_uid("Application", &application.meta.id)?;
-        let request = Request::new(principal, self.connect.clone(), resource, context, None).map_err(uncompiled)?;
+        let request = self.request(query, application, candidates, now)?;
         let response = self.authorizer.is_authorized(&request, &candidates.policies, &self.entities);
         // A policy that fails to be evaluated does not match in Cedar; it might have been the one that blocks.
         if let Some(error) = response.diagnostics().errors().next() {
@@ -178,6 +174,37 @@ impl Decider {
         }
         let first = response.diagnostics().reason().filter_map(|id| self.places.get(id)).min();
         Ok(first.and_then(|place| self.ranked.get(*place)))
+    }
+
+    fn request(
+        &self,
+        query: &AccessQuery,
+        application: &Application,
+        candidates: &Candidates,
+        now: Timestamp,
+    ) -> Result<Request, Uncompiled> {
+        let open = candidates.windows.iter().filter(|(_, window)| window.is_open(now)).map(|(key, _)| key.as_str());
+        let context = cedar::context(query, open, now)?;
+        let principal = entity_uid("User", &query.user)?;
+        let resource = entity_uid("Application", &application.meta.id)?;
+        Request::new(principal, self.connect.clone(), resource, context, None).map_err(uncompiled)
+    }
+
+    /// A question as Cedar alone is asked it, prepared; none if it is about nothing that policies decide on.
+    #[cfg(feature = "measuring")]
+    pub(crate) fn bare<'a>(
+        &'a self,
+        query: &AccessQuery,
+        now: Timestamp,
+    ) -> Result<Option<impl Fn() + use<'a>>, Uncompiled> {
+        let Wanted::Application(id) = &query.wanted else { return Ok(None) };
+        let set = self.candidates.get(id).and_then(|set| self.sets.get(*set));
+        let (Some(application), Some(candidates)) = (self.world.applications.get(id), set) else { return Ok(None) };
+        let request = self.request(query, application, candidates, now)?;
+        Ok(Some(move || {
+            let response = self.authorizer.is_authorized(&request, &candidates.policies, &self.entities);
+            std::hint::black_box(response);
+        }))
     }
 
     /// The managed application that describes a target most closely; of those that do so equally, the first by id.
