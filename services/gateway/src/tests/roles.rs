@@ -212,6 +212,7 @@ sase! {
     create_sase_member: CreateSaseMemberRequest => SaseMember,
     batch_create_sase_members: BatchCreateSaseMembersRequest => BatchCreateSaseMembersResponse,
     get_sase_member: GetSaseMemberRequest => SaseMember,
+    list_eligible_sase_members: ListEligibleSaseMembersRequest => ListEligibleSaseMembersResponse,
     list_sase_members: ListSaseMembersRequest => ListSaseMembersResponse,
     update_sase_member: UpdateSaseMemberRequest => SaseMember,
     delete_sase_member: DeleteSaseMemberRequest => (),
