@@ -1,7 +1,5 @@
 //! The life of members: how they leave, and how they are deleted.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tonic::Code;
 
@@ -11,6 +9,7 @@ use crate::{
         Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register,
         subscribe, text, user,
     },
+    patience::until,
 };
 
 const GET: &str = "directory.v1.MemberService/GetMember";
@@ -152,12 +151,7 @@ async fn whoever_left_and_joins_again_has_nothing_of_before() {
         "RESOURCE_NOT_FOUND"
     );
     // Another client reads here, which has seen nothing of the leave.
-    let gone = async {
-        while !monitored(&management, &directory).await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+    until("nobody is in the list", async || monitored(&management, &directory).await.is_empty()).await;
 
     join(&management, &directory, &account).await;
     let after = management.root.call(GET, name.clone()).await.unwrap();
@@ -274,7 +268,7 @@ async fn a_deleted_member_can_do_nothing_at_once_and_comes_back_until_it_is_gone
     assert_eq!(management.root.refused(UNDELETE, of).await.reason, "RESOURCE_NOT_FOUND");
     let members = management.root.call(LIST, json!({"parent": directory})).await.unwrap();
     assert_eq!(members["members"], json!([]));
-    assert!(monitored(&management, &directory).await.is_empty());
+    until("nobody is in the list", async || monitored(&management, &directory).await.is_empty()).await;
     let gone = alice.refused("directory.v1.AccountService/GetAccount", own).await;
     assert_eq!(gone.reason, "CREDENTIAL_REVOKED");
     management.root.call(create, taken).await.unwrap();
