@@ -1,9 +1,11 @@
-//! The role `security-center`: the multi-account control list (`posture`, document 000) and the scope of the Agentic SOC
-//! (`soc`, document 001), two module trees whose load is of another kind.
+//! The role `security-center`: `posture` (document 000) is the multi-account control list, editions and their quota,
+//! imports of what scanners found, risks with their life, and scores; `soc` (document 001) is the scope of the Agentic SOC.
+//! They are two module trees whose load is of another kind.
 //!
-//! Both are a [`bailiwick_roster::Roster`], whose layers and invariants are in that crate: an entry is there exactly while
-//! the member is enrolled in the trusted service `security-center` or `threat-analysis`. There is nothing to configure.
-//! What an account may do with Security Center beyond access follows from its edition (`posture/app/edition.rs`).
+//! Both lists are a [`bailiwick_roster::Roster`], whose layers and invariants are in that crate: an entry is there exactly
+//! while the member is enrolled in the trusted service `security-center` or `threat-analysis`. There is nothing to
+//! configure. What an account may do with Security Center beyond access follows from its edition
+//! (`posture/app/edition.rs`).
 //!
 //! What it does not do: it decides no access, and enrols nobody itself; `delegation` does, and creates the service-linked
 //! roles that go with it.

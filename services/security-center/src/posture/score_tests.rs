@@ -299,6 +299,9 @@ async fn the_history_has_one_score_of_each_day() {
         let mut scene = Scene::start(&database.url).await;
         let db = scene.suite.db.clone();
         assert_eq!(scene.history(11).await, [("2026-01-01".to_owned(), 100)], "{}", database.engine);
+        // A member that was never scanned nor listed is known by its root user alone, and has no scores.
+        let unlisted = |tx: Tx| async move { store::risk_account_lock(tx.conn(), account(13)).await };
+        assert!(!db.write("test", unlisted).await.map_err(|error: DbError| error).unwrap().value.has_score());
         let risks = scene.found(account(11), scene.now(), &[(Category::Baseline, Severity::High, 5)]).await;
         app::score_history_pass(&db).await.unwrap();
         scene.found(account(11), scene.now(), &[(Category::Attack, Severity::High, 1)]).await;
@@ -306,6 +309,8 @@ async fn the_history_has_one_score_of_each_day() {
         scene.clock.advance(DAY);
         // Nothing was written since, but the day is another.
         app::score_history_pass(&db).await.unwrap();
+        let scored = async |of| store::score_days_before(db.reader(), of, i64::MAX, 10).await.unwrap().len();
+        assert_eq!((scored(account(11)).await, scored(account(13)).await), (2, 0));
         scene.clock.advance(DAY);
         scene.fixed(account(11), &risks).await;
         let days = [("2026-01-03", 95), ("2026-01-02", 85), ("2026-01-01", 85)];

@@ -26,7 +26,7 @@ impl AccessFacts {
             }
         }
         for directory in touched {
-            store::generation_next(tx.conn(), directory).await?;
+            store::generation_followed(tx.conn(), Some(directory)).await?;
         }
         Ok(())
     }
@@ -37,7 +37,7 @@ impl AccessFacts {
             let change = AccessFactChange { fact: Some(held.fact.clone()), removed: false };
             follow_one(tx, &change).await?;
         }
-        store::generations_next(tx.conn()).await
+        store::generation_followed(tx.conn(), None).await
     }
 }
 

@@ -16,6 +16,8 @@ use crate::access::{
 const EVERY: Duration = Duration::from_mins(10);
 /// How long a block is kept that has expired.
 const EXPIRED_KEPT: Duration = Duration::from_hours(24);
+/// Decisions that are removed in one transaction.
+const PURGED: u32 = 5_000;
 const METHOD: &str = "expire-access-blocks";
 
 /// Sweeps now and then.
@@ -24,7 +26,7 @@ pub(crate) fn sweeper(db: Db, shutdown: CancellationToken) -> BackgroundTask {
         let work = async {
             loop {
                 if let Err(error) = sweep(&db).await {
-                    tracing::warn!(%error, "decisions and blocks whose time has passed were not removed");
+                    tracing::warn!(%error, "instances were not read, and nothing was removed whose time has passed");
                 }
                 tokio::time::sleep(EVERY).await;
             }
@@ -34,19 +36,29 @@ pub(crate) fn sweeper(db: Db, shutdown: CancellationToken) -> BackgroundTask {
     ("sweep-sase", Box::pin(task))
 }
 
-/// One round.
+/// One round. A directory where it fails keeps no other waiting.
 pub(crate) async fn sweep(db: &Db) -> Result<(), DbError> {
     for instance in store::instances(db.reader()).await? {
-        let instance = &instance;
-        db.write("sase_sweep", |tx| sweep_one(db, tx, instance)).await?;
+        if let Err(error) = sweep_one(db, &instance).await {
+            let directory = instance.meta.directory;
+            tracing::warn!(%directory, %error, "decisions and blocks whose time has passed were not removed");
+        }
     }
     Ok(())
 }
 
-async fn sweep_one(db: &Db, tx: Tx, instance: &SaseInstance) -> Result<(), DbError> {
+async fn sweep_one(db: &Db, instance: &SaseInstance) -> Result<(), DbError> {
+    let directory = instance.meta.directory;
+    let kept = before(db.clock().now(), Duration::from_hours(24) * instance.decision_retention_days);
+    let purge = move |tx: Tx| async move { store::decisions_purge(tx.conn(), directory, kept, PURGED).await };
+    while db.write("sase_decisions_purge", purge).await?.value == u64::from(PURGED) {}
+    let purge = move |tx: Tx| async move { store::decision_counts_purge(tx.conn(), directory, kept, PURGED).await };
+    while db.write("sase_decision_counts_purge", purge).await?.value == u64::from(PURGED) {}
+    db.write("sase_sweep", |tx| expire_blocks(db, tx, instance)).await.map(drop)
+}
+
+async fn expire_blocks(db: &Db, tx: Tx, instance: &SaseInstance) -> Result<(), DbError> {
     let (directory, now) = (instance.meta.directory, db.clock().now());
-    let kept = Duration::from_hours(24) * instance.decision_retention_days;
-    store::decisions_purge(tx.conn(), directory, before(now, kept)).await?;
     store::head_lock(tx.conn(), directory).await?;
     let blocks = store::all::<AccessBlock>(tx.conn(), directory).await?;
     let mut names = Vec::new();

@@ -158,18 +158,34 @@ pub(crate) async fn past_decisions(
     rows.iter().map(read).collect()
 }
 
-/// Removes decisions of before a moment, and the numbers of them.
+/// Removes at most `limit` decisions of before a moment. Returns how many.
 pub(crate) async fn decisions_purge(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
     before: Timestamp,
-) -> Result<(), DbError> {
-    let id: Value = directory.to_string().into();
-    let sql = "DELETE FROM sase_decisions WHERE directory = $1 AND time_us < $2";
-    conn.execute_raw(statement(conn, sql, vec![id.clone(), before.as_micros().into()])).await?;
-    let sql = "DELETE FROM sase_decision_counts WHERE directory = $1 AND day < $2";
-    conn.execute_raw(statement(conn, sql, vec![id, before.as_micros().div_euclid(DAY_US).into()])).await?;
-    Ok(())
+    limit: u32,
+) -> Result<u64, DbError> {
+    let sql = "DELETE FROM sase_decisions WHERE (directory, time_us, id) IN (SELECT directory, time_us, id \
+               FROM sase_decisions WHERE directory = $1 AND time_us < $2 ORDER BY time_us, id LIMIT $3)";
+    let values = vec![directory.to_string().into(), before.as_micros().into(), i64::from(limit).into()];
+    Ok(conn.execute_raw(statement(conn, sql, values)).await?.rows_affected())
+}
+
+/// Removes at most `limit` numbers of decisions of days before that of a moment. Returns how many.
+pub(crate) async fn decision_counts_purge(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    before: Timestamp,
+    limit: u32,
+) -> Result<u64, DbError> {
+    let key = "directory, day, sase_user, application, decided_by, action";
+    let sql = format!(
+        "DELETE FROM sase_decision_counts WHERE ({key}) IN (SELECT {key} FROM sase_decision_counts \
+         WHERE directory = $1 AND day < $2 ORDER BY day LIMIT $3)"
+    );
+    let day = before.as_micros().div_euclid(DAY_US);
+    let values = vec![directory.to_string().into(), day.into(), i64::from(limit).into()];
+    Ok(conn.execute_raw(statement(conn, sql, values)).await?.rows_affected())
 }
 
 const fn code(action: Action) -> i64 {

@@ -18,23 +18,33 @@ pub(crate) async fn head_lock(conn: &impl ConnectionTrait, directory: DirectoryI
     Ok(())
 }
 
-/// How many times what decides in a directory was changed; none if it never was.
+/// How many times what decides in a directory was changed, by calls and by facts; none if calls never did.
 pub(crate) async fn generation(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<Option<i64>, DbError> {
-    let sql = "SELECT generation FROM sase_heads WHERE directory = $1";
-    let row = conn.query_one_raw(statement(conn, sql, vec![directory.to_string().into()])).await?;
-    Ok(row.map(|row| row.try_get("", "generation")).transpose()?)
+    let sql = "SELECT generation, CAST(COALESCE((SELECT SUM(f.generation) FROM sase_follows f \
+               WHERE f.directory IN ($1, '')), 0) AS BIGINT) AS followed FROM sase_heads WHERE directory = $1";
+    let Some(row) = conn.query_one_raw(statement(conn, sql, vec![directory.to_string().into()])).await? else {
+        return Ok(None);
+    };
+    let (changed, followed): (i64, i64) = (row.try_get("", "generation")?, row.try_get("", "followed")?);
+    Ok(Some(changed + followed))
 }
 
-/// Counts a change.
+/// Counts a change by a call, which holds the lock.
 pub(crate) async fn generation_next(conn: &impl ConnectionTrait, directory: DirectoryId) -> Result<(), DbError> {
     let sql = "UPDATE sase_heads SET generation = generation + 1 WHERE directory = $1";
     conn.execute_raw(statement(conn, sql, vec![directory.to_string().into()])).await?;
     Ok(())
 }
 
-/// Counts a change in every directory.
-pub(crate) async fn generations_next(conn: &impl ConnectionTrait) -> Result<(), DbError> {
-    conn.execute_raw(statement(conn, "UPDATE sase_heads SET generation = generation + 1", Vec::new())).await?;
+/// Counts a change by facts, in a directory or in all.
+pub(crate) async fn generation_followed(
+    conn: &impl ConnectionTrait,
+    directory: Option<DirectoryId>,
+) -> Result<(), DbError> {
+    let sql = "INSERT INTO sase_follows (directory, generation) VALUES ($1, 1) \
+               ON CONFLICT (directory) DO UPDATE SET generation = sase_follows.generation + 1";
+    let directory = directory.map(|directory| directory.to_string()).unwrap_or_default();
+    conn.execute_raw(statement(conn, sql, vec![directory.into()])).await?;
     Ok(())
 }
 

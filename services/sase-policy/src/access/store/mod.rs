@@ -10,14 +10,17 @@ mod world;
 
 pub(crate) use access_policy::{version, version_save, versions, versions_remove};
 pub(crate) use decision::{
-    DecisionFilter, Logged, decision_count, decisions, decisions_purge, decisions_save, past_decisions,
+    DecisionFilter, Logged, decision_count, decision_counts_purge, decisions, decisions_purge, decisions_save,
+    past_decisions,
 };
 pub(crate) use facts::{EligibleMember, set_up_of};
 pub(crate) use facts::{
     account_known, administrator_remove, administrator_save, directory_of, eligible, facts_remove_all, folder_known,
     is_managed, managed, ram_user_known, ram_user_remove, ram_user_save, set_up,
 };
-pub(crate) use head::{generation, generation_next, generations_next, head_lock, instance, instance_save, instances};
+pub(crate) use head::{
+    generation, generation_followed, generation_next, head_lock, instance, instance_save, instances,
+};
 pub(crate) use migration::migrations;
 pub(crate) use resource::{all, count, exists, find, ids, page, remove, save};
 pub(crate) use world::world;

@@ -48,8 +48,10 @@ impl Risks {
         if work.place.is_none() {
             root_users::assess(&tx, now, &mut row).await?;
             store::risk_account_save(conn, &row).await?;
-            // Other rules of scores may hold for it.
-            store::score_due_add(conn, &BTreeSet::from([account])).await?;
+            if row.has_score() {
+                // Other rules of scores may hold for it.
+                store::score_due_add(conn, &BTreeSet::from([account])).await?;
+            }
         }
         let list = places_of(conn, MONITORED_ACCOUNTS.service, &BTreeSet::from([account])).await?.remove(&account);
         let rules = match &list {

@@ -1,8 +1,8 @@
 //! Scores by day (E-SC-09).
 //!
 //! Each write of risks says in its transaction whose score is due; the worker writes those scores as the row of the day,
-//! within a minute. With the first pass of a day (UTC) all accounts with risks are due: ages grow without a write. So an
-//! account has one row for each day on which the service ran, of what was last known of that day.
+//! within a minute. With the first pass of a day (UTC) all accounts are due that were scanned or listed: ages grow
+//! without a write. Such an account has one row for each day on which the service ran, of what was last known of that day.
 
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ const LEASE: &str = "score-history";
 const LEASED: Duration = Duration::from_secs(30);
 /// Accounts in one transaction.
 const BATCH: u32 = 200;
+/// Scores that are removed in one transaction.
+const PURGED: u32 = 5_000;
 
 /// Writes the scores that are due until `shutdown`. Replicas take turns by a lease.
 pub(crate) fn task(db: Db, holder: String, shutdown: CancellationToken) -> BackgroundTask {
@@ -52,7 +54,7 @@ pub(crate) async fn pass(db: &Db) -> Result<(), DbError> {
     let now = db.clock().now();
     let last = store::score_days_last(db.reader()).await?;
     if last.is_none_or(|last| last < domain::day(now)) {
-        db.write("score_day_begin", move |tx: Tx| begin_day(tx, now)).await?;
+        begin_day(db, now).await?;
     }
     loop {
         let done = db.write("score_day", move |tx: Tx| write_some(tx, db.engine(), now)).await?;
@@ -62,9 +64,21 @@ pub(crate) async fn pass(db: &Db) -> Result<(), DbError> {
     }
 }
 
-async fn begin_day(tx: Tx, now: Timestamp) -> Result<(), DbError> {
-    store::score_days_purge(tx.conn(), domain::day(now) - KEPT + 1).await?;
-    store::score_due_all(tx.conn()).await
+/// All of it precedes the first score of the day: whoever is interrupted begins again.
+async fn begin_day(db: &Db, now: Timestamp) -> Result<(), DbError> {
+    let before = domain::day(now) - KEPT + 1;
+    let purge = move |tx: Tx| async move { store::score_days_purge(tx.conn(), before, PURGED).await };
+    while db.write("score_days_purge", purge).await?.value == u64::from(PURGED) {}
+    let mut after = None;
+    loop {
+        let accounts = store::accounts_with_score(db.reader(), after, BATCH).await?;
+        let Some(last) = accounts.last() else {
+            return Ok(());
+        };
+        after = Some(*last);
+        let due = &accounts.into_iter().collect();
+        db.write("score_day_begin", |tx: Tx| async move { store::score_due_add(tx.conn(), due).await }).await?;
+    }
 }
 
 /// Writes some scores, and returns how many.

@@ -58,8 +58,8 @@ pub(crate) use root_user::{
     root_user_accounts, root_user_of_member, root_user_remove, root_user_save, root_users_replace,
 };
 pub(crate) use score::{
-    Ages, ScoreDay, directories_of, last_scan, open_risks, open_risks_of_list, score_days_before, score_days_last,
-    score_days_purge, score_days_save, score_due_add, score_due_all, score_due_list, score_due_take,
+    Ages, ScoreDay, accounts_with_score, directories_of, last_scan, open_risks, open_risks_of_list, score_days_before,
+    score_days_last, score_days_purge, score_days_save, score_due_add, score_due_list, score_due_take,
 };
 pub(crate) use score_rules::{score_rules, score_rules_lock, score_rules_of, score_rules_save};
 pub(crate) use subscription::{subscription_save, subscriptions, subscriptions_lock};

@@ -19,6 +19,16 @@ pub(crate) struct RiskAccount {
     pub(crate) last_scan: Timestamp,
 }
 
+/// [`RiskAccount::has_score`], of a row.
+pub(super) const HAS_SCORE: &str = "(directory <> '' OR risks > 0 OR last_scan_us > 0)";
+
+impl RiskAccount {
+    /// Whether scores are kept of the account: it was scanned, or is or was in a control list.
+    pub(crate) fn has_score(&self) -> bool {
+        self.directory.is_some() || self.risks > 0 || self.last_scan > Timestamp::default()
+    }
+}
+
 /// The row of an account, locked until the transaction ends, with the directory whose control list has it now.
 pub(crate) async fn risk_account_lock(conn: &impl ConnectionTrait, account: AccountId) -> Result<RiskAccount, DbError> {
     let lock = Statement::from_sql_and_values(

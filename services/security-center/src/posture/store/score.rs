@@ -6,7 +6,7 @@ use bailiwick_core::{AccountId, DirectoryId, Timestamp, TrustedService};
 use bailiwick_db::{DbError, Engine};
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement, Value};
 
-use super::{CHUNK, account, broken, number};
+use super::{CHUNK, account, broken, number, risk_account::HAS_SCORE};
 use crate::posture::domain::{BySeverity, Category, OpenRisks, Severity, State};
 
 /// The score of a day.
@@ -222,10 +222,12 @@ pub(crate) async fn score_days_last(conn: &impl ConnectionTrait) -> Result<Optio
     Ok(row.map(|row| row.try_get("", "day")).transpose()?)
 }
 
-/// Removes the scores of the days before one.
-pub(crate) async fn score_days_purge(conn: &impl ConnectionTrait, before: i64) -> Result<(), DbError> {
-    conn.execute_raw(statement(conn, "DELETE FROM score_days WHERE day < $1", vec![before.into()])).await?;
-    Ok(())
+/// Removes at most `limit` scores of the days before one. Returns how many.
+pub(crate) async fn score_days_purge(conn: &impl ConnectionTrait, before: i64, limit: u32) -> Result<u64, DbError> {
+    let sql = "DELETE FROM score_days WHERE (account, day) IN \
+               (SELECT account, day FROM score_days WHERE day < $1 ORDER BY day LIMIT $2)";
+    let removed = conn.execute_raw(statement(conn, sql, vec![before.into(), i64::from(limit).into()])).await?;
+    Ok(removed.rows_affected())
 }
 
 /// Says that the scores of these accounts are to be written. The row is locked even if it was there: whoever takes it
@@ -243,12 +245,16 @@ pub(crate) async fn score_due_add(conn: &impl ConnectionTrait, accounts: &BTreeS
     Ok(())
 }
 
-/// Says that the scores of all accounts are to be written that have risks or are, or were, in a control list.
-pub(crate) async fn score_due_all(conn: &impl ConnectionTrait) -> Result<(), DbError> {
-    let sql = "INSERT INTO score_due (account) SELECT account FROM risk_accounts WHERE true ORDER BY account \
-               ON CONFLICT DO NOTHING";
-    conn.execute_raw(statement(conn, sql, Vec::new())).await?;
-    Ok(())
+/// At most `limit` accounts that have a score, in their order after one.
+pub(crate) async fn accounts_with_score(
+    conn: &impl ConnectionTrait,
+    after: Option<AccountId>,
+    limit: u32,
+) -> Result<Vec<AccountId>, DbError> {
+    let sql = format!("SELECT account FROM risk_accounts WHERE account > $1 AND {HAS_SCORE} ORDER BY account LIMIT $2");
+    let after = after.map(number).transpose()?.unwrap_or_default();
+    let rows = conn.query_all_raw(statement(conn, sql, vec![after.into(), i64::from(limit).into()])).await?;
+    rows.iter().map(|row| account(row.try_get("", "account")?)).collect()
 }
 
 /// Says that the scores of all accounts in the control list of a directory are to be written.

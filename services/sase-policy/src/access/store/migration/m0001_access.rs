@@ -17,9 +17,13 @@ impl MigrationName for Access {
 #[async_trait]
 impl MigrationTrait for Access {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // Counts the changes of all that decisions look at; its row is what writers lock.
+        // Counts the changes by calls of all that decisions look at; its row is what they lock.
         let columns = vec![text("directory"), number("generation")];
         manager.create_table(table("sase_heads", &["directory"], columns)).await?;
+        // Counts the changes by facts, of all directories in the row of ''. No call locks a row of it, so that none holds
+        // up the facts of other tenants.
+        let columns = vec![text("directory"), number("generation")];
+        manager.create_table(table("sase_follows", &["directory"], columns)).await?;
         let columns = vec![text("directory"), text("body")];
         manager.create_table(table("sase_instances", &["directory"], columns)).await?;
         // The body is JSON: what decides holds all of them in memory, and nothing is looked for inside.
