@@ -13,8 +13,10 @@ use bailiwick_api::{
     r#type::v1::{AccessFactChange, IdentityFact, PrincipalKind, access_fact::Kind},
 };
 use bailiwick_core::{Clock, Role, TrustedService};
+use bailiwick_db::{DbError, Engine, Tx};
 use bailiwick_roster::testing::{Running, Suite, account, directory, eventually};
 use bailiwick_testkit::{ManualClock, databases};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, transport::Channel};
 
@@ -316,6 +318,40 @@ async fn a_ram_user_that_is_disabled_is_allowed_nothing() {
         let inactive =
             || async { scene.decide(asked.clone()).await.reason() == pb::AccessDecisionReason::UserInactive };
         eventually(inactive).await;
+        scene.running.stop().await;
+    }
+}
+
+/// Facts are those of all tenants: a call of one must not hold them up.
+#[tokio::test(flavor = "multi_thread")]
+async fn facts_are_followed_while_a_call_holds_what_decides() {
+    use pb::AccessAction::{Allow, Block};
+
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        if scene.suite.db.engine() == Engine::Sqlite {
+            // It has one writer at a time.
+            continue;
+        }
+        scene.policy("allow", policy(1, Allow)).await.unwrap();
+        assert_eq!(scene.decide(ann_to_shop()).await.action(), Allow);
+        let (locked, decided) = (Notify::new(), Notify::new());
+        let call = scene.suite.db.write("test", |tx: Tx| {
+            let (locked, decided) = (&locked, &decided);
+            async move {
+                super::store::head_lock(tx.conn(), directory(1)).await?;
+                locked.notify_one();
+                decided.notified().await;
+                Ok::<_, DbError>(())
+            }
+        });
+        let member = async {
+            locked.notified().await;
+            scene.suite.delegation.end(directory(1), TrustedService::Sase, account(11)).await;
+            eventually(|| async { scene.decide(ann_to_shop()).await.action() == Block }).await;
+            decided.notify_one();
+        };
+        tokio::join!(call, member).0.unwrap();
         scene.running.stop().await;
     }
 }

@@ -1,5 +1,8 @@
 //! Removing what has had its time: decisions of before the retention of their directory, and blocks that have expired.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use bailiwick_changelog::Recorded;
