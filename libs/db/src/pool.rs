@@ -103,6 +103,9 @@ fn postgres(url: &DatabaseUrl, options: &DbOptions, role: &str) -> ConnectOption
     connect.map_sqlx_postgres_opts(|postgres| {
         postgres.options([
             ("default_transaction_isolation", "read committed".to_owned()),
+            // A plan that is kept was made for the table as it was then, and for no tenant in particular: one of the
+            // first minutes reads whole tables for the rest of the connection's life.
+            ("plan_cache_mode", "force_custom_plan".to_owned()),
             ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION.as_millis().to_string()),
         ])
     });
