@@ -1,6 +1,6 @@
 //! What the databases do at best: the same rows into the same table with the same indexes, by whatever is fastest.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use futures::TryStreamExt;
 use sea_orm::sqlx::{
@@ -15,9 +15,13 @@ use tokio::{
 };
 
 const ROWS: usize = 250;
+/// What it is to be seen again.
+const ON_CONFLICT: &str =
+    "ON CONFLICT (id) DO UPDATE SET last_seen_us = excluded.last_seen_us, version = excluded.version";
 
-/// Copies the risks of one database into a staging table of another, and upserts them from there.
-pub async fn postgres(from: &str, to: &str) -> Duration {
+/// Copies the risks of one database into a staging table of another, and upserts them from there: when none is there, and
+/// when all are.
+pub async fn postgres(from: &str, to: &str) -> [Duration; 2] {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     let mut from = PgConnection::connect(from).await.expect("the database is there");
     let mut out = File::create(file.path()).await.expect("the file is written");
@@ -29,7 +33,11 @@ pub async fn postgres(from: &str, to: &str) -> Duration {
     drop(rows);
 
     let mut to = PgConnection::connect(to).await.expect("the database is there");
-    let mut file = File::open(file.path()).await.expect("the file is there");
+    [copy(&mut to, file.path()).await, copy(&mut to, file.path()).await]
+}
+
+async fn copy(to: &mut PgConnection, file: &Path) -> Duration {
+    let mut file = File::open(file).await.expect("the file is there");
     let begun = Instant::now();
     let mut tx = to.begin().await.expect("a transaction");
     sqlx::query("CREATE TEMP TABLE staging (LIKE risks) ON COMMIT DROP").execute(&mut *tx).await.expect("staging");
@@ -41,25 +49,28 @@ pub async fn postgres(from: &str, to: &str) -> Duration {
         copy.send(bytes).await.expect("rows are copied in");
     }
     copy.finish().await.expect("rows are copied in");
-    let upsert = "INSERT INTO risks SELECT * FROM staging ON CONFLICT (id) DO UPDATE SET state = excluded.state, \
-                  last_seen_us = excluded.last_seen_us, version = excluded.version";
-    sqlx::query(upsert).execute(&mut *tx).await.expect("rows are upserted");
+    let upsert = format!("INSERT INTO risks SELECT * FROM staging {ON_CONFLICT}");
+    sqlx::query(AssertSqlSafe(upsert)).execute(&mut *tx).await.expect("rows are upserted");
     tx.commit().await.expect("it is committed");
     begun.elapsed()
 }
 
-/// Inserts the risks of one database into another by one prepared statement of many rows, in one transaction. Reading
-/// them is not counted.
-pub async fn sqlite(from: &str, to: &str) -> Duration {
+/// Upserts the risks of one database into another by one prepared statement of many rows, in one transaction: when none is
+/// there, and when all are. Reading them is not counted.
+pub async fn sqlite(from: &str, to: &str) -> [Duration; 2] {
     let options = |url: &str| {
         let options: SqliteConnectOptions = url.parse().expect("an address");
         options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full)
     };
     let mut from = SqliteConnection::connect_with(&options(from)).await.expect("the database is there");
     let mut to = SqliteConnection::connect_with(&options(to)).await.expect("the database is there");
+    [upsert(&mut from, &mut to).await, upsert(&mut from, &mut to).await]
+}
+
+async fn upsert(from: &mut SqliteConnection, to: &mut SqliteConnection) -> Duration {
     let mut took = Duration::ZERO;
     let mut tx = to.begin_with("BEGIN IMMEDIATE").await.expect("a transaction");
-    let mut rows = sqlx::query("SELECT * FROM risks ORDER BY rowid").fetch(&mut from);
+    let mut rows = sqlx::query("SELECT * FROM risks ORDER BY rowid").fetch(from);
     loop {
         let mut chunk = Vec::with_capacity(ROWS);
         while chunk.len() < ROWS
@@ -71,7 +82,7 @@ pub async fn sqlite(from: &str, to: &str) -> Duration {
         let names: Vec<_> = first.columns().iter().map(|column| column.name().to_owned()).collect();
         let row = format!("({})", vec!["?"; names.len()].join(", "));
         let rows = vec![row.as_str(); chunk.len()].join(", ");
-        let sql = format!("INSERT INTO risks ({}) VALUES {rows}", names.join(", "));
+        let sql = format!("INSERT INTO risks ({}) VALUES {rows} {ON_CONFLICT}", names.join(", "));
         let begun = Instant::now();
         let mut insert = sqlx::query(AssertSqlSafe(sql));
         for row in &chunk {

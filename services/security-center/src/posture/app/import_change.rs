@@ -48,7 +48,7 @@ pub(super) struct Chunk {
 }
 
 /// A risk that a full scan lacks, by its place among them.
-pub(super) type Missed = (Timestamp, RiskId);
+pub(super) type Missed = RiskId;
 
 impl Change<'_> {
     /// For traces.
@@ -215,7 +215,7 @@ async fn fix(
     let mut of = store::risk_account_lock(tx.conn(), import.account).await?;
     store::full_scan_save(tx.conn(), whose, import.scan).await?;
     let lacking = store::risks_unseen(tx.conn(), whose, import.scan, after, limit).await?;
-    let Some(last) = lacking.last().map(|risk| (risk.last_seen, risk.id)) else { return Ok((0, None)) };
+    let Some(last) = lacking.last().map(|risk| risk.id) else { return Ok((0, None)) };
     let full = &BTreeMap::new();
     let scan = Scan { account: import.account, scope, time: import.scan, now: import.updated, full };
     let changed = scan.miss(lacking, &mut import.counts);

@@ -48,13 +48,13 @@ pub(crate) async fn risks_known(
     Ok(found)
 }
 
-/// At most `limit` risks of a scanner and a scope that are not fixed, and were not seen since a time, after one; in the
-/// order in which they were seen.
+/// At most `limit` risks of a scanner and a scope that are not fixed, and were not seen since a time, after one, in
+/// the order of their ids.
 pub(crate) async fn risks_unseen(
     conn: &impl ConnectionTrait,
     (of, source, scope): (AccountId, &str, &str),
     since: Timestamp,
-    after: Option<(Timestamp, RiskId)>,
+    after: Option<RiskId>,
     limit: u64,
 ) -> Result<Vec<Risk>, DbError> {
     let mut select = Entity::find()
@@ -63,12 +63,10 @@ pub(crate) async fn risks_unseen(
         .filter(Column::Scope.eq(scope))
         .filter(Column::LastSeenUs.lt(since.as_micros()))
         .filter(Column::FixUs.eq(0));
-    if let Some((seen, id)) = after {
-        let same = Column::LastSeenUs.eq(seen.as_micros()).and(Column::Id.gt(id.number()));
-        select = select.filter(Column::LastSeenUs.gte(seen.as_micros()));
-        select = select.filter(Condition::any().add(Column::LastSeenUs.gt(seen.as_micros())).add(same));
+    if let Some(id) = after {
+        select = select.filter(Column::Id.gt(id.number()));
     }
-    read(conn, select.order_by_asc(Column::LastSeenUs).order_by_asc(Column::Id).limit(limit)).await
+    read(conn, select.order_by_asc(Column::Id).limit(limit)).await
 }
 
 /// The risks were found again at a time, and are the same otherwise.

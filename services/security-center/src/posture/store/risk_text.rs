@@ -1,10 +1,10 @@
 //! `risk_texts`: what the rules of scanners say, once for all risks of an account that say the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_core::AccountId;
 use bailiwick_db::DbError;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Statement, Value};
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -52,10 +52,10 @@ pub(super) async fn save(conn: &impl ConnectionTrait, all: Vec<Model>) -> Result
             return Err(taken());
         }
     }
-    let ids: Vec<_> = texts.keys().map(|(_, id)| *id).collect();
-    for chunk in ids.chunks(CHUNK) {
+    let keys: Vec<_> = texts.keys().copied().collect();
+    for chunk in keys.chunks(CHUNK) {
         let known = Entity::find().select_only().columns([Column::Account, Column::Id, Column::Digest]);
-        let known = known.filter(Column::Id.is_in(chunk.iter().copied())).into_tuple::<(i64, i64, i64)>();
+        let known = known.filter(among(chunk)).into_tuple::<(i64, i64, i64)>();
         for (account, id, digest) in known.all(conn).await? {
             if texts.remove(&(account, id)).is_some_and(|text| text.digest != digest) {
                 return Err(taken());
@@ -74,13 +74,23 @@ pub(super) async fn read(
     conn: &impl ConnectionTrait,
     keys: impl Iterator<Item = Key>,
 ) -> Result<BTreeMap<Key, Model>, DbError> {
-    let ids: std::collections::BTreeSet<_> = keys.map(|(_, id)| id).collect();
-    let (ids, mut texts): (Vec<_>, _) = (ids.into_iter().collect(), BTreeMap::new());
-    for chunk in ids.chunks(CHUNK) {
-        let some = Entity::find().filter(Column::Id.is_in(chunk.iter().copied())).all(conn).await?;
+    let keys: Vec<_> = keys.collect::<BTreeSet<_>>().into_iter().collect();
+    let mut texts = BTreeMap::new();
+    for chunk in keys.chunks(CHUNK) {
+        let some = Entity::find().filter(among(chunk)).all(conn).await?;
         texts.extend(some.into_iter().map(|text| ((text.account, text.id), text)));
     }
     Ok(texts)
+}
+
+/// Those with some keys, which are in their order: by account, since of many ids of all accounts a database would rather
+/// read the table.
+fn among(keys: &[Key]) -> Condition {
+    let of_accounts = keys.chunk_by(|(account, _), (other, _)| account == other);
+    of_accounts.fold(Condition::any(), |any, keys| {
+        let account = keys.first().map(|(account, _)| *account);
+        any.add(Condition::all().add(Column::Account.eq(account)).add(Column::Id.is_in(keys.iter().map(|(_, id)| *id))))
+    })
 }
 
 /// At most `limit` texts of an account that none of its risks has.
