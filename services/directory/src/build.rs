@@ -6,6 +6,7 @@ use bailiwick_api::audit::v1::change_log_service_server::ChangeLogServiceServer;
 use bailiwick_changelog::ChangeLogServer;
 use bailiwick_core::{Clock, Entropy, Role};
 use bailiwick_db::{Db, DbError, PageTokens, Sealer};
+use bailiwick_openid::{OpenId, OpenIdSetupError};
 use bailiwick_rpc::Module;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,6 @@ use crate::{
     delivery::{Deliveries, DeliverySetupError},
     domain::{access_key::ID_LEN_MAX, operator::Configured, user::is_user_id},
     grpc::Grpc,
-    openid::{OpenId, SignInSetupError},
 };
 
 /// What the role is given from outside.
@@ -58,8 +58,8 @@ pub enum BuildError {
     #[error(transparent)]
     Delivery(#[from] DeliverySetupError),
     /// People cannot be signed in.
-    #[error(transparent)]
-    SignIn(#[from] SignInSetupError),
+    #[error("`directory.sign_in.{}` {}", .0.setting, .0.problem)]
+    SignIn(#[from] OpenIdSetupError),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),

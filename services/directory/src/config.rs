@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, path::Path};
 use serde::{Deserialize, Serialize};
 
 pub use crate::delivery::config::DeliveryConfig;
-pub use crate::openid::config::SignInConfig;
+pub use bailiwick_openid::OpenIdConfig as SignInConfig;
 
 /// What no setting exceeds, so that the fact of one user fits into one change: it names all policies of the user and of its
 /// groups.

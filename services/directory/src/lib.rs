@@ -22,7 +22,6 @@
 //! - `app`: one function for each RPC, with its transaction;
 //! - `store`: rows;
 //! - `delivery`: how messages reach people;
-//! - `openid`: what providers vouch for, fetched from them and verified;
 //! - `grpc`: the contract;
 //! - `events`: facts for the change log.
 
@@ -33,7 +32,6 @@ mod delivery;
 pub mod domain;
 mod events;
 mod grpc;
-mod openid;
 mod store;
 
 pub use app::SigningKeyError;
@@ -41,5 +39,4 @@ pub use build::{BuildError, Deps, build};
 pub use config::{Config, DeliveryConfig, IdentityLimits, Limits, SignInConfig};
 pub use delivery::DeliverySetupError;
 pub use domain::operator::Configured as ConfiguredOperator;
-pub use openid::SignInSetupError;
 pub use store::migrations;

@@ -18,10 +18,12 @@ fn allowed(package: &str) -> &'static [&'static str] {
         "core" => &[],
         "api" | "db" => &["core"],
         "rpc" => &["core", "api"],
+        "openid" => &["core"],
         "changelog" => &["core", "api", "rpc", "db"],
         "roster" => &["core", "api", "rpc", "db", "changelog"],
         "gateway" => &["core", "api", "rpc"],
-        "directory" | "delegation" => &["core", "api", "rpc", "db", "changelog"],
+        "directory" => &["core", "api", "rpc", "db", "changelog", "openid"],
+        "delegation" => &["core", "api", "rpc", "db", "changelog"],
         "security-center" | "sase-policy" | "bastion-audit" => &["core", "api", "rpc", "db", "changelog", "roster"],
         "bailiwick" => &[
             "core",

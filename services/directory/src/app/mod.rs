@@ -75,6 +75,7 @@ use bailiwick_core::{
     random_token,
 };
 use bailiwick_db::{Db, PageTokens, Sealer, Tx};
+use bailiwick_openid::OpenId;
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
@@ -82,9 +83,7 @@ use crate::{
     config::Limits,
     delivery::Deliveries,
     domain::{self, account::Account, directory::Directory, member::Membership},
-    events,
-    openid::OpenId,
-    store,
+    events, store,
 };
 
 /// Characters of ids without other meaning: 100 bits.

@@ -6,6 +6,7 @@ use bailiwick_api::{TOKEN_AUDIENCE, TOKEN_ISSUER, TokenClaims};
 use bailiwick_changelog::Recorded;
 use bailiwick_core::{AccountId, IdentityName, Operator, PrincipalKind, Timestamp, authz::Environment};
 use bailiwick_db::{DbError, Tx};
+use bailiwick_openid::{AGE_MAX, Claims, Presented, Trusted, VerifyError};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
@@ -13,11 +14,10 @@ use super::{App, Done, Error, access_key::hash, identity_provider, lock_account}
 use crate::{
     domain::{
         self,
-        identity_provider::{IdentityProvider, name},
+        identity_provider::{IdentityProvider, Settings, name},
         member::Membership,
-        sign_in::Claims,
+        sign_in::{identity, session_name},
     },
-    openid::{Presented, VerifyError},
     store,
 };
 
@@ -72,8 +72,10 @@ impl App {
         let named = name(asked.account, asked.provider);
         let found = store::identity_provider::get(self.db.reader(), asked.account, asked.provider).await?;
         let provider = found.ok_or_else(|| refused(&named, "there is no such provider"))?;
-        let presented = Presented { token: asked.token, nonce: asked.nonce };
-        let claims = self.openid.verify(&provider.settings, presented).await.map_err(|error| match error {
+        let presented = Presented { token: asked.token, nonce: Some(asked.nonce), age_max: AGE_MAX };
+        let Settings { issuer, client_ids, .. } = &provider.settings;
+        let trusted = Trusted { issuer, client_ids };
+        let claims = self.openid.verify(trusted, presented).await.map_err(|error| match error {
             VerifyError::Refused(why) => refused(&named, &why),
             VerifyError::Unavailable(why) => {
                 tracing::warn!(identity_provider = named, why, "nobody is signed in without the keys of the issuer");
@@ -106,7 +108,7 @@ impl App {
         if locked.membership.as_ref().is_some_and(Membership::is_suspended) {
             return Err(refused(&named, "the account is suspended"));
         }
-        let identity = claims.identity(asked.account, &verified.settings, asked.role);
+        let identity = identity(claims, asked.account, &verified.settings, asked.role);
         let identity = identity.ok_or_else(|| refused(&named, "no mapping fits"))?;
         let now = self.now();
         let circumstances = Environment { source_ip: call.operator.source_ip.parse().ok(), ..Environment::at(now) };
@@ -157,7 +159,7 @@ impl App {
                     return Err(no("does not trust the provider"));
                 }
                 let (generation, seconds) = (role.generation, SESSION_SECONDS.min(role.session_seconds_max));
-                let session_name = Some(claims.session_name());
+                let session_name = Some(session_name(claims));
                 Ok(Admitted { identity, kind: PrincipalKind::Role, generation, session_name, seconds })
             }
             IdentityName::Operator(_) => Err(no("is no identity of the account")),

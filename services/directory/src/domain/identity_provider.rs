@@ -1,9 +1,10 @@
 //! OpenID providers that vouch for people.
 
 use bailiwick_core::{AccountId, IdentityName, Timestamp};
+use bailiwick_openid::Reach;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Text, check_etag, etag, issuer::Reach};
+use super::{Error, Text, check_etag, etag};
 
 /// Providers of an account.
 pub const PROVIDERS_MAX: u32 = 10;

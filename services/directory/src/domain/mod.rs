@@ -18,7 +18,6 @@ pub mod folder;
 pub mod group;
 pub mod identity_provider;
 pub mod invitation;
-pub mod issuer;
 mod labels;
 pub mod linked_role;
 pub mod member;

@@ -1,30 +1,16 @@
 //! Whom an identity provider signs in: from the claims of an ID token that was verified.
 
 use bailiwick_core::{
-    AccountId, IdentityName, Timestamp,
+    AccountId, IdentityName,
     authz::{Circumstances, Document, Verdict, action_matches},
 };
-use serde_json::{Map, Value};
+use bailiwick_openid::Claims;
 
 use super::{identity_provider::Settings, user::is_user_id};
 
 /// Length of session names (E-GW-02).
 const SESSION_NAME_MIN: usize = 2;
 const SESSION_NAME_MAX: usize = 64;
-/// How the person authenticated (RFC 8176), by the kind of proof.
-const KNOWLEDGE: [&str; 3] = ["pwd", "pin", "kba"];
-const POSSESSION: [&str; 6] = ["otp", "hwk", "swk", "sc", "sms", "tel"];
-const INHERENCE: [&str; 5] = ["face", "fpt", "iris", "retina", "vbm"];
-
-/// The claims of a verified ID token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claims {
-    /// All of them.
-    pub all: Map<String, Value>,
-    /// Until when the token could be presented again.
-    pub presentable_until: Timestamp,
-}
-
 /// A role that people may be signed in as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustingRole {
@@ -36,70 +22,32 @@ pub struct TrustingRole {
     pub trust: Document,
 }
 
-impl Claims {
-    /// Who the person is to be, as `role` if one is asked for; none if nothing fits.
-    pub fn identity(
-        &self,
-        account: AccountId,
-        settings: &Settings,
-        role: Option<&IdentityName>,
-    ) -> Option<IdentityName> {
-        let fits = |claim: &str, value: &str| self.texts(claim).into_iter().any(|text| action_matches(value, text));
-        let asked = |identity: &IdentityName| role.is_none_or(|role| role == identity);
-        let mapped = settings.mappings.iter().find(|m| asked(&m.identity) && fits(&m.claim, &m.value));
-        if let Some(mapping) = mapped {
-            return Some(mapping.identity.clone());
-        }
-        let user = self.text(&settings.user_claim).filter(|user| role.is_none() && is_user_id(user))?;
-        Some(IdentityName::User(account, user.to_owned()))
+/// Who the person is to be, as `role` if one is asked for; none if nothing fits.
+pub fn identity(
+    claims: &Claims,
+    account: AccountId,
+    settings: &Settings,
+    role: Option<&IdentityName>,
+) -> Option<IdentityName> {
+    let fits = |claim: &str, value: &str| claims.texts(claim).into_iter().any(|text| action_matches(value, text));
+    let asked = |identity: &IdentityName| role.is_none_or(|role| role == identity);
+    let mapped = settings.mappings.iter().find(|m| asked(&m.identity) && fits(&m.claim, &m.value));
+    if let Some(mapping) = mapped {
+        return Some(mapping.identity.clone());
     }
+    let user = claims.text(&settings.user_claim).filter(|user| role.is_none() && is_user_id(user))?;
+    Some(IdentityName::User(account, user.to_owned()))
+}
 
-    /// Whether the provider says that the person proved who they are by two kinds of proof.
-    pub fn mfa(&self) -> bool {
-        let methods = self.texts("amr");
-        let kinds = [&KNOWLEDGE[..], &POSSESSION, &INHERENCE];
-        let proved = kinds.iter().filter(|kind| methods.iter().any(|method| kind.contains(method))).count();
-        methods.contains(&"mfa") || proved >= 2
-    }
-
-    /// What a session of a role is called.
-    pub fn session_name(&self) -> String {
-        let sanitize = |text: &str| -> String {
-            let allowed = |c: char| c.is_ascii_alphanumeric() || ".@-_=".contains(c);
-            text.chars().take(SESSION_NAME_MAX).map(|c| if allowed(c) { c } else { '-' }).collect()
-        };
-        let names = ["preferred_username", "email", "sub"].into_iter().filter_map(|claim| self.text(claim));
-        let long = names.map(sanitize).find(|name| name.len() >= SESSION_NAME_MIN);
-        long.unwrap_or_else(|| "signed-in".to_owned())
-    }
-
-    /// Who the person is at the provider.
-    pub fn subject(&self) -> &str {
-        self.text("sub").unwrap_or_default()
-    }
-
-    fn text(&self, claim: &str) -> Option<&str> {
-        self.vouched(claim)?.as_str()
-    }
-
-    fn texts(&self, claim: &str) -> Vec<&str> {
-        match self.vouched(claim) {
-            Some(Value::String(text)) => vec![text],
-            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        }
-    }
-
-    /// A claim that the provider stands for: an address that it has not verified is whatever the person wrote.
-    fn vouched(&self, claim: &str) -> Option<&Value> {
-        let by = match claim {
-            "email" => self.all.get("email_verified"),
-            "phone_number" => self.all.get("phone_number_verified"),
-            _ => Some(&Value::Bool(true)),
-        };
-        let verified = by.is_some_and(|verified| matches!(verified, Value::Bool(true)) || verified == "true");
-        if verified { self.all.get(claim) } else { None }
-    }
+/// What a session of a role is called.
+pub fn session_name(claims: &Claims) -> String {
+    let sanitize = |text: &str| -> String {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || ".@-_=".contains(c);
+        text.chars().take(SESSION_NAME_MAX).map(|c| if allowed(c) { c } else { '-' }).collect()
+    };
+    let names = ["preferred_username", "email", "sub"].into_iter().filter_map(|claim| claims.text(claim));
+    let long = names.map(sanitize).find(|name| name.len() >= SESSION_NAME_MIN);
+    long.unwrap_or_else(|| "signed-in".to_owned())
 }
 
 impl TrustingRole {
@@ -111,8 +59,11 @@ impl TrustingRole {
 
 #[cfg(test)]
 mod tests {
-    use bailiwick_core::authz::{Environment, PolicyKind};
-    use serde_json::json;
+    use bailiwick_core::{
+        Timestamp,
+        authz::{Environment, PolicyKind},
+    };
+    use serde_json::{Value, json};
 
     use super::{super::identity_provider::ClaimMapping, *};
 
@@ -169,32 +120,22 @@ mod tests {
             (json!({"preferred_username": "../alice"}), None, None),
             (json!({}), None, None),
         ] {
-            assert_eq!(claims(all.clone()).identity(account(), &settings, asked.as_ref()), expected, "{all} {asked:?}");
+            assert_eq!(
+                identity(&claims(all.clone()), account(), &settings, asked.as_ref()),
+                expected,
+                "{all} {asked:?}"
+            );
         }
         let none = Settings::default();
         assert_eq!(
-            claims(json!({"": "alice"})).identity(account(), &Settings { user_claim: "sub".to_owned(), ..none }, None),
+            identity(
+                &claims(json!({"": "alice"})),
+                account(),
+                &Settings { user_claim: "sub".to_owned(), ..none },
+                None
+            ),
             None
         );
-    }
-
-    #[test]
-    fn two_kinds_of_proof_are_more_than_one_factor() {
-        for (amr, mfa) in [
-            (json!(["mfa"]), true),
-            (json!("mfa"), true),
-            (json!(["pwd", "otp"]), true),
-            (json!(["hwk", "fpt"]), true),
-            (json!(["pwd", "pin"]), false),
-            (json!(["pwd"]), false),
-            (json!(["sms", "tel"]), false),
-            (json!(["pwd", "pwd"]), false),
-            (json!(["pwd", "wia"]), false),
-            (json!(true), false),
-        ] {
-            assert_eq!(claims(json!({"amr": amr})).mfa(), mfa, "{amr}");
-        }
-        assert!(!claims(json!({})).mfa());
     }
 
     #[test]
@@ -206,9 +147,9 @@ mod tests {
             (json!({"sub": "é/\n"}), "---"),
             (json!({"sub": "1"}), "signed-in"),
         ] {
-            assert_eq!(claims(all).session_name(), name);
+            assert_eq!(session_name(&claims(all)), name);
         }
-        assert_eq!(claims(json!({"sub": "a".repeat(99)})).session_name(), "a".repeat(64));
+        assert_eq!(session_name(&claims(json!({"sub": "a".repeat(99)}))), "a".repeat(64));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::mem::take;
 
 use bailiwick_core::{AccountId, IdentityName};
+use bailiwick_openid::Reach;
 use bailiwick_rpc::{Call, InvalidFields, split};
 use pb::identity_provider_service_server::IdentityProviderService;
 use prost_types::FieldMask;
@@ -15,10 +16,7 @@ use super::{
 };
 use crate::{
     app::{Mutation, ProviderUpdate},
-    domain::{
-        identity_provider::{ClaimMapping, IdentityProvider, Setting, Settings, is_provider_id},
-        issuer::Reach,
-    },
+    domain::identity_provider::{ClaimMapping, IdentityProvider, Setting, Settings, is_provider_id},
 };
 
 pub(super) const PROVIDER: &str = "accounts/{account}/identityProviders/{identity_provider}";

@@ -47,6 +47,7 @@ use bailiwick_core::{
     authz::{Caller, Environment, Facts, Principal, Snapshot, Targets, decide},
 };
 use bailiwick_db::{Db, DbDeps, DbOptions, IdempotencyKey, PageTokens, Sealer};
+use bailiwick_openid::OpenId;
 use bailiwick_rpc::Call;
 use bailiwick_testkit::{ManualClock, TestDatabase, databases};
 use prost::Message;
@@ -65,7 +66,6 @@ use crate::{
         policy::{NewPolicy, PolicyId, PolicyView},
         user::{NewUser, User},
     },
-    openid::OpenId,
     store::migrations,
 };
 

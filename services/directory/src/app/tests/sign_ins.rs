@@ -1,3 +1,5 @@
+use bailiwick_core::Clock;
+use bailiwick_openid::testing::{Issuer, Key};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sea_orm::EntityTrait;
 use serde_json::{Value, json};
@@ -10,9 +12,17 @@ use crate::{
         identity_provider::{ClaimMapping, IdentityProvider, Setting, Settings},
         user::NewUser,
     },
-    openid::tests::{Issuer, Key},
     store,
 };
+
+fn settings(issuer: &Issuer) -> Settings {
+    Settings {
+        issuer: issuer.url.clone(),
+        client_ids: vec!["cli".to_owned(), "web".to_owned()],
+        user_claim: "preferred_username".to_owned(),
+        ..Settings::default()
+    }
+}
 
 struct Fixture {
     world: World,
@@ -32,7 +42,7 @@ impl Fixture {
             let new = NewUser { id: "alice".to_owned(), display_name: String::new() };
             world.app.user_create(&call, &change(), account, new).await.unwrap();
             let fixture = Self { world, account, issuer, key };
-            fixture.register("main", fixture.issuer.settings()).await.unwrap();
+            fixture.register("main", settings(&fixture.issuer)).await.unwrap();
             fixtures.push(fixture);
         }
         fixtures
@@ -46,7 +56,7 @@ impl Fixture {
     }
 
     fn token(&self, jti: &str, username: &str) -> String {
-        let mut claims: Value = self.issuer.claims(&self.world.clock);
+        let mut claims: Value = self.issuer.claims(self.world.clock.now());
         claims["jti"] = json!(jti);
         claims["preferred_username"] = json!(username);
         claims["amr"] = json!(["mfa"]);
@@ -89,7 +99,7 @@ async fn an_id_token_signs_a_user_in_once_and_the_trail_tells_by_which_provider(
         let claims = tokens::read(&fixture.world, &signed.text);
         let provider = format!("{}/identityProviders/main", fixture.account.name());
         assert_eq!((claims.sub, claims.provider.as_deref()), (alice.to_string(), Some(&*provider)));
-        let subject = fixture.issuer.claims(&fixture.world.clock)["sub"].as_str().unwrap().to_owned();
+        let subject = fixture.issuer.claims(fixture.world.clock.now())["sub"].as_str().unwrap().to_owned();
         assert_eq!(claims.subject.as_deref(), Some(&*subject));
         assert_eq!((claims.mfa, claims.exp - claims.iat, claims.session), (true, 900, None));
         assert_eq!(Some(claims.generation), fixture.world.generation(&alice).await);
@@ -143,7 +153,7 @@ async fn who_may_not_act_is_not_signed_in() {
         };
         let name = format!("{}/identityProviders/main", account.name());
         let call = world.root(account, "IdentityProviderService/UpdateIdentityProvider", &name).await;
-        let to = Settings { mappings: vec![mapping], ..fixture.issuer.settings() };
+        let to = Settings { mappings: vec![mapping], ..settings(&fixture.issuer) };
         let asked = ProviderUpdate { account, id: "main", to, changed: vec![Setting::Mappings], etag: "" };
         let changed = world.app.identity_provider_update(&call, &change(), &asked).await.unwrap().value;
         assert_eq!(changed.settings.mappings.len(), 1);
@@ -159,12 +169,12 @@ async fn who_may_not_act_is_not_signed_in() {
 #[tokio::test]
 async fn providers_are_listed_by_id_and_bounded() {
     for fixture in Fixture::all().await {
-        let again = fixture.register("main", fixture.issuer.settings()).await;
+        let again = fixture.register("main", settings(&fixture.issuer)).await;
         assert_eq!(refused(again), Refusal::IdentityProviderExists("main".to_owned()));
         for at in 1..10 {
-            fixture.register(&format!("p{at}"), fixture.issuer.settings()).await.unwrap();
+            fixture.register(&format!("p{at}"), settings(&fixture.issuer)).await.unwrap();
         }
-        let full = fixture.register("last", fixture.issuer.settings()).await;
+        let full = fixture.register("last", settings(&fixture.issuer)).await;
         assert_eq!(refused(full), Refusal::IdentityProviderQuotaExceeded { limit: 10 });
         let (world, account) = (&fixture.world, fixture.account);
         let call = world.root(account, "IdentityProviderService/ListIdentityProviders", &account.name()).await;

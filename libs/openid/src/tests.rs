@@ -1,130 +1,24 @@
-//! An issuer on this machine, and tokens of it that are good or wrong in one way.
+//! Tokens of an issuer that are good, or wrong in one way.
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bailiwick_core::Clock;
 use bailiwick_testkit::ManualClock;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use http_body_util::Full;
-use hyper::{Request, Response, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::rt::TokioIo;
-use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+use jsonwebtoken::{Algorithm, EncodingKey};
 use reqwest::dns::Resolve;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use super::{fetch::Guarded, *};
-use crate::domain::{identity_provider::Settings, sign_in::Claims};
+use super::{
+    fetch::Guarded,
+    testing::{Issuer, Key, RSA},
+    *,
+};
 
-const RSA: &[u8] = include_bytes!("tests/rsa.pem");
-
-/// A key of an issuer.
-#[derive(Clone)]
-pub(crate) struct Key {
-    id: String,
-    algorithm: Algorithm,
-    encoding: EncodingKey,
-}
-
-impl Key {
-    pub(crate) fn ecdsa(id: &str) -> Self {
-        let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
-        let encoding = EncodingKey::from_ec_der(&pair.serialize_der());
-        Self { id: id.to_owned(), algorithm: Algorithm::ES256, encoding }
-    }
-
-    fn rsa(id: &str) -> Self {
-        let encoding = EncodingKey::from_rsa_pem(RSA).unwrap();
-        Self { id: id.to_owned(), algorithm: Algorithm::RS256, encoding }
-    }
-
-    fn public(&self) -> Value {
-        let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&self.encoding, self.algorithm).unwrap()).unwrap();
-        jwk["kid"] = json!(self.id);
-        jwk["use"] = json!("sig");
-        jwk
-    }
-
-    pub(crate) fn sign(&self, claims: &Value) -> String {
-        let header = Header { kid: Some(self.id.clone()), ..Header::new(self.algorithm) };
-        jsonwebtoken::encode(&header, claims, &self.encoding).unwrap()
-    }
-}
-
-/// An issuer that answers discovery, and counts how often.
-#[derive(Clone)]
-pub(crate) struct Issuer {
-    pub(crate) url: String,
-    keys: Arc<Mutex<Vec<Value>>>,
-    asked: Arc<Mutex<usize>>,
-}
-
-impl Issuer {
-    pub(crate) async fn start(keys: &[&Key]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let issuer = Self { url, keys: Arc::default(), asked: Arc::default() };
-        issuer.publish(keys);
-        let this = issuer.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let this = this.clone();
-                let answer = service_fn(move |request: Request<Incoming>| {
-                    let body = this.answer(request.uri().path());
-                    let answer = Response::builder().header("content-type", "application/json");
-                    async move { Ok::<_, Infallible>(answer.body(Full::new(bytes(&body))).unwrap()) }
-                });
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), answer));
-            }
-        });
-        issuer
-    }
-
-    pub(crate) fn publish(&self, keys: &[&Key]) {
-        *self.keys.lock().unwrap() = keys.iter().map(|key| key.public()).collect();
-    }
-
-    fn answer(&self, path: &str) -> Value {
-        if path == "/keys" {
-            return json!({"keys": *self.keys.lock().unwrap()});
-        }
-        *self.asked.lock().unwrap() += 1;
-        json!({
-            "issuer": self.url, "jwks_uri": format!("{}/keys", self.url),
-            "authorization_endpoint": format!("{}/auth", self.url), "response_types_supported": ["code"],
-            "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256", "HS256"]
-        })
-    }
-
-    fn asked(&self) -> usize {
-        *self.asked.lock().unwrap()
-    }
-
-    pub(crate) fn settings(&self) -> Settings {
-        Settings {
-            issuer: self.url.clone(),
-            client_ids: vec!["cli".to_owned(), "web".to_owned()],
-            user_claim: "preferred_username".to_owned(),
-            ..Settings::default()
-        }
-    }
-
-    /// Claims of a good token without nonce.
-    pub(crate) fn claims(&self, clock: &ManualClock) -> Value {
-        let now = clock.now().as_seconds();
-        json!({
-            "iss": self.url, "aud": "cli", "sub": "1", "iat": now, "exp": now + 3_600, "preferred_username": "alice"
-        })
-    }
-}
-
-fn bytes(body: &Value) -> hyper::body::Bytes {
-    body.to_string().into()
+async fn verify(openid: &OpenId, issuer: &Issuer, token: &str, nonce: Option<&str>) -> Result<Claims, VerifyError> {
+    let client_ids = ["cli".to_owned(), "web".to_owned()];
+    let trusted = Trusted { issuer: &issuer.url, client_ids: &client_ids };
+    openid.verify(trusted, Presented { token, nonce, age_max: AGE_MAX }).await
 }
 
 struct World {
@@ -137,17 +31,17 @@ struct World {
 impl World {
     async fn new(key: Key) -> Self {
         let clock = Arc::new(ManualClock::default());
-        let config = SignInConfig { private_issuers: true, ..SignInConfig::default() };
+        let config = OpenIdConfig { private_issuers: true, ..OpenIdConfig::default() };
         let openid = OpenId::open(&config, clock.clone()).unwrap();
         Self { clock, openid, issuer: Issuer::start(&[&key]).await, key }
     }
 
     async fn verify(&self, token: &str, nonce: &str) -> Result<Claims, VerifyError> {
-        self.openid.verify(&self.issuer.settings(), Presented { token, nonce }).await
+        verify(&self.openid, &self.issuer, token, Some(nonce)).await
     }
 
     fn with(&self, changes: Value) -> Value {
-        let mut claims = self.issuer.claims(&self.clock);
+        let mut claims = self.issuer.claims(self.clock.now());
         for (claim, value) in changes.as_object().unwrap() {
             claims[claim] = value.clone();
         }
@@ -159,7 +53,7 @@ impl World {
 async fn a_good_token_tells_its_claims() {
     for key in [Key::ecdsa("k1"), Key::rsa("k1")] {
         let world = World::new(key).await;
-        let token = world.key.sign(&world.issuer.claims(&world.clock));
+        let token = world.key.sign(&world.issuer.claims(world.clock.now()));
         let claims = world.verify(&token, "").await.unwrap();
         assert_eq!(claims.all["preferred_username"], "alice");
         let kept = claims.presentable_until.as_seconds() - world.clock.now().as_seconds();
@@ -201,7 +95,7 @@ async fn a_token_that_is_wrong_in_one_way_is_refused() {
         assert!(good || matches!(verified, Err(VerifyError::Refused(_))), "{changes}");
     }
     for missing in ["iss", "aud", "sub", "iat", "exp"] {
-        let mut claims = world.issuer.claims(&world.clock);
+        let mut claims = world.issuer.claims(world.clock.now());
         claims.as_object_mut().unwrap().remove(missing);
         assert!(world.verify(&world.key.sign(&claims), "").await.is_err(), "{missing}");
     }
@@ -213,7 +107,7 @@ async fn a_token_that_is_wrong_in_one_way_is_refused() {
 #[tokio::test]
 async fn signatures_are_made_by_keys_that_only_the_issuer_has() {
     let world = World::new(Key::rsa("k1")).await;
-    let claims = world.issuer.claims(&world.clock);
+    let claims = world.issuer.claims(world.clock.now());
     world.verify(&world.key.sign(&claims), "").await.unwrap();
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     for algorithm in ["none", "None", "NONE"] {
@@ -239,7 +133,7 @@ async fn signatures_are_made_by_keys_that_only_the_issuer_has() {
 #[tokio::test]
 async fn new_keys_are_fetched_when_one_is_missing_but_not_all_the_time() {
     let world = World::new(Key::ecdsa("k1")).await;
-    let claims = world.issuer.claims(&world.clock);
+    let claims = world.issuer.claims(world.clock.now());
     world.verify(&world.key.sign(&claims), "").await.unwrap();
     let next = Key::ecdsa("k2");
     world.issuer.publish(&[&next]);
@@ -253,17 +147,16 @@ async fn new_keys_are_fetched_when_one_is_missing_but_not_all_the_time() {
     }
     assert_eq!(world.issuer.asked(), 2);
     world.clock.advance(Duration::from_mins(10));
-    world.verify(&next.sign(&world.issuer.claims(&world.clock)), "").await.unwrap();
+    world.verify(&next.sign(&world.issuer.claims(world.clock.now())), "").await.unwrap();
     assert_eq!(world.issuer.asked(), 3);
 }
 
 #[tokio::test]
 async fn private_issuers_are_not_asked_unless_they_are_allowed() {
     let world = World::new(Key::ecdsa("k1")).await;
-    let token = world.key.sign(&world.issuer.claims(&world.clock));
-    let openid = OpenId::open(&SignInConfig::default(), world.clock.clone()).unwrap();
-    let settings = world.issuer.settings();
-    let refused = openid.verify(&settings, Presented { token: &token, nonce: "" }).await;
+    let token = world.key.sign(&world.issuer.claims(world.clock.now()));
+    let openid = OpenId::open(&OpenIdConfig::default(), world.clock.clone()).unwrap();
+    let refused = verify(&openid, &world.issuer, &token, Some("")).await;
     assert!(matches!(refused, Err(VerifyError::Unavailable(_))), "{refused:?}");
     assert_eq!(world.issuer.asked(), 0);
     // Names that stand for this machine.

@@ -12,8 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 
-use super::{OpenId, VerifyError, keys::Need};
-use crate::domain::{identity_provider::Settings, sign_in::Claims};
+use super::{Claims, OpenId, VerifyError, keys::Need};
 
 /// Those with a private key that only the provider has.
 const ALGORITHMS: [Algorithm; 9] = [
@@ -31,18 +30,27 @@ const ALGORITHMS: [Algorithm; 9] = [
 const TOKEN_LEN_MAX: usize = 16_384;
 /// Longest subject, in bytes (OpenID Connect Core 1.0, 2).
 const SUBJECT_LEN_MAX: usize = 255;
-/// How old an ID token may be: it is presented right after it was had.
-const AGE_MAX: Duration = Duration::from_mins(10);
 /// How far the clocks may differ.
 const SKEW: Duration = Duration::from_mins(1);
 
 /// An ID token as it is presented.
 #[derive(Clone, Copy)]
-pub(crate) struct Presented<'a> {
+pub struct Presented<'a> {
     /// The token.
-    pub(crate) token: &'a str,
-    /// The nonce that its bearer asked for it with; empty for none.
-    pub(crate) nonce: &'a str,
+    pub token: &'a str,
+    /// The nonce that its bearer asked for it with, empty for none; `None` where who presents it cannot know.
+    pub nonce: Option<&'a str>,
+    /// How long ago it may have been issued.
+    pub age_max: Duration,
+}
+
+/// Whose tokens are accepted.
+#[derive(Clone, Copy, Debug)]
+pub struct Trusted<'a> {
+    /// The issuer.
+    pub issuer: &'a str,
+    /// The audiences that are accepted.
+    pub client_ids: &'a [String],
 }
 
 /// What is looked at before anything is fetched.
@@ -61,20 +69,23 @@ enum OneOrMany {
 }
 
 impl OpenId {
-    /// The claims of a token that a provider issued to one of its client ids a moment ago.
-    pub(crate) async fn verify(&self, settings: &Settings, presented: Presented<'_>) -> Result<Claims, VerifyError> {
+    /// The claims of a token that a provider issued to one of its client ids not too long ago.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn verify(&self, trusted: Trusted<'_>, presented: Presented<'_>) -> Result<Claims, VerifyError> {
         let refused = |why: &str| VerifyError::Refused(why.to_owned());
         if presented.token.len() > TOKEN_LEN_MAX {
             return Err(refused("the token is too long"));
         }
         let token: CoreIdToken = presented.token.parse().map_err(|_| refused("the token is malformed"))?;
         let payload = payload(presented.token).ok_or_else(|| refused("the token is malformed"))?;
-        let client_id = client_id(settings, &payload)?;
-        let keys = self.keys.get(&settings.issuer, Need::Kept).await?;
-        let mut checked = self.check(settings, &client_id, &keys, &token, presented.nonce);
+        let client_id = client_id(trusted, &payload)?;
+        let keys = self.keys.get(trusted.issuer, Need::Kept).await?;
+        let mut checked = self.check(trusted, &client_id, &keys, (&token, presented));
         if matches!(&checked, Err(error) if lacks_key(error)) {
-            let newer = self.keys.get(&settings.issuer, Need::Newer).await?;
-            checked = self.check(settings, &client_id, &newer, &token, presented.nonce);
+            let newer = self.keys.get(trusted.issuer, Need::Newer).await?;
+            checked = self.check(trusted, &client_id, &newer, (&token, presented));
         }
         checked.map_err(|error| match &error {
             ClaimsVerificationError::SignatureVerification(cause) => VerifyError::Refused(format!("{error}: {cause}")),
@@ -82,34 +93,34 @@ impl OpenId {
         })?;
         let claims = token_times(&payload).ok_or_else(|| refused("the token has no times"))?;
         let (issued, expires) = claims;
-        Ok(Claims { presentable_until: expires.min(issued.after(AGE_MAX).after(SKEW)), all: payload })
+        Ok(Claims { presentable_until: expires.min(issued.after(presented.age_max).after(SKEW)), all: payload })
     }
 
     fn check(
         &self,
-        settings: &Settings,
+        trusted: Trusted<'_>,
         client_id: &str,
         keys: &CoreJsonWebKeySet,
-        token: &CoreIdToken,
-        nonce: &str,
+        (token, presented): (&CoreIdToken, Presented<'_>),
     ) -> Result<(), ClaimsVerificationError> {
-        let issuer = IssuerUrl::new(settings.issuer.clone());
+        let issuer = IssuerUrl::new(trusted.issuer.to_owned());
         let issuer = issuer.map_err(|error| ClaimsVerificationError::InvalidIssuer(error.to_string()))?;
         let now = self.keys.now();
         let time = UNIX_EPOCH + Duration::from_micros(now.as_micros().try_into().unwrap_or_default());
         let verifier =
             CoreIdTokenVerifier::new_public_client(ClientId::new(client_id.to_owned()), issuer, keys.clone())
                 .set_allowed_algs(ALGORITHMS)
-                .set_other_audience_verifier_fn(|audience: &Audience| settings.client_ids.contains(audience))
+                .set_other_audience_verifier_fn(|audience: &Audience| trusted.client_ids.contains(audience))
                 .set_time_fn(move || time.into())
                 .set_issue_time_verifier_fn(move |issued| {
                     let issued = Timestamp::from_micros(issued.timestamp_micros());
                     if issued > now.after(SKEW) {
                         return Err("the token is of the future".to_owned());
                     }
-                    if issued.after(AGE_MAX) < now { Err("the token is too old".to_owned()) } else { Ok(()) }
+                    if issued.after(presented.age_max) < now { Err("the token is too old".to_owned()) } else { Ok(()) }
                 });
         let claims: &IdTokenClaims<_, _> = token.claims(&verifier, |found: Option<&Nonce>| {
+            let Some(nonce) = presented.nonce else { return Ok(()) };
             let found = found.map_or("", |nonce| nonce.secret().as_str());
             // One that has a nonce was asked for with it.
             if bool::from(found.as_bytes().ct_eq(nonce.as_bytes())) { Ok(()) } else { Err("another nonce".to_owned()) }
@@ -123,26 +134,32 @@ impl OpenId {
 
 /// The client id that a token was issued to. So that nobody is made to fetch anything by tokens that cannot count, the
 /// issuer is looked at here too.
-fn client_id(settings: &Settings, payload: &Map<String, Value>) -> Result<String, VerifyError> {
+fn client_id(trusted: Trusted<'_>, payload: &Map<String, Value>) -> Result<String, VerifyError> {
     let refused = |why: &str| VerifyError::Refused(why.to_owned());
     let unverified = Unverified::deserialize(Value::Object(payload.clone()));
     let unverified = unverified.map_err(|_| refused("the token has no issuer or audience"))?;
-    if unverified.iss != settings.issuer {
+    if unverified.iss != trusted.issuer {
         return Err(refused("the token is of another issuer"));
     }
     let audiences = match unverified.aud {
         OneOrMany::One(one) => vec![one],
         OneOrMany::Many(many) => many,
     };
-    if unverified.azp.is_some_and(|party| !settings.client_ids.contains(&party)) {
+    if unverified.azp.is_some_and(|party| !trusted.client_ids.contains(&party)) {
         return Err(refused("the token was issued to another client id"));
     }
-    let own = audiences.into_iter().find(|audience| settings.client_ids.contains(audience));
+    let own = audiences.into_iter().find(|audience| trusted.client_ids.contains(audience));
     own.ok_or_else(|| refused("the token is for other audiences"))
 }
 
 fn lacks_key(error: &ClaimsVerificationError) -> bool {
     matches!(error, ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey))
+}
+
+/// Which issuer a token says it is of. It is not verified: good for choosing who is asked about it, and for nothing else.
+pub fn issuer_of(token: &str) -> Option<String> {
+    let payload = payload(token).filter(|_| token.len() <= TOKEN_LEN_MAX)?;
+    payload.get("iss")?.as_str().map(str::to_owned)
 }
 
 fn payload(token: &str) -> Option<Map<String, Value>> {

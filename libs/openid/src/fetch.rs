@@ -10,8 +10,7 @@ use reqwest::{
     redirect::Policy,
 };
 
-use super::{SignInSetupError, config::SignInConfig};
-use crate::domain::issuer::{Reach, Unreachable};
+use super::{OpenIdConfig, OpenIdSetupError, Reach, Unreachable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,8 +52,8 @@ impl<'c> AsyncHttpClient<'c> for Fetcher {
 pub(super) struct Guarded(pub(super) Reach);
 
 impl Fetcher {
-    pub(super) fn open(config: &SignInConfig, reach: Reach) -> Result<Self, SignInSetupError> {
-        let wrong = |what: String| SignInSetupError(format!("ca_file` {what}"));
+    pub(super) fn open(config: &OpenIdConfig, reach: Reach) -> Result<Self, OpenIdSetupError> {
+        let wrong = |problem: String| OpenIdSetupError { setting: "ca_file", problem };
         // No proxy of the environment: behind it, the addresses that are reached could not be seen.
         let mut client = Client::builder()
             .redirect(Policy::none())
