@@ -81,8 +81,8 @@ impl Db {
     }
 
     /// The clock that expiry is measured by.
-    pub fn clock(&self) -> &dyn Clock {
-        self.0.deps.clock.as_ref()
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.deps.clock
     }
 
     /// Ends all connections, after what is running.

@@ -26,7 +26,7 @@ pub struct Config {
     /// The role `security-center`.
     pub security_center: Service,
     /// The role `sase-policy`.
-    pub sase_policy: Service,
+    pub sase_policy: SasePolicy,
     /// The role `bastion-audit`.
     pub bastion_audit: Service,
     /// Logs, traces and metrics.
@@ -87,6 +87,17 @@ pub struct Delegation {
     pub limits: bailiwick_delegation::Limits,
 }
 
+/// The role `sase-policy`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SasePolicy {
+    /// Where it is; its settings stand beside the others.
+    #[serde(flatten)]
+    pub service: Service,
+    /// How the OpenID providers of its users are reached. Relative paths are taken from the data folder.
+    pub identity: bailiwick_sase_policy::IdentityConfig,
+}
+
 /// Logs, traces and metrics.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -112,7 +123,7 @@ impl Default for Config {
             directory: Directory { service: service(Role::Directory, 7101), ..Directory::default() },
             delegation: Delegation { service: service(Role::Delegation, 7102), ..Delegation::default() },
             security_center: service(Role::SecurityCenter, 7103),
-            sase_policy: service(Role::SasePolicy, 7104),
+            sase_policy: SasePolicy { service: service(Role::SasePolicy, 7104), ..SasePolicy::default() },
             bastion_audit: service(Role::BastionAudit, 7105),
             telemetry: Telemetry::default(),
         }
@@ -171,7 +182,7 @@ impl Config {
             Role::Directory => Some(&self.directory.service),
             Role::Delegation => Some(&self.delegation.service),
             Role::SecurityCenter => Some(&self.security_center),
-            Role::SasePolicy => Some(&self.sase_policy),
+            Role::SasePolicy => Some(&self.sase_policy.service),
             Role::BastionAudit => Some(&self.bastion_audit),
             Role::Gateway => None,
         }
@@ -189,6 +200,11 @@ impl Config {
         bailiwick_delegation::Config { reconcile_interval_s, limits }
     }
 
+    /// What the role `sase-policy` is configured with.
+    pub fn sase_policy_config(&self) -> bailiwick_sase_policy::Config {
+        bailiwick_sase_policy::Config { identity: self.sase_policy.identity.clone() }.in_folder(&self.data)
+    }
+
     /// The URL of a role's database, a relative path of SQLite taken from the data folder.
     pub fn database_url(&self, role: Role) -> String {
         let url = self.service(role).map(|service| service.database_url.clone()).unwrap_or_default();
@@ -204,7 +220,7 @@ impl Config {
             &mut self.directory.service,
             &mut self.delegation.service,
             &mut self.security_center,
-            &mut self.sase_policy,
+            &mut self.sase_policy.service,
             &mut self.bastion_audit,
         ];
         for service in services {

@@ -2,11 +2,12 @@
 //!
 //! The list is a [`bailiwick_roster::Roster`], whose layers and invariants are in that crate: an entry is there exactly
 //! while the member is enrolled in the trusted service `sase`. Policies, what they are made of and what they decide are in
-//! `access`. There is nothing to configure.
+//! `access`.
 //!
 //! What it does not do: it decides no access to bailiwick itself, and enrols nobody; `delegation` does.
 
 mod access;
+mod config;
 mod grpc;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use bailiwick_api::sase::v1::sase_member_service_server::SaseMemberServiceServer
 use bailiwick_changelog::{Apply, Chain, FollowedPositions};
 use bailiwick_core::{Role, TrustedService};
 use bailiwick_db::{Db, DbError};
+use bailiwick_openid::{OpenId, OpenIdSetupError};
 use bailiwick_roster::{Lists, Spec};
 use bailiwick_rpc::{Module, Positions};
 use sea_orm_migration::MigrationTrait;
@@ -22,7 +24,9 @@ use tonic::service::Routes;
 
 #[cfg(feature = "measuring")]
 pub use access::measuring;
+pub use bailiwick_openid::OpenIdConfig as IdentityConfig;
 pub use bailiwick_roster::Deps;
+pub use config::Config;
 
 /// The members of SASE.
 const MEMBERS: Spec = Spec {
@@ -42,15 +46,27 @@ pub fn positions(db: &Db) -> Arc<dyn Positions> {
     Arc::new(FollowedPositions::new(Role::SasePolicy, db.clone(), vec![Role::Delegation]))
 }
 
+/// Why the role cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Issuers of ID tokens cannot be reached as configured.
+    #[error("`sase_policy.identity.{}` {}", .0.setting, .0.problem)]
+    Identity(#[from] OpenIdSetupError),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
 /// The role, ready to be served.
 ///
 /// # Errors
-/// If the database is not migrated to this version, or cannot be reached.
-pub async fn build(deps: Deps) -> Result<Module, DbError> {
+/// If the database is not migrated to this version, or cannot be reached, or something that is configured cannot be.
+pub async fn build(deps: Deps, config: &Config) -> Result<Module, BuildError> {
+    let openid = OpenId::open(&config.identity, deps.db.clock().clone())?;
     let lists = Lists::new(Role::SasePolicy, vec![MEMBERS], deps.clone()).await?;
     let (sase, writer) = access::sase(&deps);
     let members = grpc::SaseMembers::new(lists.roster(MEMBERS), sase.clone());
-    let routes = access::routes(Routes::new(SaseMemberServiceServer::new(members)), &sase);
+    let routes = access::routes(Routes::new(SaseMemberServiceServer::new(members)), &sase, openid.reach());
     let keeper: Arc<dyn Apply> = Arc::new(lists.keeper());
     Ok(lists.module(routes, Arc::new(Chain(vec![access::follower(), keeper])), access::background(&deps, writer)))
 }

@@ -24,7 +24,7 @@ const DELETE: &str = "/bailiwick.sase.v1.SaseMemberService/DeleteSaseMember";
 
 async fn serve(suite: &Suite) -> Running {
     let shutdown = CancellationToken::new();
-    let module = build(suite.deps(shutdown.clone())).await.unwrap();
+    let module = build(suite.deps(shutdown.clone()), &Config::default()).await.unwrap();
     suite.serve(module, positions(&suite.db), shutdown).await
 }
 

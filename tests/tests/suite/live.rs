@@ -136,7 +136,7 @@ pub fn service(config: &mut Config, role: Role) -> &mut bailiwick::config::Servi
         Role::Directory => &mut config.directory.service,
         Role::Delegation => &mut config.delegation.service,
         Role::SecurityCenter => &mut config.security_center,
-        Role::SasePolicy => &mut config.sase_policy,
+        Role::SasePolicy => &mut config.sase_policy.service,
         Role::BastionAudit => &mut config.bastion_audit,
         Role::Gateway => panic!("the gateway has no database"),
     }

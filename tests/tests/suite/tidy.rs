@@ -24,7 +24,8 @@ fn allowed(package: &str) -> &'static [&'static str] {
         "gateway" => &["core", "api", "rpc"],
         "directory" => &["core", "api", "rpc", "db", "changelog", "openid"],
         "delegation" => &["core", "api", "rpc", "db", "changelog"],
-        "security-center" | "sase-policy" | "bastion-audit" => &["core", "api", "rpc", "db", "changelog", "roster"],
+        "sase-policy" => &["core", "api", "rpc", "db", "changelog", "roster", "openid"],
+        "security-center" | "bastion-audit" => &["core", "api", "rpc", "db", "changelog", "roster"],
         "bailiwick" => &[
             "core",
             "api",

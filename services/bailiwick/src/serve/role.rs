@@ -83,7 +83,7 @@ pub async fn build(
         }
         Role::SasePolicy => {
             let positions = bailiwick_sase_policy::positions(&db);
-            let module = bailiwick_sase_policy::build(roster(db, sealer)).await;
+            let module = bailiwick_sase_policy::build(roster(db, sealer), &config.sase_policy_config()).await;
             Ok((module.map_err(|e| failed(&e))?, positions))
         }
         Role::BastionAudit => {

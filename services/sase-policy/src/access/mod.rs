@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use bailiwick_changelog::Apply;
 use bailiwick_db::PageTokens;
+use bailiwick_openid::Reach;
 use bailiwick_roster::Deps;
 use bailiwick_rpc::BackgroundTask;
 use tonic::service::Routes;
@@ -28,8 +29,8 @@ pub(crate) fn sase(deps: &Deps) -> (Sase, DecisionWriter) {
 }
 
 /// The services.
-pub(crate) fn routes(routes: Routes, sase: &Sase) -> Routes {
-    grpc::routes(routes, sase)
+pub(crate) fn routes(routes: Routes, sase: &Sase, reach: Reach) -> Routes {
+    grpc::routes(routes, sase, reach)
 }
 
 /// What follows the log of `delegation`, before the list does.

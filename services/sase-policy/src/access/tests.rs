@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, transport::Channel};
 
-use crate::{build, migrations, positions};
+use crate::{Config, build, migrations, positions};
 
 mod versions;
 
@@ -78,7 +78,7 @@ impl Scene {
         let clock = Arc::new(ManualClock::default());
         let suite = Suite::new(url, clock.clone(), migrations).await;
         let shutdown = CancellationToken::new();
-        let module = build(suite.deps(shutdown.clone())).await.unwrap();
+        let module = build(suite.deps(shutdown.clone()), &Config::default()).await.unwrap();
         let running = suite.serve(module, positions(&suite.db), shutdown).await;
         Self { suite, running, clock }
     }

@@ -17,7 +17,11 @@ pub(super) fn request(method: &str, rpc: &str, directory: &str, member: &str) ->
         | "ListDevices"
         | "ListAccessPolicies"
         | "ListAccessBlocks"
-        | "ListAccessDecisions" => parent,
+        | "ListAccessDecisions"
+        | "ListSaseIdentityProviders"
+        | "CreateSaseIdentityProvider" => parent,
+        "GetSaseIdentityProvider" | "DeleteSaseIdentityProvider" => json!({"name": name("saseIdentityProviders")}),
+        "UpdateSaseIdentityProvider" => json!({"sase_identity_provider": {"name": name("saseIdentityProviders")}}),
         "GetSaseInstance" => json!({"name": format!("{directory}/saseInstance")}),
         "UpdateSaseInstance" => {
             json!({"sase_instance": {"name": format!("{directory}/saseInstance"), "etag": "stale"}})

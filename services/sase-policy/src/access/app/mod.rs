@@ -9,6 +9,7 @@ mod dry_run;
 mod error;
 mod flights;
 mod follow;
+mod identity_provider;
 mod record;
 mod resource;
 mod sase_instance;

@@ -11,7 +11,8 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use super::{Error, Sase};
 use crate::access::{
     domain::{
-        AccessBlock, AccessPolicy, Application, Device, Meta, Reference, Referring, ResourceKind, SaseError, UserGroup,
+        AccessBlock, AccessPolicy, Application, Device, IdentityProvider, Meta, Reference, Referring, ResourceKind,
+        SaseError, UserGroup,
     },
     store,
 };
@@ -299,10 +300,12 @@ async fn used_by(
         ResourceKind::SaseUser => {
             &[ResourceKind::UserGroup, ResourceKind::Device, ResourceKind::AccessPolicy, ResourceKind::AccessBlock]
         }
-        ResourceKind::UserGroup => &[ResourceKind::UserGroup, ResourceKind::AccessPolicy],
+        ResourceKind::UserGroup => {
+            &[ResourceKind::UserGroup, ResourceKind::AccessPolicy, ResourceKind::IdentityProvider]
+        }
         ResourceKind::Application => &[ResourceKind::AccessPolicy, ResourceKind::AccessBlock],
         ResourceKind::Device => &[ResourceKind::AccessBlock],
-        ResourceKind::AccessPolicy | ResourceKind::AccessBlock => &[],
+        ResourceKind::AccessPolicy | ResourceKind::AccessBlock | ResourceKind::IdentityProvider => &[],
     };
     let wanted = Reference::Resource(kind, id.to_owned());
     for user in users {
@@ -310,6 +313,7 @@ async fn used_by(
             ResourceKind::UserGroup => naming::<UserGroup>(conn, directory, &wanted).await?,
             ResourceKind::Device => naming::<Device>(conn, directory, &wanted).await?,
             ResourceKind::AccessPolicy => naming::<AccessPolicy>(conn, directory, &wanted).await?,
+            ResourceKind::IdentityProvider => naming::<IdentityProvider>(conn, directory, &wanted).await?,
             _ => naming::<AccessBlock>(conn, directory, &wanted).await?,
         };
         if found.is_some() {

@@ -3,8 +3,8 @@
 use bailiwick_core::AccountId;
 
 use super::{
-    AccessBlock, AccessPolicy, Application, Blocked, Device, Members, Resource, ResourceKind, SaseError, SaseUser,
-    SetUp, Subjects, Targets, UserGroup,
+    AccessBlock, AccessPolicy, Application, Blocked, Device, IdentityProvider, Members, Resource, ResourceKind,
+    SaseError, SaseUser, SetUp, Subjects, Targets, UserGroup,
 };
 
 /// Something that a resource names.
@@ -108,6 +108,15 @@ impl Referring for AccessPolicy {
 
     fn allowed_by(set_up: SetUp) -> Result<(), SaseError> {
         set_up.complete()
+    }
+}
+
+impl Referring for IdentityProvider {
+    fn references(&self) -> Vec<(&'static str, Reference)> {
+        let mut references = Vec::new();
+        let groups = self.settings.group_mappings.iter().map(|(_, group)| group);
+        named(&mut references, "sase_identity_provider.group_mappings", ResourceKind::UserGroup, groups);
+        references
     }
 }
 

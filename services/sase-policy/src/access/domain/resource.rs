@@ -14,6 +14,7 @@ pub(crate) enum ResourceKind {
     Device,
     AccessPolicy,
     AccessBlock,
+    IdentityProvider,
 }
 
 /// What each resource has.
@@ -94,6 +95,7 @@ impl ResourceKind {
             Self::Device => "devices",
             Self::AccessPolicy => "accessPolicies",
             Self::AccessBlock => "accessBlocks",
+            Self::IdentityProvider => "saseIdentityProviders",
         }
     }
 
@@ -106,6 +108,7 @@ impl ResourceKind {
             Self::Device => "directories/{directory}/devices/{device}",
             Self::AccessPolicy => "directories/{directory}/accessPolicies/{access_policy}",
             Self::AccessBlock => "directories/{directory}/accessBlocks/{access_block}",
+            Self::IdentityProvider => "directories/{directory}/saseIdentityProviders/{sase_identity_provider}",
         }
     }
 
@@ -117,6 +120,7 @@ impl ResourceKind {
             Self::UserGroup => 2_000,
             Self::Device => 20_000,
             Self::AccessBlock => 1_000,
+            Self::IdentityProvider => 10,
         }
     }
 

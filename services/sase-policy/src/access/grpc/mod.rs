@@ -8,6 +8,7 @@ mod access_policy_write;
 mod applications;
 mod devices;
 mod error;
+mod identity_providers;
 mod parse;
 mod sase_instances;
 mod users;
@@ -15,9 +16,12 @@ mod users;
 use bailiwick_api::sase::v1::{
     access_block_service_server::AccessBlockServiceServer, access_policy_service_server::AccessPolicyServiceServer,
     application_service_server::ApplicationServiceServer, device_service_server::DeviceServiceServer,
-    sase_access_service_server::SaseAccessServiceServer, sase_instance_service_server::SaseInstanceServiceServer,
-    sase_user_service_server::SaseUserServiceServer, user_group_service_server::UserGroupServiceServer,
+    sase_access_service_server::SaseAccessServiceServer,
+    sase_identity_provider_service_server::SaseIdentityProviderServiceServer,
+    sase_instance_service_server::SaseInstanceServiceServer, sase_user_service_server::SaseUserServiceServer,
+    user_group_service_server::UserGroupServiceServer,
 };
+use bailiwick_openid::Reach;
 use tonic::service::Routes;
 
 use super::Sase;
@@ -25,7 +29,7 @@ use super::Sase;
 pub(crate) use sase_instances::eligible_member;
 
 /// The services, beside others.
-pub(crate) fn routes(routes: Routes, sase: &Sase) -> Routes {
+pub(crate) fn routes(routes: Routes, sase: &Sase, reach: Reach) -> Routes {
     routes
         .add_service(SaseInstanceServiceServer::new(sase_instances::SaseInstances(sase.clone())))
         .add_service(ApplicationServiceServer::new(applications::Applications(sase.clone())))
@@ -35,4 +39,5 @@ pub(crate) fn routes(routes: Routes, sase: &Sase) -> Routes {
         .add_service(AccessPolicyServiceServer::new(access_policies::AccessPolicies(sase.clone())))
         .add_service(AccessBlockServiceServer::new(access_blocks::AccessBlocks(sase.clone())))
         .add_service(SaseAccessServiceServer::new(access::Access(sase.clone())))
+        .add_service(SaseIdentityProviderServiceServer::new(identity_providers::IdentityProviders(sase.clone(), reach)))
 }
