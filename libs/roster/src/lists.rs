@@ -71,6 +71,11 @@ impl Lists {
     /// its end once.
     pub fn module(self, routes: Routes, apply: Arc<dyn Apply>, others: Vec<BackgroundTask>) -> Module {
         let follower = self.follower(Role::Delegation, apply);
+        self.module_following(routes, follower, others)
+    }
+
+    /// The same with a follower of `delegation`'s log that is there already.
+    pub fn module_following(self, routes: Routes, follower: Follower, others: Vec<BackgroundTask>) -> Module {
         let Self { role, deps: Deps { db, shutdown, .. }, .. } = self;
         let change_log = ChangeLogServer::new(role, db.clone(), Some(follower.upstream_level()), shutdown.clone());
         let (ready, probe) = readiness(db.clone(), vec![follower.level()], shutdown.clone());

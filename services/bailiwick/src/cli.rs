@@ -162,6 +162,9 @@ async fn serve_role(config: &Config, role: Role, migrate: bool) -> Result<(), Bo
     let running = serve::start_role(config, role, migrate).await?;
     // Whoever starts a role with port 0 reads here where it listens.
     say(&format!("listening {role} {}", running.address))?;
+    if let Some(enforcement) = running.enforcement {
+        say(&format!("listening enforcement {enforcement}"))?;
+    }
     let ended = running.until_signal().await;
     flush(telemetry).await;
     Ok(ended?)

@@ -94,7 +94,9 @@ pub struct SasePolicy {
     /// Where it is; its settings stand beside the others.
     #[serde(flatten)]
     pub service: Service,
-    /// How the OpenID providers of its users are reached. Relative paths are taken from the data folder.
+    /// Where enforcement points ask. Relative paths are taken from the data folder.
+    pub enforcement: bailiwick_sase_policy::EnforcementConfig,
+    /// How the OpenID providers of its users are reached.
     pub identity: bailiwick_sase_policy::IdentityConfig,
 }
 
@@ -202,7 +204,8 @@ impl Config {
 
     /// What the role `sase-policy` is configured with.
     pub fn sase_policy_config(&self) -> bailiwick_sase_policy::Config {
-        bailiwick_sase_policy::Config { identity: self.sase_policy.identity.clone() }.in_folder(&self.data)
+        let SasePolicy { enforcement, identity, .. } = self.sase_policy.clone();
+        bailiwick_sase_policy::Config { enforcement, identity }.in_folder(&self.data)
     }
 
     /// The URL of a role's database, a relative path of SQLite taken from the data folder.
@@ -247,6 +250,8 @@ impl Config {
         problems.extend(of_directory.into_iter().map(|problem| problem.replacen('`', "`directory.", 1)));
         let of_delegation = self.delegation_config().problems();
         problems.extend(of_delegation.into_iter().map(|problem| problem.replacen('`', "`delegation.", 1)));
+        let of_sase_policy = self.sase_policy_config().problems();
+        problems.extend(of_sase_policy.into_iter().map(|problem| problem.replacen('`', "`sase_policy.", 1)));
         for role in Role::ALL {
             if !role.has_database() {
                 continue;

@@ -82,6 +82,8 @@ pub enum RunError {
 pub struct AllRunning {
     /// Where clients connect.
     pub gateway: SocketAddr,
+    /// Where enforcement points ask; none if that is not configured.
+    pub enforcement: Option<SocketAddr>,
     tasks: Tasks,
 }
 
@@ -89,12 +91,15 @@ pub struct AllRunning {
 pub struct RoleRunning {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where enforcement points ask; none of other roles than `sase-policy`, or if that is not configured.
+    pub enforcement: Option<SocketAddr>,
     tasks: Tasks,
 }
 
 struct Tasks {
     servers: JoinSet<Result<(), RunError>>,
     shutdown: CancellationToken,
+    enforcement: Option<SocketAddr>,
 }
 
 /// Starts all roles in this process, migrating their databases first, and waits until the gateway can decide calls.
@@ -112,7 +117,7 @@ pub async fn start_all(config: &Config) -> Result<AllRunning, RunError> {
     }
     let mut gateway = start_gateway(config, &keys, network, &mut tasks).await?;
     match timeout(START_TIMEOUT, gateway.ready.wait_for(|ready| *ready)).await {
-        Ok(Ok(_)) => Ok(AllRunning { gateway: gateway.address, tasks }),
+        Ok(Ok(_)) => Ok(AllRunning { gateway: gateway.address, enforcement: tasks.enforcement, tasks }),
         _ => Err(RunError::NotReady),
     }
 }
@@ -127,7 +132,7 @@ pub async fn start_role(config: &Config, role: Role, migrate: bool) -> Result<Ro
     let mut tasks = Tasks::new();
     if !role.has_database() {
         let gateway = start_gateway(config, &keys, network, &mut tasks).await?;
-        return Ok(RoleRunning { address: gateway.address, tasks });
+        return Ok(RoleRunning { address: gateway.address, enforcement: None, tasks });
     }
     let db = database(config, role).await?;
     if migrate {
@@ -135,7 +140,7 @@ pub async fn start_role(config: &Config, role: Role, migrate: bool) -> Result<Ro
     }
     let address = tasks.serve(role, db, &network, &keys, config).await?;
     let address = address.ok_or_else(|| RunError::Build(role, "it listens nowhere".to_owned()))?;
-    Ok(RoleRunning { address, tasks })
+    Ok(RoleRunning { address, enforcement: tasks.enforcement, tasks })
 }
 
 /// The database of a role.
@@ -196,7 +201,7 @@ async fn start_gateway(config: &Config, keys: &Keys, network: Network, tasks: &m
 
 impl Tasks {
     fn new() -> Self {
-        Self { servers: JoinSet::new(), shutdown: CancellationToken::new() }
+        Self { servers: JoinSet::new(), shutdown: CancellationToken::new(), enforcement: None }
     }
 
     async fn serve(
@@ -207,7 +212,9 @@ impl Tasks {
         keys: &Keys,
         config: &Config,
     ) -> Result<Option<SocketAddr>, RunError> {
-        let (module, positions) = role::build(role, db, network, keys, config, self.shutdown.clone()).await?;
+        let parts = role::build(role, db, network, keys, config, self.shutdown.clone()).await?;
+        let role::Parts { module, positions, enforcement } = parts;
+        self.enforcement = self.enforcement.or(enforcement);
         let guard = Guard {
             role,
             context_key: ContextKey::new(keys.caller_context),

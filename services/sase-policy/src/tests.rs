@@ -24,7 +24,7 @@ const DELETE: &str = "/bailiwick.sase.v1.SaseMemberService/DeleteSaseMember";
 
 async fn serve(suite: &Suite) -> Running {
     let shutdown = CancellationToken::new();
-    let module = build(suite.deps(shutdown.clone()), &Config::default()).await.unwrap();
+    let module = build(suite.deps(shutdown.clone()), &Config::default()).await.unwrap().module;
     suite.serve(module, positions(&suite.db), shutdown).await
 }
 

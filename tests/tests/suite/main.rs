@@ -10,6 +10,7 @@
 
 mod client;
 mod enterprise;
+mod envoy;
 mod faults;
 mod golden;
 mod kill_points;

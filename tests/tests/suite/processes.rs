@@ -24,6 +24,7 @@ use crate::{
     relay::Relay,
 };
 
+const ENFORCEMENT: &str = "BAILIWICK_SASE_POLICY__ENFORCEMENT__LISTEN";
 const PASSWORD: &str = "not-a-secret";
 
 /// A running suite, a process per role.
@@ -33,6 +34,7 @@ pub struct Processes {
     running: BTreeMap<Role, Running>,
     settings: &'static [(&'static str, &'static str)],
     relays: BTreeMap<(Role, Role), Relay>,
+    enforcement: Option<String>,
     databases: Databases,
     socket: Option<String>,
     data: TempDir,
@@ -72,6 +74,7 @@ impl Processes {
             running: BTreeMap::new(),
             settings,
             relays: BTreeMap::new(),
+            enforcement: None,
             databases,
             socket,
             data: TempDir::with_prefix("bailiwick-").unwrap(),
@@ -116,6 +119,10 @@ impl Processes {
         }
         environment.extend(self.settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         let log = File::options().create(true).append(true).open(self.data.path().join(format!("{name}.log"))).unwrap();
+        let asked = role == Role::SasePolicy && environment.contains_key(ENFORCEMENT);
+        if let Some(enforcement) = self.enforcement.as_ref().filter(|_| asked) {
+            environment.insert(ENFORCEMENT.to_owned(), enforcement.clone());
+        }
         let mut child = Command::new(binary())
             .args(self.command(name))
             .envs(&environment)
@@ -131,7 +138,13 @@ impl Processes {
             let _ = File::open(self.data.path().join(format!("{name}.log"))).unwrap().read_to_string(&mut log);
             panic!("`{name}` did not start: {line:?}\n{log}");
         };
-        self.running.insert(role, Running { child, address: address.to_owned() });
+        let address = address.to_owned();
+        if asked {
+            line.clear();
+            out.read_line(&mut line).unwrap();
+            self.enforcement = line.trim().strip_prefix("listening enforcement ").map(str::to_owned);
+        }
+        self.running.insert(role, Running { child, address });
         self.environment.insert(role, environment);
     }
 
@@ -228,6 +241,11 @@ impl Processes {
     /// Where a role listens.
     pub fn address(&self, role: Role) -> &str {
         &self.running[&role].address
+    }
+
+    /// Where enforcement points ask.
+    pub fn enforcement(&self) -> &str {
+        self.enforcement.as_deref().unwrap()
     }
 
     pub fn gateway(&self) -> &str {

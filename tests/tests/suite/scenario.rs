@@ -25,6 +25,7 @@ mod risks;
 mod roles;
 mod sase;
 mod sase_changes;
+mod sase_envoy;
 mod sase_passing;
 mod scanners;
 mod scores;

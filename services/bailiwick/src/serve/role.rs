@@ -1,6 +1,6 @@
 //! How each role is put together.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use bailiwick_changelog::FollowedPositions;
 use bailiwick_core::{Role, SystemClock, SystemEntropy};
@@ -24,7 +24,17 @@ pub fn migrations(role: Role) -> Migrations {
     }
 }
 
-/// A role with a database, and the positions that its guard waits for.
+/// A role, put together.
+pub struct Parts {
+    /// To be served.
+    pub module: Module,
+    /// What its guard waits for.
+    pub positions: Arc<dyn Positions>,
+    /// Where enforcement points ask; none of other roles than `sase-policy`.
+    pub enforcement: Option<SocketAddr>,
+}
+
+/// A role with a database.
 pub async fn build(
     role: Role,
     db: Db,
@@ -32,7 +42,8 @@ pub async fn build(
     keys: &Keys,
     config: &Config,
     shutdown: CancellationToken,
-) -> Result<(Module, Arc<dyn Positions>), RunError> {
+) -> Result<Parts, RunError> {
+    let parts = |module, positions| Parts { module, positions, enforcement: None };
     let failed = |error: &dyn std::fmt::Display| RunError::Build(role, error.to_string());
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy));
     let sealer = Sealer::new(keys.seal, entropy.clone());
@@ -62,7 +73,7 @@ pub async fn build(
                 config: config.directory_config(),
                 shutdown: shutdown.clone(),
             };
-            Ok((bailiwick_directory::build(deps).await.map_err(|e| failed(&e))?, positions))
+            Ok(parts(bailiwick_directory::build(deps).await.map_err(|e| failed(&e))?, positions))
         }
         Role::Delegation => {
             let deps = bailiwick_delegation::Deps {
@@ -74,22 +85,23 @@ pub async fn build(
                 shutdown: shutdown.clone(),
             };
             let built = bailiwick_delegation::build(deps, &config.delegation_config());
-            Ok((built.module, built.positions))
+            Ok(parts(built.module, built.positions))
         }
         Role::SecurityCenter => {
             let positions = bailiwick_security_center::positions(&db);
             let module = bailiwick_security_center::build(roster(db, sealer)).await;
-            Ok((module.map_err(|e| failed(&e))?, positions))
+            Ok(parts(module.map_err(|e| failed(&e))?, positions))
         }
         Role::SasePolicy => {
             let positions = bailiwick_sase_policy::positions(&db);
-            let module = bailiwick_sase_policy::build(roster(db, sealer), &config.sase_policy_config()).await;
-            Ok((module.map_err(|e| failed(&e))?, positions))
+            let built = bailiwick_sase_policy::build(roster(db, sealer), &config.sase_policy_config()).await;
+            let bailiwick_sase_policy::Built { module, enforcement } = built.map_err(|e| failed(&e))?;
+            Ok(Parts { module, positions, enforcement })
         }
         Role::BastionAudit => {
             let positions = bailiwick_bastion_audit::positions(&db);
             let module = bailiwick_bastion_audit::build(roster(db, sealer)).await;
-            Ok((module.map_err(|e| failed(&e))?, positions))
+            Ok(parts(module.map_err(|e| failed(&e))?, positions))
         }
         Role::Gateway => Err(RunError::Build(role, "it has no database".to_owned())),
     }

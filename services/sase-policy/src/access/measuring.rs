@@ -61,6 +61,8 @@ impl Measured {
             device: None,
             source: Some([10, 1, 2, 3].into()),
             strength: None,
+            groups: BTreeSet::new(),
+            attributes: BTreeSet::new(),
         }
     }
 }

@@ -19,7 +19,8 @@ use bailiwick_roster::Deps;
 use bailiwick_rpc::BackgroundTask;
 use tonic::service::Routes;
 
-pub(crate) use app::{DecisionWriter, Sase};
+pub(crate) use app::{Admitted, Decided, DecisionWriter, Enforcement, Fresh, Passing, Sase, Turned, Unanswered};
+pub(crate) use domain::{Decision, EnforcementPoint, Protocol, Target, Wanted};
 pub(crate) use grpc::eligible_member;
 pub(crate) use store::migrations;
 

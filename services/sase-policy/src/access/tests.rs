@@ -1,6 +1,6 @@
 //! Policies over gRPC, as the gateway lets calls through, on both databases.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bailiwick_api::{
     sase::v1::{
@@ -20,7 +20,9 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, transport::Channel};
 
-use crate::{Config, build, migrations, positions};
+use crate::{Built, Config, build, migrations, positions};
+
+mod enforcement;
 
 mod versions;
 
@@ -28,6 +30,8 @@ struct Scene {
     suite: Suite,
     running: Running,
     clock: Arc<ManualClock>,
+    /// Where enforcement points ask.
+    enforcement: Option<SocketAddr>,
 }
 
 fn in_directory(collection: &str, id: &str) -> String {
@@ -66,7 +70,11 @@ fn policy(priority: i32, action: pb::AccessAction) -> pb::AccessPolicy {
 impl Scene {
     /// An instance, the members 11 and 12, the user `ann`, and the application `shop` of member 11.
     async fn start(url: &str) -> Self {
-        let scene = Self::bare(url).await;
+        Self::start_with(url, &Config::default()).await
+    }
+
+    async fn start_with(url: &str, config: &Config) -> Self {
+        let scene = Self::bare_with(url, config).await;
         scene.activate().await;
         scene.add(&[11, 12]).await;
         scene.user("ann", "").await.unwrap();
@@ -75,12 +83,16 @@ impl Scene {
     }
 
     async fn bare(url: &str) -> Self {
+        Self::bare_with(url, &Config::default()).await
+    }
+
+    async fn bare_with(url: &str, config: &Config) -> Self {
         let clock = Arc::new(ManualClock::default());
         let suite = Suite::new(url, clock.clone(), migrations).await;
         let shutdown = CancellationToken::new();
-        let module = build(suite.deps(shutdown.clone()), &Config::default()).await.unwrap();
+        let Built { module, enforcement } = build(suite.deps(shutdown.clone()), config).await.unwrap();
         let running = suite.serve(module, positions(&suite.db), shutdown).await;
-        Self { suite, running, clock }
+        Self { suite, running, clock, enforcement }
     }
 
     fn channel(&self) -> Channel {

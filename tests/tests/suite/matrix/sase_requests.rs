@@ -19,9 +19,14 @@ pub(super) fn request(method: &str, rpc: &str, directory: &str, member: &str) ->
         | "ListAccessBlocks"
         | "ListAccessDecisions"
         | "ListSaseIdentityProviders"
-        | "CreateSaseIdentityProvider" => parent,
+        | "ListEnforcementPoints"
+        | "CreateSaseIdentityProvider"
+        | "CreateEnforcementPoint" => parent,
         "GetSaseIdentityProvider" | "DeleteSaseIdentityProvider" => json!({"name": name("saseIdentityProviders")}),
         "UpdateSaseIdentityProvider" => json!({"sase_identity_provider": {"name": name("saseIdentityProviders")}}),
+        "GetEnforcementPoint" | "DeleteEnforcementPoint" | "RotateEnforcementPointCredential" => {
+            json!({"name": name("enforcementPoints")})
+        }
         "GetSaseInstance" => json!({"name": format!("{directory}/saseInstance")}),
         "UpdateSaseInstance" => {
             json!({"sase_instance": {"name": format!("{directory}/saseInstance"), "etag": "stale"}})

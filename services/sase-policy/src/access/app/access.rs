@@ -3,7 +3,11 @@
 //! Each call reads the number of changes of its directory and decides by what was compiled of just that one: whoever has
 //! the answer to a change finds it in the next decision of every replica.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    net::IpAddr,
+    sync::Arc,
+};
 
 use bailiwick_core::DirectoryId;
 use bailiwick_db::{DbError, Snapshot};
@@ -11,7 +15,10 @@ use bailiwick_rpc::Call;
 
 use super::{Compiled, Decided, Error, Page, Sase};
 use crate::access::{
-    domain::{AccessQuery, Action, Decider, Decision, Device, SaseError, SetupStep, Strength, UserPolicy, Wanted},
+    domain::{
+        AccessQuery, Action, Decider, Decision, Device, EnforcementPoint, IdentityProvider, SaseError, SetupStep,
+        Strength, UserPolicy, Wanted,
+    },
     store::{self, DecisionFilter, Logged},
 };
 
@@ -34,6 +41,21 @@ pub(crate) struct DecisionsPage {
     pub(crate) next: String,
 }
 
+/// Who has the attributes by which providers name users.
+fn named(decider: &Decider, providers: &[IdentityProvider]) -> HashMap<String, Option<String>> {
+    let keys: BTreeSet<_> = providers.iter().map(|provider| provider.settings.user_attribute.as_str()).collect();
+    let mut named = HashMap::new();
+    for user in decider.world().users.values() {
+        for attribute in &user.attributes {
+            if attribute.split_once('=').is_some_and(|(key, _)| keys.contains(key)) {
+                let one = |several: &mut Option<String>| *several = None;
+                named.entry(attribute.clone()).and_modify(one).or_insert_with(|| Some(user.meta.id.clone()));
+            }
+        }
+    }
+    named
+}
+
 impl Sase {
     /// Decides, by one version and at one moment, and notes the decisions.
     ///
@@ -42,15 +64,14 @@ impl Sase {
     pub(crate) async fn evaluate(&self, call: &Call, asked: Vec<Asked>) -> Result<Vec<Decision>, Error> {
         let directory = call.permit.tenant_directory()?;
         let (compiled, now) = (self.compiled(directory).await?, self.now());
-        let mut decisions = Vec::new();
+        let mut decided = Vec::new();
         for one in asked {
             let wanted = one.wanted.clone().unwrap_or(Wanted::Application(String::new()));
             let query = self.query(directory, one, wanted).await?;
-            decisions.push(compiled.decider.decide(&query, now));
+            decided.push(Decided { id: self.token(20), decision: compiled.decider.decide(&query, now) });
         }
-        let id = |decision: &Decision| Decided { id: self.token(20), decision: decision.clone() };
-        self.0.log.note(directory, decisions.iter().map(id).collect()).await?;
-        Ok(decisions)
+        self.0.log.note(directory, decided.clone()).await?;
+        Ok(decided.into_iter().map(|decided| decided.decision).collect())
     }
 
     async fn query(&self, directory: DirectoryId, asked: Asked, wanted: Wanted) -> Result<AccessQuery, Error> {
@@ -59,7 +80,8 @@ impl Sase {
             true => None,
             false => store::find(self.db().reader(), directory, &device_id).await?,
         };
-        Ok(AccessQuery { user, wanted, device_id, device, source, strength })
+        let (groups, attributes) = <_>::default();
+        Ok(AccessQuery { user, wanted, device_id, device, source, strength, groups, attributes })
     }
 
     /// What decides in a directory now.
@@ -75,13 +97,17 @@ impl Sase {
         let read = self.db().snapshot("sase_world", |snapshot: Snapshot| async move {
             let set_up = store::instance(snapshot.conn(), directory).await?;
             let generation = store::generation(snapshot.conn(), directory).await?.unwrap_or_default();
-            Ok::<_, DbError>((set_up, generation, store::world(snapshot.conn(), directory).await?))
+            let world = store::world(snapshot.conn(), directory).await?;
+            let points = store::all::<EnforcementPoint>(snapshot.conn(), directory).await?;
+            let providers = store::all::<IdentityProvider>(snapshot.conn(), directory).await?;
+            let providers: Vec<_> = providers.into_values().collect();
+            Ok::<_, DbError>((set_up, generation, world, (points, providers)))
         });
-        let (instance, generation, world) = read.await?.value;
+        let (instance, generation, world, (points, providers)) = read.await?.value;
         instance.ok_or(SaseError::SetupIncomplete(SetupStep::Instance))?;
         let work = tokio::task::spawn_blocking(move || Decider::new(world));
         let decider = work.await.map_err(|error| DbError::Other(error.into()))??;
-        Ok(Compiled { generation, decider })
+        Ok(Compiled { generation, named: named(&decider, &providers), decider, points, providers })
     }
 
     /// A page of the applications that a user would reach, by id.

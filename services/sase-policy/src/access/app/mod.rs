@@ -6,6 +6,8 @@ mod application;
 mod decision_log;
 mod device;
 mod dry_run;
+mod enforcement;
+mod enforcement_point;
 mod error;
 mod flights;
 mod follow;
@@ -16,7 +18,10 @@ mod sase_instance;
 mod sweep;
 mod user;
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use bailiwick_core::{Entropy, Timestamp};
 use bailiwick_db::{Db, PageTokens};
@@ -25,7 +30,7 @@ use self::{
     decision_log::{DecisionLog, decision_log},
     flights::{Flights, Versioned},
 };
-use super::domain::Decider;
+use super::domain::{Decider, EnforcementPoint, IdentityProvider};
 
 pub(crate) use super::store::{DecisionFilter, EligibleMember};
 
@@ -33,6 +38,8 @@ pub(crate) use access::Asked;
 pub(crate) use application::ImportedApplication;
 pub(crate) use decision_log::{Decided, DecisionWriter};
 pub(crate) use device::Enrolled;
+pub(crate) use enforcement::{Admitted, Enforcement, Fresh, Passing, Turned, Unanswered};
+pub(crate) use enforcement_point::Credentialed;
 pub(crate) use error::Error;
 pub(crate) use follow::AccessFacts;
 pub(crate) use resource::Page;
@@ -56,6 +63,10 @@ struct Inner {
 pub(crate) struct Compiled {
     generation: i64,
     decider: Decider,
+    points: BTreeMap<String, EnforcementPoint>,
+    providers: Vec<IdentityProvider>,
+    /// Who has an attribute by which providers name users; nobody, if several have it.
+    named: HashMap<String, Option<String>>,
 }
 
 impl Versioned for Compiled {

@@ -11,8 +11,8 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use super::{Error, Sase};
 use crate::access::{
     domain::{
-        AccessBlock, AccessPolicy, Application, Device, IdentityProvider, Meta, Reference, Referring, ResourceKind,
-        SaseError, UserGroup,
+        AccessBlock, AccessPolicy, Application, Device, EnforcementPoint, IdentityProvider, Meta, Reference, Referring,
+        ResourceKind, SaseError, UserGroup,
     },
     store,
 };
@@ -40,6 +40,7 @@ pub(crate) trait Kept: Referring {
 impl Kept for Application {}
 impl Kept for Device {}
 impl Kept for AccessBlock {}
+impl Kept for EnforcementPoint {}
 
 impl Sase {
     /// Creates a resource.
@@ -305,7 +306,10 @@ async fn used_by(
         }
         ResourceKind::Application => &[ResourceKind::AccessPolicy, ResourceKind::AccessBlock],
         ResourceKind::Device => &[ResourceKind::AccessBlock],
-        ResourceKind::AccessPolicy | ResourceKind::AccessBlock | ResourceKind::IdentityProvider => &[],
+        ResourceKind::AccessPolicy
+        | ResourceKind::AccessBlock
+        | ResourceKind::IdentityProvider
+        | ResourceKind::EnforcementPoint => &[],
     };
     let wanted = Reference::Resource(kind, id.to_owned());
     for user in users {

@@ -5,7 +5,7 @@
 //! annotations are for those who read the text.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fmt::{Display, Write},
     sync::LazyLock,
 };
@@ -90,9 +90,12 @@ fn subjects(conditions: &mut Vec<String>, subjects: &Subjects) {
     }
     if !groups.is_empty() {
         any.push(format!("principal in [{}]", uids("Group", groups)));
+        any.push(format!("context.groups.containsAny([{}])", list(groups.iter().map(|id| quoted(id)))));
     }
     if !attributes.is_empty() {
-        any.push(format!("principal.attributes.containsAny([{}])", list(attributes.iter().map(|a| quoted(a)))));
+        let attributes = list(attributes.iter().map(|attribute| quoted(attribute)));
+        any.push(format!("principal.attributes.containsAny([{attributes}])"));
+        any.push(format!("context.attributes.containsAny([{attributes}])"));
     }
     conditions.push(format!("({})", any.join(" || ")));
 }
@@ -225,6 +228,7 @@ fn user_entity(user: &SaseUser, groups: HashSet<EntityUid>) -> Result<Entity, Un
 /// [`Uncompiled`].
 pub(crate) fn context<'a>(
     query: &AccessQuery,
+    groups: BTreeSet<&str>,
     windows: impl Iterator<Item = &'a str>,
     now: Timestamp,
 ) -> Result<Context, Uncompiled> {
@@ -233,6 +237,8 @@ pub(crate) fn context<'a>(
     let mut pairs = vec![
         ("now".to_owned(), E::new_long(now.as_micros())),
         ("windows".to_owned(), E::new_set(windows.map(|key| E::new_string(key.to_owned())))),
+        ("groups".to_owned(), E::new_set(groups.into_iter().map(|id| E::new_string(id.to_owned())))),
+        ("attributes".to_owned(), E::new_set(query.attributes.iter().cloned().map(E::new_string))),
         ("strength".to_owned(), E::new_long(strength_code(query.strength))),
     ];
     if let Some(source) = query.source {

@@ -184,7 +184,7 @@ impl Decider {
         now: Timestamp,
     ) -> Result<Request, Uncompiled> {
         let open = candidates.windows.iter().filter(|(_, window)| window.is_open(now)).map(|(key, _)| key.as_str());
-        let context = cedar::context(query, open, now)?;
+        let context = cedar::context(query, self.world.groups_around(&query.groups), open, now)?;
         let principal = entity_uid("User", &query.user)?;
         let resource = entity_uid("Application", &application.meta.id)?;
         Request::new(principal, self.connect.clone(), resource, context, None).map_err(uncompiled)

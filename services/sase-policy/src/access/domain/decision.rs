@@ -1,6 +1,6 @@
 //! What is asked, and what was decided.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use bailiwick_core::{AccountId, DirectoryId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,10 @@ pub(crate) struct AccessQuery {
     pub(crate) device: Option<Device>,
     pub(crate) source: Option<IpAddr>,
     pub(crate) strength: Option<Strength>,
+    /// Ids of groups that the user is in besides those that name it: what its ID token says.
+    pub(crate) groups: BTreeSet<String>,
+    /// Attributes that the user has besides its own.
+    pub(crate) attributes: BTreeSet<String>,
 }
 
 /// Why it was decided so.
@@ -93,6 +97,21 @@ impl Alike {
     }
 }
 
+impl DecisionReason {
+    /// As it is told to whoever is refused, who does not speak gRPC.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "POLICY",
+            Self::AccessBlock => "ACCESS_BLOCK",
+            Self::NoPolicy => "NO_POLICY",
+            Self::UserInactive => "USER_INACTIVE",
+            Self::MemberNotManaged => "MEMBER_NOT_MANAGED",
+            Self::NoApplication => "NO_APPLICATION",
+            Self::Fault => "FAULT",
+        }
+    }
+}
+
 impl Decision {
     /// Blocked for a reason, if nothing else is said.
     pub(crate) fn blocked(query: &AccessQuery, reason: DecisionReason, time: Timestamp) -> Self {
@@ -110,6 +129,11 @@ impl Decision {
             source: query.source.map(|source| source.to_string()).unwrap_or_default(),
             time,
         }
+    }
+
+    /// Whether somebody may reach something.
+    pub(crate) fn is_allowed(&self) -> bool {
+        self.action == Action::Allow
     }
 
     /// The reason in a sentence.

@@ -1,9 +1,11 @@
-//! OpenID providers of users.
+//! OpenID providers, and who somebody is by their ID tokens.
 
-use bailiwick_openid::Reach;
+use std::collections::BTreeSet;
+
+use bailiwick_openid::{Claims, Reach};
 use serde::{Deserialize, Serialize};
 
-use super::{Meta, Resource, ResourceKind};
+use super::{Meta, Resource, ResourceKind, Strength};
 
 const AUDIENCES_MAX: usize = 10;
 const CLIENT_ID_MAX: usize = 255;
@@ -12,6 +14,11 @@ const MAPPINGS_MAX: usize = 200;
 const ATTRIBUTE_CLAIMS_MAX: usize = 10;
 const ACRS_MAX: usize = 10;
 const VALUE_MAX: usize = 255;
+/// Most of what is kept of one token, as of a user.
+const ATTRIBUTES_MAX: usize = 20;
+const ATTRIBUTE_VALUE_MAX: usize = 64;
+/// Phishing-resistant, and by a key in hardware (OpenID Connect EAP ACR Values 1.0).
+const PHISHING_RESISTANT: [&str; 2] = ["phr", "phrh"];
 
 /// A provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +43,26 @@ pub(crate) struct IdentitySettings {
     pub(crate) attribute_claims: Vec<String>,
     pub(crate) multi_factor_acrs: Vec<String>,
     pub(crate) phishing_resistant_acrs: Vec<String>,
+}
+
+/// Who a token is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// The user of an id.
+    Id(String),
+    /// The one user that has an attribute.
+    Attribute(String),
+}
+
+/// What a token says of the person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asserted {
+    pub(crate) user: Named,
+    /// Ids.
+    pub(crate) groups: BTreeSet<String>,
+    /// `claim=value`.
+    pub(crate) attributes: BTreeSet<String>,
+    pub(crate) strength: Strength,
 }
 
 impl Resource for IdentityProvider {
@@ -85,6 +112,43 @@ impl IdentitySettings {
         }
         problems
     }
+
+    /// Who the claims of a verified token are about, and what they say; none if they name nobody.
+    pub(crate) fn asserted(&self, claims: &Claims) -> Option<Asserted> {
+        let name = claims.text(&self.user_claim).filter(|name| is_text(name, 1, VALUE_MAX))?;
+        let user = match self.user_attribute.as_str() {
+            "" => Named::Id(name.to_owned()),
+            attribute => Named::Attribute(format!("{attribute}={name}")),
+        };
+        let said = if self.group_claim.is_empty() { Vec::new() } else { claims.texts(&self.group_claim) };
+        let mapped = self.group_mappings.iter().filter(|(value, _)| said.contains(&value.as_str()));
+        let groups = mapped.map(|(_, group)| group.clone()).collect();
+        Some(Asserted { user, groups, attributes: self.attributes(claims), strength: self.strength(claims) })
+    }
+
+    fn attributes(&self, claims: &Claims) -> BTreeSet<String> {
+        let mut attributes = BTreeSet::new();
+        for claim in &self.attribute_claims {
+            let values = claims.texts(claim);
+            let short = values.iter().all(|value| is_text(value, 1, ATTRIBUTE_VALUE_MAX));
+            if short && values.len() <= ATTRIBUTES_MAX {
+                attributes.extend(values.into_iter().map(|value| format!("{claim}={value}")));
+            }
+        }
+        attributes
+    }
+
+    fn strength(&self, claims: &Claims) -> Strength {
+        let acr = claims.text("acr").unwrap_or_default();
+        let is = |acrs: &[String]| acrs.iter().any(|one| one == acr);
+        if PHISHING_RESISTANT.contains(&acr) || is(&self.phishing_resistant_acrs) {
+            Strength::PhishingResistant
+        } else if claims.mfa() || is(&self.multi_factor_acrs) {
+            Strength::MultiFactor
+        } else {
+            Strength::SingleFactor
+        }
+    }
 }
 
 fn is_text(text: &str, least: usize, most: usize) -> bool {
@@ -97,6 +161,9 @@ fn characters(least: usize, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use bailiwick_core::Timestamp;
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn settings() -> IdentitySettings {
@@ -112,6 +179,11 @@ mod tests {
             phishing_resistant_acrs: vec!["platinum".to_owned()],
             ..IdentitySettings::default()
         }
+    }
+
+    fn asserted(settings: &IdentitySettings, all: &Value) -> Option<Asserted> {
+        let all = all.as_object().unwrap().clone();
+        settings.asserted(&Claims { all, presentable_until: Timestamp::from_micros(0) })
     }
 
     #[test]
@@ -140,5 +212,65 @@ mod tests {
         }
         let both = IdentitySettings { audiences: many(11, "a"), ..settings() }.problems(Reach::Public);
         assert!(both.iter().all(|(field, _)| field == "audiences") && !both.is_empty());
+    }
+
+    #[test]
+    fn a_token_names_one_user() {
+        let by_mail = IdentitySettings { user_claim: "email".into(), user_attribute: "mail".into(), ..settings() };
+        for (settings, claims, named) in [
+            (settings(), json!({"preferred_username": "alice"}), Some(Named::Id("alice".into()))),
+            (settings(), json!({"preferred_username": ["alice"]}), None),
+            (settings(), json!({"preferred_username": ""}), None),
+            (settings(), json!({"sub": "alice"}), None),
+            (by_mail.clone(), json!({"email": "a@example.com"}), None),
+            (by_mail.clone(), json!({"email": "a@example.com", "email_verified": false}), None),
+            (
+                by_mail,
+                json!({"email": "a@example.com", "email_verified": true}),
+                Some(Named::Attribute("mail=a@example.com".into())),
+            ),
+        ] {
+            assert_eq!(asserted(&settings, &claims).map(|asserted| asserted.user), named, "{claims}");
+        }
+    }
+
+    #[test]
+    fn groups_are_those_that_are_mapped_and_attributes_those_that_are_kept() {
+        let long = "x".repeat(65);
+        for (said, groups, attributes) in [
+            (json!({"groups": ["ops", "unknown"], "department": "it"}), &["operators"][..], &["department=it"][..]),
+            (json!({"groups": "dev", "department": ["it", "hr"]}), &["staff"], &["department=hr", "department=it"]),
+            (json!({"groups": {"ops": true}, "department": 7}), &[], &[]),
+            (json!({"roles": ["ops"], "department": ["it", long]}), &[], &[]),
+            (json!({"groups": ["Ops"], "department": ["a=b"]}), &[], &["department=a=b"]),
+        ] {
+            let mut claims = said.clone();
+            claims["preferred_username"] = json!("alice");
+            let asserted = asserted(&settings(), &claims).unwrap();
+            assert!(asserted.groups.iter().eq(groups), "{said}");
+            assert!(asserted.attributes.iter().eq(attributes), "{said}");
+        }
+    }
+
+    #[test]
+    fn how_strong_a_sign_in_was_is_what_the_provider_says_of_it() {
+        use Strength::{MultiFactor, PhishingResistant, SingleFactor};
+        for (said, strength) in [
+            (json!({}), SingleFactor),
+            (json!({"amr": ["pwd"]}), SingleFactor),
+            (json!({"amr": ["pwd", "otp"]}), MultiFactor),
+            (json!({"amr": ["mfa"], "acr": "0"}), MultiFactor),
+            (json!({"acr": "gold"}), MultiFactor),
+            (json!({"acr": "Gold"}), SingleFactor),
+            (json!({"acr": ["gold"]}), SingleFactor),
+            (json!({"acr": "platinum"}), PhishingResistant),
+            (json!({"acr": "phr", "amr": ["hwk"]}), PhishingResistant),
+            (json!({"acr": "phrh"}), PhishingResistant),
+            (json!({"amr": ["hwk"]}), SingleFactor),
+        ] {
+            let mut claims = said.clone();
+            claims["preferred_username"] = json!("alice");
+            assert_eq!(asserted(&settings(), &claims).unwrap().strength, strength, "{said}");
+        }
     }
 }

@@ -3,8 +3,8 @@
 use bailiwick_core::AccountId;
 
 use super::{
-    AccessBlock, AccessPolicy, Application, Blocked, Device, IdentityProvider, Members, Resource, ResourceKind,
-    SaseError, SaseUser, SetUp, Subjects, Targets, UserGroup,
+    AccessBlock, AccessPolicy, Application, Blocked, Device, EnforcementPoint, IdentityProvider, Members, Resource,
+    ResourceKind, SaseError, SaseUser, SetUp, Subjects, Targets, UserGroup,
 };
 
 /// Something that a resource names.
@@ -117,6 +117,12 @@ impl Referring for IdentityProvider {
         let groups = self.settings.group_mappings.iter().map(|(_, group)| group);
         named(&mut references, "sase_identity_provider.group_mappings", ResourceKind::UserGroup, groups);
         references
+    }
+}
+
+impl Referring for EnforcementPoint {
+    fn references(&self) -> Vec<(&'static str, Reference)> {
+        Vec::new()
     }
 }
 

@@ -15,6 +15,7 @@ pub(crate) enum ResourceKind {
     AccessPolicy,
     AccessBlock,
     IdentityProvider,
+    EnforcementPoint,
 }
 
 /// What each resource has.
@@ -96,6 +97,7 @@ impl ResourceKind {
             Self::AccessPolicy => "accessPolicies",
             Self::AccessBlock => "accessBlocks",
             Self::IdentityProvider => "saseIdentityProviders",
+            Self::EnforcementPoint => "enforcementPoints",
         }
     }
 
@@ -109,6 +111,7 @@ impl ResourceKind {
             Self::AccessPolicy => "directories/{directory}/accessPolicies/{access_policy}",
             Self::AccessBlock => "directories/{directory}/accessBlocks/{access_block}",
             Self::IdentityProvider => "directories/{directory}/saseIdentityProviders/{sase_identity_provider}",
+            Self::EnforcementPoint => "directories/{directory}/enforcementPoints/{enforcement_point}",
         }
     }
 
@@ -121,6 +124,7 @@ impl ResourceKind {
             Self::Device => 20_000,
             Self::AccessBlock => 1_000,
             Self::IdentityProvider => 10,
+            Self::EnforcementPoint => 100,
         }
     }
 

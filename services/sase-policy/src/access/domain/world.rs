@@ -40,6 +40,19 @@ impl World {
         found
     }
 
+    /// Groups, with all that contain them.
+    pub(crate) fn groups_around<'a>(&'a self, groups: &'a BTreeSet<String>) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<&str> = groups.iter().map(String::as_str).collect();
+        while let Some(id) = open.pop() {
+            if found.insert(id) {
+                let around = self.groups.iter().filter(|(_, group)| group.groups.contains(id));
+                open.extend(around.map(|(id, _)| id.as_str()));
+            }
+        }
+        found
+    }
+
     /// Of each managed member the folders that it is in, from its own up.
     pub(crate) fn folders_above(&self) -> BTreeMap<AccountId, BTreeSet<&str>> {
         self.members.iter().map(|(account, folder)| (*account, self.above(folder))).collect()

@@ -7,6 +7,7 @@ mod access_policy_read;
 mod access_policy_write;
 mod applications;
 mod devices;
+mod enforcement_points;
 mod error;
 mod identity_providers;
 mod parse;
@@ -16,6 +17,7 @@ mod users;
 use bailiwick_api::sase::v1::{
     access_block_service_server::AccessBlockServiceServer, access_policy_service_server::AccessPolicyServiceServer,
     application_service_server::ApplicationServiceServer, device_service_server::DeviceServiceServer,
+    enforcement_point_service_server::EnforcementPointServiceServer,
     sase_access_service_server::SaseAccessServiceServer,
     sase_identity_provider_service_server::SaseIdentityProviderServiceServer,
     sase_instance_service_server::SaseInstanceServiceServer, sase_user_service_server::SaseUserServiceServer,
@@ -40,4 +42,5 @@ pub(crate) fn routes(routes: Routes, sase: &Sase, reach: Reach) -> Routes {
         .add_service(AccessBlockServiceServer::new(access_blocks::AccessBlocks(sase.clone())))
         .add_service(SaseAccessServiceServer::new(access::Access(sase.clone())))
         .add_service(SaseIdentityProviderServiceServer::new(identity_providers::IdentityProviders(sase.clone(), reach)))
+        .add_service(EnforcementPointServiceServer::new(enforcement_points::EnforcementPoints(sase.clone())))
 }

@@ -20,6 +20,8 @@ fn decided(n: usize, action: Action) -> Vec<Decided> {
         device: None,
         source: None::<IpAddr>,
         strength: None,
+        groups: <_>::default(),
+        attributes: <_>::default(),
     };
     let time = Timestamp::from_micros(1_000_000);
     let decision = Decision {

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bailiwick_core::DirectoryId;
 use bailiwick_roster::testing::{Suite, account, directory};
@@ -19,6 +19,8 @@ fn decision(time: Timestamp) -> Decision {
         device: None,
         source: None,
         strength: None,
+        groups: BTreeSet::new(),
+        attributes: BTreeSet::new(),
     };
     Decision::blocked(&query, DecisionReason::Policy, time)
 }

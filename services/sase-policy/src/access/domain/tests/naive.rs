@@ -62,7 +62,9 @@ fn matches(
         Subjects::Some { users, groups, attributes } => {
             users.contains(&user.meta.id)
                 || groups.iter().any(|group| in_group(world, group, &user.meta.id, 0))
+                || groups.iter().any(|group| contains(world, group, &query.groups, 0))
                 || attributes.iter().any(|attribute| user.attributes.contains(attribute))
+                || attributes.iter().any(|attribute| query.attributes.contains(attribute))
         }
     };
     let target = match &policy.targets {
@@ -100,6 +102,12 @@ fn matches(
 fn in_group(world: &World, group: &str, user: &str, depth: usize) -> bool {
     let Some(group) = world.groups.get(group).filter(|_| depth < 20) else { return false };
     group.users.contains(user) || group.groups.iter().any(|inner| in_group(world, inner, user, depth + 1))
+}
+
+fn contains(world: &World, group: &str, said: &std::collections::BTreeSet<String>, depth: usize) -> bool {
+    let inner = world.groups.get(group).filter(|_| depth < 20);
+    said.contains(group)
+        || inner.is_some_and(|group| group.groups.iter().any(|inner| contains(world, inner, said, depth + 1)))
 }
 
 fn suits(asked: &DeviceCondition, query: &AccessQuery, now: Timestamp) -> bool {

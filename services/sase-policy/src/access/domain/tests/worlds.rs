@@ -223,6 +223,8 @@ pub(super) fn query(random: &mut Random, world: &World) -> (AccessQuery, Timesta
         device,
         source: (!random.one_in(5)).then(|| random.of(&SOURCES).parse().unwrap()),
         strength: (!random.one_in(4)).then(|| random.of(&STRENGTHS)),
+        groups: if random.one_in(3) { random.ids("g", 4, 2) } else { BTreeSet::new() },
+        attributes: if random.one_in(3) { random.ids("department=", 3, 2) } else { BTreeSet::new() },
     };
     (query, now)
 }
