@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bailiwick_core::Timestamp;
 use bailiwick_db::{DbError, Tx};
 use bailiwick_rpc::Call;
 

@@ -5,8 +5,7 @@ use std::{collections::BTreeSet, mem::take};
 use bailiwick_core::{AccountId, Timestamp};
 use bailiwick_db::DbError;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::Expr,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect, Select, sea_query::Expr,
 };
 
 use super::{
