@@ -7,6 +7,7 @@ use bailiwick::{
     config::Config,
     serve::{self, AllRunning},
 };
+use bailiwick_api::CONSISTENCY_TOKEN;
 use bailiwick_core::{AccountId, Role, SystemEntropy, TrustedService};
 use bailiwick_testkit::TestDatabase;
 use serde_json::{Value, json};
@@ -15,6 +16,7 @@ use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::{
     client::Client,
+    patience::{in_time, passes},
     world::{LINKED_ROLE, Names, Who, furnish},
 };
 
@@ -196,7 +198,12 @@ pub async fn enable_directory(management: &Account) -> String {
 /// Invites an account; returns the invitation's name.
 pub async fn invite(management: &Account, directory: &str, account: &Account) -> String {
     let request = json!({"parent": directory, "invitation": {"account": account.name}});
-    let sent = management.root.call("directory.v1.InvitationService/CreateInvitation", request).await.unwrap();
+    let method = "directory.v1.InvitationService/CreateInvitation";
+    let (sent, metadata) = management.root.call_with(method, request, &[]).await.unwrap();
+    // The account knows nothing of this change, and the gateway waits for its own facts for a while only.
+    let seen = [(CONSISTENCY_TOKEN, metadata.get(CONSISTENCY_TOKEN).unwrap().to_str().unwrap().to_owned())];
+    let reached = || management.root.call_with("directory.v1.TokenService/GetCallerIdentity", json!({}), &seen);
+    in_time("the invitation is seen", reached, passes).await;
     text(&sent, "name").to_owned()
 }
 
