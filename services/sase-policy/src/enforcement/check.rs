@@ -3,14 +3,14 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
 use serde_json::{Map, Value, json};
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Code, Status, metadata::MetadataMap};
 
 use super::{
+    Limits,
     envoy::{
         CheckRequest, CheckResponse, DeniedHttpResponse, HeaderValueOption, HttpResponse, HttpStatus, OkHttpResponse,
         RpcStatus,
@@ -19,12 +19,8 @@ use super::{
 };
 use crate::access::{Admitted, Decided, Decision, Enforcement, EnforcementPoint, Passing, Turned, Unanswered};
 
-/// Requests of one point that are decided at once; further ones wait.
-const CALLS_PER_POINT: usize = 256;
 /// Points whose places are kept while nobody has one.
 const POINTS_MAX: usize = 10_000;
-/// How long a decision may take, with all that it waits for.
-const WITHIN: Duration = Duration::from_secs(5);
 /// Headers that only bailiwick says anything by.
 const OWN: &str = "x-bailiwick-";
 const USER: &str = "x-bailiwick-user";
@@ -37,8 +33,20 @@ const DEVICE_KEY: &str = "x-bailiwick-device-key";
 /// Answers.
 pub(super) struct Checker {
     enforcement: Enforcement,
-    places: Mutex<HashMap<String, Arc<Semaphore>>>,
+    places: Mutex<HashMap<String, Places>>,
+    pub(super) limits: Limits,
 }
+
+/// The places of one point.
+#[derive(Clone)]
+struct Places {
+    deciding: Arc<Semaphore>,
+    /// With those that wait.
+    all: Arc<Semaphore>,
+}
+
+/// A place to be decided at, as long as it is kept.
+pub(super) type Place = [OwnedSemaphorePermit; 2];
 
 /// A refusal as the client sees it.
 struct Refusal {
@@ -48,25 +56,37 @@ struct Refusal {
 }
 
 impl Checker {
-    pub(super) fn new(enforcement: Enforcement) -> Self {
-        Self { enforcement, places: Mutex::default() }
+    pub(super) fn new(enforcement: Enforcement, limits: Limits) -> Self {
+        Self { enforcement, places: Mutex::default(), limits }
+    }
+
+    /// The point whose credential is shown.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED for a credential that is none, UNAVAILABLE if that cannot be told.
+    pub(super) async fn admit(&self, metadata: &MetadataMap) -> Result<Admitted, Status> {
+        let shown = metadata.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let credential = shown.strip_prefix("Bearer ").unwrap_or_default();
+        self.enforcement.admit(credential).await.map_err(status)
+    }
+
+    /// A place of the point, when there is one.
+    ///
+    /// # Errors
+    /// UNAVAILABLE if too many wait for one.
+    pub(super) async fn place(&self, admitted: &Admitted) -> Result<Place, Status> {
+        let Places { deciding, all } = self.places(admitted);
+        let full = |_| Status::unavailable("too many requests of the enforcement point wait to be decided on");
+        let waiting = all.try_acquire_owned().map_err(full)?;
+        let stopping = |_| Status::unavailable("the service is stopping");
+        Ok([deciding.acquire_owned().await.map_err(stopping)?, waiting])
     }
 
     /// Whether a request may pass.
     ///
     /// # Errors
-    /// UNAUTHENTICATED for a credential that is none, UNAVAILABLE if nothing can be decided. Envoy stops the request then.
-    pub(super) async fn check(&self, metadata: &MetadataMap, request: CheckRequest) -> Result<CheckResponse, Status> {
-        let answer = timeout(WITHIN, self.answer(metadata, request)).await;
-        answer.unwrap_or_else(|_| Err(Status::unavailable("nothing was decided in time")))
-    }
-
-    async fn answer(&self, metadata: &MetadataMap, request: CheckRequest) -> Result<CheckResponse, Status> {
-        let shown = metadata.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let admitted =
-            self.enforcement.admit(shown.strip_prefix("Bearer ").unwrap_or_default()).await.map_err(status)?;
-        let places = self.places(&admitted);
-        let _place = places.acquire().await.map_err(|_| Status::unavailable("the service is stopping"))?;
+    /// UNAVAILABLE if nothing can be decided. Envoy stops the request then.
+    pub(super) async fn check(&self, admitted: &Admitted, request: CheckRequest) -> Result<CheckResponse, Status> {
         let context = request.attributes.unwrap_or_default();
         let http = context.request.as_ref().and_then(|request| request.http.as_ref());
         let http = http.ok_or_else(|| Status::invalid_argument("only requests by HTTP are decided on"))?;
@@ -81,7 +101,7 @@ impl Checker {
             wanted,
             device: (header(DEVICE), header(DEVICE_KEY)),
         };
-        Ok(match self.enforcement.pass(&admitted, passing).await {
+        Ok(match self.enforcement.pass(admitted, passing).await {
             Ok(Ok(decided)) if decided.decision.is_allowed() => allowed(&admitted.point, &http.headers, &decided),
             Ok(Ok(decided)) => denied(&Refusal::of(&decided.decision), Some(&decided)),
             Ok(Err(turned)) => denied(&turned.into(), None),
@@ -89,14 +109,19 @@ impl Checker {
         })
     }
 
-    fn places(&self, admitted: &Admitted) -> Arc<Semaphore> {
-        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+    fn places(&self, admitted: &Admitted) -> Places {
+        let mut points = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         let name = admitted.name();
-        if places.len() >= POINTS_MAX && !places.contains_key(&name) {
-            places.retain(|_, places| Arc::strong_count(places) > 1);
+        if points.len() >= POINTS_MAX && !points.contains_key(&name) {
+            points.retain(|_, places| Arc::strong_count(&places.all) > 1);
         }
+        let Limits { calls, waiting, .. } = self.limits;
+        let new = || Places {
+            deciding: Arc::new(Semaphore::new(calls)),
+            all: Arc::new(Semaphore::new(calls.saturating_add(waiting))),
+        };
         // Only points that there are get here.
-        places.entry(name).or_insert_with(|| Arc::new(Semaphore::new(CALLS_PER_POINT))).clone()
+        points.entry(name).or_insert_with(new).clone()
     }
 }
 

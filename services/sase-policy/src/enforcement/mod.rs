@@ -5,6 +5,7 @@
 
 mod check;
 mod config;
+mod connection;
 pub(crate) mod envoy;
 mod target;
 
@@ -13,30 +14,22 @@ use std::{
     fs, io,
     net::SocketAddr,
     path::Path,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 use bailiwick_rpc::BackgroundTask;
-use futures::{Stream, future::BoxFuture, stream};
+use futures::future::BoxFuture;
 use http::{Request, Response};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::sleep,
-};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{
     Status,
     body::Body,
+    metadata::MetadataMap,
     server::{Grpc, NamedService},
-    transport::{
-        Identity, Server, ServerTlsConfig,
-        server::{Connected, TcpConnectInfo},
-    },
+    transport::{Identity, Server, ServerTlsConfig},
 };
 use tonic_prost::ProstCodec;
 use tower::{Service, service_fn};
@@ -44,22 +37,19 @@ use tower::{Service, service_fn};
 use crate::access::Enforcement;
 
 use check::Checker;
+use connection::{Proof, accepted};
 use envoy::{CHECK, CheckRequest};
 
 pub use config::EnforcementConfig;
+pub(crate) use config::Limits;
 
 /// Most bytes of what is asked: the headers of a request, of which Envoy takes 60 KiB if it is not told otherwise.
 const MESSAGE_MAX: usize = 256 << 10;
-/// Further connections wait to be accepted.
-const CONNECTIONS_MAX: usize = 1_024;
 const MAX_STREAMS: u32 = 1_024;
 const MAX_HEADER_LIST: u32 = 16 << 10;
 const MAX_PENDING_RESETS: usize = 64;
-const HANDSHAKE: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
-/// After a failed accept, so that a lack of file descriptors is not a busy loop.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why there is no listener.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +74,7 @@ pub enum ListenError {
 pub(crate) struct Listener {
     listener: TcpListener,
     server: Server,
+    limits: Limits,
     /// Where it listens.
     pub(crate) address: SocketAddr,
 }
@@ -109,7 +100,7 @@ impl Listener {
         if !config.tls_certificate.as_os_str().is_empty() {
             let chain = read("tls_certificate", &config.tls_certificate)?;
             let identity = Identity::from_pem(chain, read("tls_key", &config.tls_key)?);
-            let tls = ServerTlsConfig::new().identity(identity).timeout(HANDSHAKE);
+            let tls = ServerTlsConfig::new().identity(identity).timeout(config.limits.handshake);
             let wrong = |error: tonic::transport::Error| ListenError::Tls {
                 setting: "tls_certificate",
                 problem: format!("and `enforcement.tls_key` cannot be used: {error}"),
@@ -118,15 +109,15 @@ impl Listener {
         }
         let listener = TcpListener::bind(&config.listen).await.map_err(ListenError::Bind)?;
         let address = listener.local_addr().map_err(ListenError::Bind)?;
-        Ok(Some(Self { listener, server, address }))
+        Ok(Some(Self { listener, server, limits: config.limits, address }))
     }
 
     /// Answers until the shutdown, and what is asked then to its end.
     pub(crate) fn serve(self, enforcement: Enforcement, shutdown: CancellationToken) -> BackgroundTask {
-        let Self { listener, mut server, address } = self;
-        let routes = server.add_service(Authorization(Arc::new(Checker::new(enforcement))));
+        let Self { listener, mut server, limits, address } = self;
+        let routes = server.add_service(Authorization(Arc::new(Checker::new(enforcement, limits))));
         tracing::info!(%address, "enforcement points can ask");
-        let incoming = accepted(listener);
+        let incoming = accepted(listener, limits);
         (
             "enforcement listener",
             Box::pin(async move {
@@ -162,72 +153,35 @@ impl Service<Request<Body>> for Authorization {
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let checker = self.0.clone();
         Box::pin(async move {
-            if request.uri().path() != CHECK {
-                return Ok(Status::unimplemented("there is `Check` and nothing else").into_http());
-            }
-            let check = service_fn(move |request: tonic::Request<CheckRequest>| {
-                let checker = checker.clone();
-                async move {
-                    let (metadata, _, message) = request.into_parts();
-                    checker.check(&metadata, message).await.map(tonic::Response::new)
-                }
-            });
-            let mut grpc = Grpc::new(ProstCodec::default()).apply_max_message_size_config(Some(MESSAGE_MAX), None);
-            Ok(grpc.unary(check, request).await)
+            let answer = tokio::time::timeout(checker.limits.within, answer(&checker, request)).await;
+            Ok(answer.unwrap_or_else(|_| Status::unavailable("nothing was decided in time").into_http()))
         })
     }
 }
 
-/// A connection, which has its place as long as it is open.
-struct Accepted {
-    stream: TcpStream,
-    _place: OwnedSemaphorePermit,
-}
-
-fn accepted(listener: TcpListener) -> impl Stream<Item = io::Result<Accepted>> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    stream::unfold((listener, places), |(listener, places)| async move {
-        let place = places.clone().acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    // Answers are small, and waited for.
-                    let _ = stream.set_nodelay(true);
-                    return Some((Ok(Accepted { stream, _place: place }), (listener, places)));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection cannot be accepted");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    })
-}
-
-impl Connected for Accepted {
-    type ConnectInfo = TcpConnectInfo;
-
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+/// The answer to whoever shows a credential; of others not even the message is read.
+async fn answer(checker: &Arc<Checker>, request: Request<Body>) -> Response<Body> {
+    if request.uri().path() != CHECK {
+        return Status::unimplemented("there is `Check` and nothing else").into_http();
     }
-}
-
-impl AsyncRead for Accepted {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+    let metadata = MetadataMap::from_headers(request.headers().clone());
+    let admitted = match checker.admit(&metadata).await {
+        Ok(admitted) => Arc::new(admitted),
+        Err(refused) => return refused.into_http(),
+    };
+    if let Some(proof) = request.extensions().get::<Proof>() {
+        proof.given();
     }
-}
-
-impl AsyncWrite for Accepted {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
+    let place = match checker.place(&admitted).await {
+        Ok(place) => place,
+        Err(refused) => return refused.into_http(),
+    };
+    let check = service_fn(|request: tonic::Request<CheckRequest>| {
+        let (checker, admitted) = (checker.clone(), admitted.clone());
+        async move { checker.check(&admitted, request.into_inner()).await.map(tonic::Response::new) }
+    });
+    let mut grpc = Grpc::new(ProstCodec::default()).apply_max_message_size_config(Some(MESSAGE_MAX), None);
+    let answer = grpc.unary(check, request).await;
+    drop(place);
+    answer
 }

@@ -30,7 +30,7 @@ pub(super) fn wanted(context: &AttributeContext, http: &HttpRequest) -> Result<W
     let (host, port) = host(&http.host, if http.scheme == "https" { HTTPS } else { HTTP }).ok_or(Unclear::Host)?;
     let grpc = http.headers.get("content-type").is_some_and(|kind| kind.starts_with("application/grpc"));
     let protocol = if grpc { Protocol::Grpc } else { Protocol::Http };
-    Ok(Wanted::Target(Target { host, port, protocol, path, method: http.method.to_ascii_uppercase() }))
+    Ok(Wanted::Request(Target { host, port, protocol, path, method: http.method.to_ascii_uppercase() }))
 }
 
 /// Where a request comes from, as Envoy sees it.
@@ -138,7 +138,7 @@ mod tests {
             ("application/grpc+proto", Protocol::Grpc),
         ] {
             let target = Target { host: "app".into(), port: 81, protocol, path: "/a".into(), method: "GET".into() };
-            assert_eq!(wanted(&AttributeContext::default(), &http(kind)), Ok(Wanted::Target(target)));
+            assert_eq!(wanted(&AttributeContext::default(), &http(kind)), Ok(Wanted::Request(target)));
         }
         let context_extensions = [("application".to_owned(), "shop".to_owned())].into();
         let context = AttributeContext { context_extensions, ..AttributeContext::default() };

@@ -3,7 +3,12 @@
 //! Whoever cannot be told is refused: without facts that are fresh, without a place in the decision log, and whenever
 //! something fails.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bailiwick_changelog::Level;
 use bailiwick_core::{DirectoryId, Timestamp};
@@ -24,6 +29,8 @@ use crate::access::{
 const TOKEN_AGE_MAX: Duration = Duration::from_hours(24);
 /// How long what a token says is kept. A key that a provider withdraws counts for so much longer.
 const VERIFIED_FOR: Duration = Duration::from_mins(1);
+/// How old what was compiled may be when it decides, counted from when the point was admitted.
+const KNOWN_FOR: Duration = Duration::from_millis(100);
 /// Most tokens that are kept.
 const VERIFIED_MAX: usize = 20_000;
 
@@ -41,6 +48,7 @@ pub(crate) struct Passing<'a> {
 pub(crate) struct Admitted {
     pub(crate) point: EnforcementPoint,
     known: Arc<Compiled>,
+    since: Instant,
 }
 
 /// Why nothing was decided, and the request is refused.
@@ -106,7 +114,7 @@ impl Enforcement {
     /// [`Unanswered::Credential`], [`Unanswered::Failed`].
     pub(crate) async fn admit(&self, shown: &str) -> Result<Admitted, Unanswered> {
         let credential = Credential::parse(shown).ok_or(Unanswered::Credential)?;
-        let directory = credential.directory;
+        let (directory, since) = (credential.directory, Instant::now());
         let known = self.sase.compiled(directory).await.map_err(|error| match error {
             // A directory without SASE has no points.
             Error::Domain(_) => Unanswered::Credential,
@@ -114,7 +122,7 @@ impl Enforcement {
         })?;
         let point = known.points.get(credential.id).ok_or(Unanswered::Credential)?.clone();
         if point.accepts(credential.secret, self.sase.now()) {
-            Ok(Admitted { point, known })
+            Ok(Admitted { point, known, since })
         } else {
             Err(Unanswered::Credential)
         }
@@ -130,14 +138,14 @@ impl Enforcement {
         asked: Passing<'_>,
     ) -> Result<Result<Decided, Turned>, Unanswered> {
         match self.asserted(admitted, &asked).await {
-            Ok(asserted) => self.decide(admitted.point.meta.directory, asserted, asked).await,
+            Ok(asserted) => self.decide(admitted, asserted, asked).await,
             Err(turned) => Ok(Err(turned)),
         }
     }
 
     /// Who the request is of.
     async fn asserted(&self, admitted: &Admitted, asked: &Passing<'_>) -> Result<Asserted, Turned> {
-        let Admitted { point, known } = admitted;
+        let Admitted { point, known, .. } = admitted;
         let header = asked.headers.get(&point.token_header).map(|value| value.trim()).unwrap_or_default();
         let token = match header.split_once(' ') {
             Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
@@ -182,15 +190,19 @@ impl Enforcement {
 
     async fn decide(
         &self,
-        directory: DirectoryId,
+        admitted: &Admitted,
         asserted: Asserted,
         asked: Passing<'_>,
     ) -> Result<Result<Decided, Turned>, Unanswered> {
         if !self.fresh.is() {
             return Err(Unanswered::Stale);
         }
-        // Whatever the token took: by what was committed last.
-        let known = self.sase.compiled(directory).await?;
+        let directory = admitted.point.meta.directory;
+        // By what was committed when the request came, or by what is now if the token or a place took long.
+        let known = match admitted.since.elapsed() < KNOWN_FOR {
+            true => admitted.known.clone(),
+            false => self.sase.compiled(directory).await?,
+        };
         let user = match asserted.user {
             Named::Id(id) => known.decider.world().users.contains_key(&id).then_some(id),
             Named::Attribute(attribute) => known.named.get(&attribute).cloned().flatten(),

@@ -65,6 +65,17 @@ impl Resource for Application {
     }
 }
 
+impl Protocol {
+    /// What a request of this protocol is taken for if its client says so.
+    pub(crate) const fn mistaken_for(self) -> Option<Self> {
+        match self {
+            Self::Http => Some(Self::Grpc),
+            Self::Grpc => Some(Self::Http),
+            Self::Tcp | Self::Udp | Self::Ssh => None,
+        }
+    }
+}
+
 impl Application {
     /// How closely the application describes a target; none if it is not about it. An exact host is closer than a
     /// pattern, a longer pattern than a shorter one, a longer path than a shorter one.

@@ -24,6 +24,9 @@ pub(crate) struct Decider {
     /// Of each application, which of them could match.
     candidates: HashMap<String, usize>,
     sets: Vec<Candidates>,
+    /// The managed applications by their hosts, and those with patterns.
+    hosts: HashMap<String, Vec<String>>,
+    patterns: Vec<String>,
 }
 
 /// A policy or block.
@@ -69,7 +72,9 @@ impl Decider {
         let connect = entity_uid("Action", "connect")?;
         let (candidates, sets) = (HashMap::new(), Vec::new());
         let authorizer = Authorizer::new();
-        let mut decider = Self { world, entities, authorizer, connect, ranked, places, candidates, sets };
+        let (hosts, patterns) = by_host(&world);
+        let mut decider =
+            Self { world, entities, authorizer, connect, ranked, places, candidates, sets, hosts, patterns };
         decider.index(&compiled)?;
         Ok(decider)
     }
@@ -116,11 +121,21 @@ impl Decider {
 
     /// Decides whether somebody may reach something.
     pub(crate) fn decide(&self, query: &AccessQuery, now: Timestamp) -> Decision {
+        match &query.wanted {
+            Wanted::Application(id) => self.decide_on(self.world.applications.get(id), query, now),
+            Wanted::Target(target) => self.decide_on(self.best_fit(target), query, now),
+            Wanted::Request(target) => {
+                let decision = self.decide_on(self.best_fit(target), query, now);
+                let other = target.protocol.mistaken_for().map(|protocol| Target { protocol, ..target.clone() });
+                let other = other.filter(|_| decision.is_allowed()).and_then(|other| self.best_fit(&other));
+                let stricter = other.map(|other| self.decide_on(Some(other), query, now));
+                stricter.filter(|stricter| !stricter.is_allowed()).unwrap_or(decision)
+            }
+        }
+    }
+
+    fn decide_on(&self, application: Option<&Application>, query: &AccessQuery, now: Timestamp) -> Decision {
         let blocked = |reason| Decision::blocked(query, reason, now);
-        let application = match &query.wanted {
-            Wanted::Application(id) => self.world.applications.get(id),
-            Wanted::Target(target) => self.best_fit(target),
-        };
         let Some(application) = application else { return blocked(DecisionReason::NoApplication) };
         let about = |decision: Decision| Decision {
             application: application.meta.id.clone(),
@@ -209,9 +224,11 @@ impl Decider {
 
     /// The managed application that describes a target most closely; of those that do so equally, the first by id.
     fn best_fit(&self, target: &Target) -> Option<&Application> {
-        let managed = self.world.applications.values().filter(|a| self.world.members.contains_key(&a.account));
-        let fitting = managed.filter_map(|application| Some((application.fit(target)?, application)));
-        fitting.rev().max_by_key(|(fit, _)| *fit).map(|(_, application)| application)
+        let exact = self.hosts.get(&target.host).into_iter().flatten();
+        let could = exact.chain(&self.patterns).filter_map(|id| self.world.applications.get(id));
+        let fitting = could.filter_map(|application| Some((application.fit(target)?, application)));
+        let closest = fitting.max_by(|(a, one), (b, other)| a.cmp(b).then_with(|| other.meta.id.cmp(&one.meta.id)));
+        closest.map(|(_, application)| application)
     }
 
     /// The policies and blocks that are about a user, in the order in which they decide.
@@ -224,6 +241,23 @@ impl Decider {
         };
         self.ranked.iter().filter(about).map(Ranked::for_user).collect()
     }
+}
+
+/// The managed applications by the hosts that they name, and those that have patterns of hosts.
+fn by_host(world: &World) -> (HashMap<String, Vec<String>>, Vec<String>) {
+    let (mut hosts, mut patterns) = (HashMap::<_, Vec<_>>::new(), Vec::new());
+    for (id, application) in &world.applications {
+        if !world.members.contains_key(&application.account) {
+            continue;
+        }
+        for host in &application.hosts {
+            hosts.entry(host.clone()).or_default().push(id.clone());
+        }
+        if application.hosts.iter().any(|host| host.starts_with('*')) {
+            patterns.push(id.clone());
+        }
+    }
+    (hosts, patterns)
 }
 
 /// The order in which policies and blocks decide.

@@ -16,6 +16,9 @@ pub(crate) enum Wanted {
     Application(String),
     /// What fits best.
     Target(Target),
+    /// What fits best a request whose client says by a header whether it is gRPC. Where applications of both protocols fit,
+    /// what is said decides nothing: either must be allowed.
+    Request(Target),
 }
 
 /// Who wants to reach what, and how.

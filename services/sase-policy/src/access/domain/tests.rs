@@ -1,6 +1,7 @@
 //! What the compiled policies decide, against an evaluation that was written from the documents and knows no Cedar.
 
 mod naive;
+mod requests;
 mod worlds;
 
 use proptest::prelude::*;

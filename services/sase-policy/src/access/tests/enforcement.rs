@@ -21,6 +21,8 @@ use crate::{
     },
 };
 
+mod bounds;
+
 /// A scene with an enforcement point `edge`, and a provider whose claim `preferred_username` is the id of a user.
 struct Edge {
     scene: Scene,
@@ -67,6 +69,25 @@ fn http(headers: &[(&str, &str)]) -> HttpRequest {
     }
 }
 
+fn endpoint(scene: &Scene, scheme: &str) -> Endpoint {
+    Endpoint::from_shared(format!("{scheme}://{}", scene.enforcement.unwrap())).unwrap()
+}
+
+async fn ask(channel: Channel, credential: &str, http: HttpRequest) -> Result<CheckResponse, Status> {
+    let address = SocketAddress { address: "192.0.2.7".into() };
+    let context = AttributeContext {
+        source: Some(Peer { address: Some(Address { socket_address: Some(address) }) }),
+        request: Some(AttributeRequest { http: Some(http) }),
+        context_extensions: HashMap::new(),
+    };
+    let mut request = Request::new(CheckRequest { attributes: Some(context) });
+    request.metadata_mut().insert("authorization", format!("Bearer {credential}").parse().unwrap());
+    let mut client = Grpc::new(channel);
+    client.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    let codec = ProstCodec::<CheckRequest, CheckResponse>::default();
+    Ok(client.unary(request, PathAndQuery::from_static(CHECK), codec).await?.into_inner())
+}
+
 fn seen(response: &CheckResponse) -> Seen {
     match response.http_response.as_ref().unwrap() {
         HttpResponse::Ok(_) => Seen::Passed,
@@ -86,15 +107,18 @@ fn stopped(code: i32, reason: &str) -> Seen {
 
 impl Edge {
     async fn start(url: &str) -> Self {
+        Self::start_with(url, EnforcementConfig::default()).await
+    }
+
+    async fn start_with(url: &str, enforcement: EnforcementConfig) -> Self {
         let config = Config {
-            enforcement: EnforcementConfig { listen: "127.0.0.1:0".into(), ..Default::default() },
+            enforcement: EnforcementConfig { listen: "127.0.0.1:0".into(), ..enforcement },
             identity: IdentityConfig { private_issuers: true, ..Default::default() },
         };
         let scene = Scene::start_with(url, &config).await;
         let key = Key::ecdsa("k1");
         let issuer = Issuer::start(&[&key]).await;
-        let address = scene.enforcement.unwrap();
-        let channel = Endpoint::from_shared(format!("http://{address}")).unwrap().connect_lazy();
+        let channel = endpoint(&scene, "http").connect_lazy();
         let mut edge = Self { scene, issuer, key, credential: String::new(), channel };
         edge.register("main", provider(&edge.issuer.url)).await.unwrap();
         edge.credential = edge.point("edge", pb::EnforcementPoint::default()).await.credential;
@@ -139,18 +163,7 @@ impl Edge {
     }
 
     async fn ask(&self, credential: &str, http: HttpRequest) -> Result<CheckResponse, Status> {
-        let address = SocketAddress { address: "192.0.2.7".into() };
-        let context = AttributeContext {
-            source: Some(Peer { address: Some(Address { socket_address: Some(address) }) }),
-            request: Some(AttributeRequest { http: Some(http) }),
-            context_extensions: HashMap::new(),
-        };
-        let mut request = Request::new(CheckRequest { attributes: Some(context) });
-        request.metadata_mut().insert("authorization", format!("Bearer {credential}").parse().unwrap());
-        let mut client = Grpc::new(self.channel.clone());
-        client.ready().await.unwrap();
-        let codec = ProstCodec::<CheckRequest, CheckResponse>::default();
-        Ok(client.unary(request, PathAndQuery::from_static(CHECK), codec).await?.into_inner())
+        ask(self.channel.clone(), credential, http).await
     }
 
     async fn with(&self, headers: &[(&str, &str)]) -> Seen {
@@ -462,6 +475,79 @@ async fn providers_have_bounds_and_an_issuer_each() {
         }
         let full = edge.register("last", provider("https://last.example")).await.unwrap_err();
         assert_eq!(full.code(), Code::ResourceExhausted);
+        edge.scene.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_names_users_by_an_attribute_that_one_of_them_has() {
+    for database in databases().await {
+        let edge = Edge::start(&database.url).await;
+        let second = Issuer::start(&[&edge.key]).await;
+        let by_mail = pb::SaseIdentityProvider {
+            user_claim: "email".into(),
+            user_attribute: "mail".into(),
+            ..provider(&second.url)
+        };
+        edge.register("by-mail", by_mail).await.unwrap();
+        let create = |id: &'static str, mail: &'static str| {
+            let attributes = vec!["department=sales".to_owned(), format!("mail={mail}")];
+            let user = pb::SaseUser { display_name: id.into(), attributes, ..Default::default() };
+            let message = pb::CreateSaseUserRequest {
+                parent: parent(),
+                sase_user_id: id.into(),
+                sase_user: Some(user),
+                ..Default::default()
+            };
+            let request = edge.scene.request("SaseUserService/CreateSaseUser", message);
+            let mut users = SaseUserServiceClient::new(edge.scene.channel());
+            async move { users.create_sase_user(request).await.unwrap() }
+        };
+        create("bob", "bob@example.com").await;
+        create("eve", "eve@example.com").await;
+        let token = |claims: Value| {
+            let mut all = second.claims(edge.scene.clock.now());
+            all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            edge.key.sign(&all)
+        };
+        let bob = token(json!({"email": "bob@example.com", "email_verified": true}));
+        let unknown = || stopped(403, "USER_UNKNOWN");
+        for (token, expected) in [
+            (bob.clone(), Seen::Passed),
+            (token(json!({"email": "bob@example.com"})), unknown()),
+            (token(json!({"email": "bob@example.com", "email_verified": false})), unknown()),
+            (token(json!({"email": "Bob@example.com", "email_verified": true})), unknown()),
+            (token(json!({"email": "dan@example.com", "email_verified": true})), unknown()),
+            (token(json!({"email": "bob", "email_verified": true})), unknown()),
+        ] {
+            assert_eq!(edge.with_token(&token).await, expected, "{}", database.engine);
+        }
+        // Once two have it, it names nobody; another is named as before.
+        create("bobby", "bob@example.com").await;
+        assert_eq!(edge.with_token(&bob).await, unknown());
+        let eve = token(json!({"email": "eve@example.com", "email_verified": true}));
+        assert_eq!(edge.with_token(&eve).await, Seen::Passed);
+        edge.scene.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_client_says_of_its_protocol_opens_no_other_application() {
+    for database in databases().await {
+        let edge = Edge::start(&database.url).await;
+        let bearer = format!("Bearer {}", edge.token(json!({})));
+        let plain = [("authorization", bearer.as_str())];
+        let grpc = [("authorization", bearer.as_str()), ("content-type", "application/grpc")];
+        assert_eq!(edge.with(&plain).await, Seen::Passed, "{}", database.engine);
+        assert_eq!(edge.with(&grpc).await, stopped(403, "NO_APPLICATION"));
+        let own = pb::Application { protocol: pb::ApplicationProtocol::Grpc.into(), ..application(11, &["api"]) };
+        edge.scene.application("api", own).await.unwrap();
+        let tagged = pb::TargetSelection { tags: vec!["api".into()], ..Default::default() };
+        let block = pb::AccessPolicy { targets: Some(tagged), ..policy(1, pb::AccessAction::Block) };
+        edge.scene.policy("api", block).await.unwrap();
+        for headers in [&plain[..], &grpc] {
+            assert_eq!(edge.with(headers).await, stopped(403, "POLICY"), "{headers:?}");
+        }
         edge.scene.running.stop().await;
     }
 }
