@@ -24,6 +24,7 @@ mod reviews;
 mod risks;
 mod roles;
 mod sase;
+mod sase_audit;
 mod sase_changes;
 mod sase_envoy;
 mod sase_passing;

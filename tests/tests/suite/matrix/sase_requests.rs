@@ -18,6 +18,7 @@ pub(super) fn request(method: &str, rpc: &str, directory: &str, member: &str) ->
         | "ListAccessPolicies"
         | "ListAccessBlocks"
         | "ListAccessDecisions"
+        | "ListSaseAuditEntries"
         | "ListSaseIdentityProviders"
         | "ListEnforcementPoints"
         | "CreateSaseIdentityProvider"

@@ -55,7 +55,9 @@ impl Sase {
             store::head_lock(tx.conn(), directory).await?;
             let mut names = Vec::new();
             for id in ids {
-                names.push(visible::<AccessPolicy>(tx.conn(), directory, id).await?.name());
+                let gone: AccessPolicy = visible(tx.conn(), directory, id).await?;
+                self.note(&tx, (call, key), Some(&gone), None).await?;
+                names.push(gone.name());
                 store::remove(tx.conn(), directory, ResourceKind::AccessPolicy, id).await?;
                 store::versions_remove(tx.conn(), directory, id).await?;
             }
@@ -75,7 +77,7 @@ impl Sase {
         priorities: &[(String, u16)],
     ) -> Result<Committed<Vec<AccessPolicy>>, Error> {
         let directory = call.permit.tenant_directory()?;
-        let (operator, now) = (&call.operator.principal, self.now());
+        let now = self.now();
         let work = |tx: Tx| async move {
             store::head_lock(tx.conn(), directory).await?;
             let known: BTreeMap<String, AccessPolicy> = store::all(tx.conn(), directory).await?;
@@ -85,7 +87,7 @@ impl Sase {
                 let before = known.get(id).ok_or_else(missing)?;
                 let mut after = AccessPolicy { priority: *priority, ..before.clone() };
                 if after.changed_from(before, now) {
-                    self.put(&tx, &after, Some(before), operator).await?;
+                    self.put(&tx, (call, key), &after, Some(before)).await?;
                     changed.push(after.name());
                 }
                 policies.push(after);
@@ -139,7 +141,7 @@ impl Sase {
             let found = store::version(tx.conn(), (directory, id), version).await?.ok_or_else(missing)?;
             let mut after = AccessPolicy { meta: before.meta.clone(), ..found.policy };
             if after.changed_from(&before, self.now()) {
-                self.put(&tx, &after, Some(&before), &call.operator.principal).await?;
+                self.put(&tx, (call, key), &after, Some(&before)).await?;
                 self.record(&tx, (call, key), directory, vec![after.name()], None).await?;
             }
             Ok::<_, Error>(after)

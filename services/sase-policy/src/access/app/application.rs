@@ -35,7 +35,7 @@ impl Sase {
             for one in imported {
                 let Some(before) = store::find::<Application>(tx.conn(), directory, &one.id).await? else {
                     let made = (one.make)(Meta::new(directory, &one.id, operator, now));
-                    self.insert(&tx, &made, operator).await?;
+                    self.insert(&tx, (call, key), &made).await?;
                     (changed, _) = (true, saved.push(made));
                     continue;
                 };
@@ -45,7 +45,7 @@ impl Sase {
                 }
                 if after.changed_from(&before, now) {
                     changed = true;
-                    self.put(&tx, &after, Some(&before), operator).await?;
+                    self.put(&tx, (call, key), &after, Some(&before)).await?;
                 }
                 saved.push(after);
             }

@@ -44,7 +44,7 @@ impl Sase {
             let secret = format!("{}{}", self.token(25), self.token(25));
             let meta = Meta::new(directory, id, &call.operator.principal, self.now());
             let device = make(meta, Sha256::digest(&secret).into());
-            self.insert(&tx, &device, &call.operator.principal).await?;
+            self.insert(&tx, (call, key), &device).await?;
             self.record(&tx, (call, key), directory, vec![device.name()], None).await?;
             Ok::<_, Error>(Enrolled { device, key: secret })
         };

@@ -38,7 +38,7 @@ impl Sase {
             self.begin::<EnforcementPoint>(&tx, directory).await?;
             let (credential, hash) = self.credential(directory, id);
             let point = make(Meta::new(directory, id, &call.operator.principal, self.now()), hash);
-            self.insert(&tx, &point, &call.operator.principal).await?;
+            self.insert(&tx, (call, key), &point).await?;
             self.record(&tx, (call, key), directory, vec![point.name()], None).await?;
             Ok::<_, Error>(Credentialed { point, credential })
         };
@@ -66,7 +66,7 @@ impl Sase {
             let until = (overlap_seconds > 0).then(|| now.after(Duration::from_secs(overlap_seconds.into())));
             point.rotate(hash, until);
             point.changed_from(&before, now);
-            self.put(&tx, &point, Some(&before), &call.operator.principal).await?;
+            self.put(&tx, (call, key), &point, Some(&before)).await?;
             self.record(&tx, (call, key), directory, vec![point.name()], None).await?;
             Ok::<_, Error>(Credentialed { point, credential })
         };

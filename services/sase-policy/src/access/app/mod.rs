@@ -3,6 +3,7 @@
 mod access;
 mod access_policy;
 mod application;
+mod audit_entry;
 mod decision_log;
 mod device;
 mod dry_run;
@@ -32,7 +33,7 @@ use self::{
 };
 use super::domain::{Decider, EnforcementPoint, IdentityProvider};
 
-pub(crate) use super::store::{DecisionFilter, EligibleMember};
+pub(crate) use super::store::{AuditFilter, DecisionFilter, EligibleMember};
 
 pub(crate) use access::Asked;
 pub(crate) use application::ImportedApplication;

@@ -59,7 +59,7 @@ impl Sase {
             .write_once("sase_create", key, |tx: Tx| async move {
                 self.begin::<T>(&tx, directory).await?;
                 let made = make(Meta::new(directory, id, &call.operator.principal, self.now()));
-                self.insert(&tx, &made, &call.operator.principal).await?;
+                self.insert(&tx, (call, key), &made).await?;
                 self.record(&tx, (call, key), directory, vec![made.name()], made.owner()).await?;
                 Ok(made)
             })
@@ -74,7 +74,7 @@ impl Sase {
     }
 
     /// Inserts a resource; the transaction holds the head.
-    pub(super) async fn insert<T: Kept>(&self, tx: &Tx, made: &T, operator: &str) -> Result<(), Error> {
+    pub(super) async fn insert<T: Kept>(&self, tx: &Tx, by: (&Call, &IdempotencyKey), made: &T) -> Result<(), Error> {
         let Meta { directory, id, .. } = made.meta();
         if store::find::<T>(tx.conn(), *directory, id).await?.is_some() {
             return Err(SaseError::Exists(made.name()).into());
@@ -82,23 +82,24 @@ impl Sase {
         if store::count(tx.conn(), *directory, T::KIND).await? >= T::KIND.limit() {
             return Err(SaseError::Quota(T::KIND).into());
         }
-        self.put(tx, made, None, operator).await
+        self.put(tx, by, made, None).await
     }
 
     /// Saves a resource; the transaction holds the head. What it names anew must be there.
     pub(super) async fn put<T: Kept>(
         &self,
         tx: &Tx,
+        by: (&Call, &IdempotencyKey),
         after: &T,
         before: Option<&T>,
-        operator: &str,
     ) -> Result<(), Error> {
         let known: BTreeSet<_> = before.map(Referring::references).unwrap_or_default().into_iter().collect();
         let new = after.references().into_iter().filter(|reference| !known.contains(reference));
         check_references(tx.conn(), after.meta().directory, new.collect()).await?;
         after.check(tx.conn()).await?;
         store::save(tx.conn(), after).await?;
-        after.saved(tx.conn(), operator).await
+        self.note(tx, by, before, Some(after)).await?;
+        after.saved(tx.conn(), &by.0.operator.principal).await
     }
 
     /// Changes a resource.
@@ -121,7 +122,7 @@ impl Sase {
                 let mut after = before.clone();
                 change(&mut after)?;
                 if after.changed_from(&before, self.now()) {
-                    self.put(&tx, &after, Some(&before), &call.operator.principal).await?;
+                    self.put(&tx, (call, key), &after, Some(&before)).await?;
                     self.record(&tx, (call, key), directory, vec![after.name()], after.owner()).await?;
                 }
                 Ok(after)
@@ -152,6 +153,7 @@ impl Sase {
                 if T::KIND == ResourceKind::AccessPolicy {
                     store::versions_remove(tx.conn(), directory, id).await?;
                 }
+                self.note(&tx, (call, key), Some(&gone), None).await?;
                 self.record(&tx, (call, key), directory, vec![gone.name()], gone.owner()).await
             })
             .await

@@ -51,7 +51,7 @@ impl Sase {
                 allow_sample_every: sample.unwrap_or(SAMPLE_EVERY),
                 decision_retention_days: retention.unwrap_or(RETENTION_DAYS),
             };
-            self.instance_put(&tx, (call, key), instance).await
+            self.instance_put(&tx, (call, key), None, instance).await
         };
         self.db().write_once("sase_instance_create", key, work).await
     }
@@ -72,8 +72,9 @@ impl Sase {
             store::head_lock(tx.conn(), directory).await?;
             let mut instance = store::instance(tx.conn(), directory).await?.ok_or_else(|| missing(directory))?;
             instance.check_etag(etag)?;
+            let before = instance.clone();
             if instance.change(sample, retention, self.now()) {
-                return self.instance_put(&tx, (call, key), instance).await;
+                return self.instance_put(&tx, (call, key), Some(&before), instance).await;
             }
             Ok(InstanceView::new(instance, store::set_up_of(tx.conn(), directory, true).await?))
         };
@@ -83,12 +84,14 @@ impl Sase {
     async fn instance_put(
         &self,
         tx: &Tx,
-        (call, key): (&Call, &IdempotencyKey),
+        by: (&Call, &IdempotencyKey),
+        before: Option<&SaseInstance>,
         instance: SaseInstance,
     ) -> Result<InstanceView, Error> {
         let directory = instance.meta.directory;
         store::instance_save(tx.conn(), &instance).await?;
-        self.record(tx, (call, key), directory, vec![SaseInstance::name_in(directory)], None).await?;
+        self.note_instance(tx, by, before, &instance).await?;
+        self.record(tx, by, directory, vec![SaseInstance::name_in(directory)], None).await?;
         Ok(InstanceView::new(instance, store::set_up_of(tx.conn(), directory, true).await?))
     }
 

@@ -19,7 +19,10 @@ use crate::access::{
 const EVERY: Duration = Duration::from_mins(10);
 /// How long a block is kept that has expired.
 const EXPIRED_KEPT: Duration = Duration::from_hours(24);
-/// Decisions that are removed in one transaction.
+/// How long changes are kept that administrators made, and how many of a directory.
+const AUDIT_KEPT: Duration = Duration::from_hours(400 * 24);
+const AUDIT_MAX: u32 = 100_000;
+/// Rows that are removed in one transaction.
 const PURGED: u32 = 5_000;
 const METHOD: &str = "expire-access-blocks";
 
@@ -57,6 +60,10 @@ async fn sweep_one(db: &Db, instance: &SaseInstance) -> Result<(), DbError> {
     while db.write("sase_decisions_purge", purge).await?.value == u64::from(PURGED) {}
     let purge = move |tx: Tx| async move { store::decision_counts_purge(tx.conn(), directory, kept, PURGED).await };
     while db.write("sase_decision_counts_purge", purge).await?.value == u64::from(PURGED) {}
+    let overflow = store::audit_overflow(db.reader(), directory, AUDIT_MAX).await?;
+    let kept = overflow.into_iter().chain([before(db.clock().now(), AUDIT_KEPT)]).max().unwrap_or_default();
+    let purge = move |tx: Tx| async move { store::audit_purge(tx.conn(), directory, kept, PURGED).await };
+    while db.write("sase_audit_purge", purge).await?.value == u64::from(PURGED) {}
     db.write("sase_sweep", |tx| expire_blocks(db, tx, instance)).await.map(drop)
 }
 

@@ -3,6 +3,7 @@
 mod access_block;
 mod access_policy;
 mod application;
+mod audit_entry;
 pub(crate) mod cedar;
 mod decider;
 mod decision;
@@ -28,6 +29,7 @@ pub(crate) use access_policy::{
     VERSIONS_KEPT,
 };
 pub(crate) use application::{Application, Ports, Protocol, Target};
+pub(crate) use audit_entry::{AuditEntry, INSTANCE, Snapshot};
 pub(crate) use decider::{Decider, UserPolicy};
 pub(crate) use decision::{AccessQuery, Alike, Decision, DecisionReason, Wanted};
 pub(crate) use device::{Device, Os, OsVersion, Posture};

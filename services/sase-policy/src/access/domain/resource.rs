@@ -87,6 +87,22 @@ impl Meta {
 // === impl ResourceKind ===
 
 impl ResourceKind {
+    const ALL: [Self; 8] = [
+        Self::Application,
+        Self::SaseUser,
+        Self::UserGroup,
+        Self::Device,
+        Self::AccessPolicy,
+        Self::AccessBlock,
+        Self::IdentityProvider,
+        Self::EnforcementPoint,
+    ];
+
+    /// The kind of a collection.
+    pub(crate) fn of_collection(collection: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.collection() == collection)
+    }
+
     /// The collection in names.
     pub(crate) const fn collection(self) -> &'static str {
         match self {

@@ -1,7 +1,5 @@
 //! `bailiwick.sase.v1.SaseAccessService`.
 
-use std::time::Duration;
-
 use bailiwick_api::sase::v1::{self as pb, sase_access_service_server::SaseAccessService};
 use bailiwick_core::{DirectoryId, Timestamp};
 use bailiwick_rpc::{Call, InvalidFields, refusal, split};
@@ -22,9 +20,6 @@ use crate::access::{
 const BATCH_MAX: usize = 100;
 const HOST_MAX: usize = 253;
 const PATH_MAX: usize = 8_192;
-/// What is searched if nothing is said, and at most (E-SASE-06).
-const SEARCHED: Duration = Duration::from_hours(24);
-const SEARCHED_MAX: Duration = Duration::from_hours(30 * 24);
 
 /// The service.
 pub(super) struct Access(pub(super) Sase);
@@ -202,16 +197,7 @@ fn filter(
     message: &pb::ListAccessDecisionsRequest,
     now: Timestamp,
 ) -> DecisionFilter {
-    let before = |time: Timestamp, by: Duration| {
-        Timestamp::from_micros(time.as_micros().saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
-    };
-    // One beyond now, so that what was decided in this microsecond is in it.
-    let end = parse::moment(fields, "end_time", message.end_time.as_ref());
-    let end = end.unwrap_or_else(|| now.after(Duration::from_micros(1)));
-    let start = parse::moment(fields, "start_time", message.start_time.as_ref());
-    let start = start.unwrap_or_else(|| before(end, SEARCHED));
-    let sound = start < end && before(end, SEARCHED_MAX) <= start;
-    fields.check("start_time", sound, "must be before the end, by 30 days at most (E-SASE-06)");
+    let (start, end) = parse::period(fields, (message.start_time.as_ref(), message.end_time.as_ref()), now);
     let mut id = |field: &str, kind, name: &str| match name {
         "" => String::new(),
         name => parse::id(fields, call, field, kind, name).unwrap_or_default(),

@@ -103,7 +103,7 @@ fn read(fields: &mut InvalidFields, call: &Call, asked: &pb::AccessBlock) -> Opt
     }
 }
 
-fn block(block: AccessBlock) -> pb::AccessBlock {
+pub(super) fn block(block: AccessBlock) -> pb::AccessBlock {
     let directory = block.meta.directory;
     let mut message = pb::AccessBlock {
         name: block.name(),

@@ -268,7 +268,7 @@ fn protocol(protocol: Protocol) -> pb::ApplicationProtocol {
     }
 }
 
-fn application(application: Application) -> pb::Application {
+pub(super) fn application(application: Application) -> pb::Application {
     let port = |ports: &Ports| pb::PortRange { first: ports.first.into(), last: ports.last.into() };
     pb::Application {
         name: application.name(),

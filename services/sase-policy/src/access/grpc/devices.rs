@@ -122,7 +122,7 @@ pub(super) fn write_os(os: Os) -> pb::DeviceOs {
     }
 }
 
-fn device(device: Device) -> pb::Device {
+pub(super) fn device(device: Device) -> pb::Device {
     let posture = |posture: Posture| pb::DevicePosture {
         os: write_os(posture.os).into(),
         os_version: posture.version.to_string(),

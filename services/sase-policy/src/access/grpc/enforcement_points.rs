@@ -113,7 +113,7 @@ fn credentialed(made: Credentialed, now: Timestamp) -> pb::EnforcementPoint {
     pb::EnforcementPoint { credential: made.credential, ..point(made.point, now) }
 }
 
-fn point(point: EnforcementPoint, now: Timestamp) -> pb::EnforcementPoint {
+pub(super) fn point(point: EnforcementPoint, now: Timestamp) -> pb::EnforcementPoint {
     pb::EnforcementPoint {
         name: point.name(),
         credential: String::new(),

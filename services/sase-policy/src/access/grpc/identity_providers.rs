@@ -176,7 +176,7 @@ fn write(settings: &mut IdentitySettings, asked: IdentitySettings, named: &dyn F
     };
 }
 
-fn provider(provider: IdentityProvider) -> pb::SaseIdentityProvider {
+pub(super) fn provider(provider: IdentityProvider) -> pb::SaseIdentityProvider {
     let (name, etag, directory) = (provider.name(), provider.meta.etag(), provider.meta.directory);
     let settings = provider.settings;
     let mapping = |(value, group): (String, String)| pb::SaseGroupMapping {

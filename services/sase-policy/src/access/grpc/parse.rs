@@ -1,6 +1,6 @@
 //! What requests have in common.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use bailiwick_changelog::log_position;
 use bailiwick_core::{Owner, Role, Timestamp};
@@ -12,6 +12,9 @@ use tonic::Response;
 
 use crate::access::domain::ResourceKind;
 
+/// What of a log is searched if nothing is said, and at most (E-SASE-06).
+const SEARCHED: Duration = Duration::from_hours(24);
+const SEARCHED_MAX: Duration = Duration::from_hours(30 * 24);
 /// Longest id and tag.
 const ID_MAX: usize = 64;
 /// Longest key, and longest value, of an attribute.
@@ -142,6 +145,23 @@ pub(super) fn moment(
     let us = seconds.zip(nanos).map(|(seconds, nanos)| seconds * 1_000_000 + nanos / 1_000);
     fields.check(field, us.is_some(), "must be a moment of the years 1 to 9999");
     us.map(Timestamp::from_micros)
+}
+
+/// What is searched of a log: 24 hours if nothing is said, until now, and at most 30 days (E-SASE-06).
+pub(super) fn period(
+    fields: &mut InvalidFields,
+    (start, end): (Option<&prost_types::Timestamp>, Option<&prost_types::Timestamp>),
+    now: Timestamp,
+) -> (Timestamp, Timestamp) {
+    let before = |time: Timestamp, by: Duration| {
+        Timestamp::from_micros(time.as_micros().saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+    };
+    // One beyond now, so that what happened in this microsecond is in it.
+    let end = moment(fields, "end_time", end).unwrap_or_else(|| now.after(Duration::from_micros(1)));
+    let start = moment(fields, "start_time", start).unwrap_or_else(|| before(end, SEARCHED));
+    let sound = start < end && before(end, SEARCHED_MAX) <= start;
+    fields.check("start_time", sound, "must be before the end, by 30 days at most (E-SASE-06)");
+    (start, end)
 }
 
 /// A moment as the contract has it.

@@ -79,7 +79,7 @@ fn settings(fields: &mut InvalidFields, asked: &pb::SaseInstance) -> (Option<u32
     )
 }
 
-fn instance(view: InstanceView) -> pb::SaseInstance {
+pub(super) fn instance(view: InstanceView) -> pb::SaseInstance {
     let InstanceView { instance, done } = view;
     let step = |(at, done): (usize, bool)| pb::SaseSetupProgress { step: i32::try_from(at + 1).unwrap_or(0), done };
     pb::SaseInstance {

@@ -256,7 +256,7 @@ fn read_group(
     GroupDraft { display_name: asked.display_name.clone(), users, groups }
 }
 
-fn user(view: UserView) -> pb::SaseUser {
+pub(super) fn user(view: UserView) -> pb::SaseUser {
     let UserView { user, active } = view;
     pb::SaseUser {
         name: user.name(),
@@ -272,7 +272,7 @@ fn user(view: UserView) -> pb::SaseUser {
     }
 }
 
-fn group(group: UserGroup) -> pb::UserGroup {
+pub(super) fn group(group: UserGroup) -> pb::UserGroup {
     let directory = group.meta.directory;
     pb::UserGroup {
         name: group.name(),

@@ -1,6 +1,7 @@
 //! Rows and queries. It knows no rule.
 
 mod access_policy;
+mod audit_entry;
 mod decision;
 mod facts;
 mod head;
@@ -9,6 +10,7 @@ mod resource;
 mod world;
 
 pub(crate) use access_policy::{version, version_save, versions, versions_remove};
+pub(crate) use audit_entry::{AuditFilter, audit_entries, audit_overflow, audit_purge, audit_save};
 pub(crate) use decision::{
     DecisionFilter, Logged, decision_count, decision_counts_purge, decisions, decisions_purge, decisions_save,
     past_decisions,

@@ -7,8 +7,8 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use super::*;
 use crate::access::{
-    domain::{AccessQuery, Alike, Blocked, Decision, DecisionReason, Meta, Wanted},
-    store::DecisionFilter,
+    domain::{AccessQuery, Alike, AuditEntry, Blocked, Decision, DecisionReason, INSTANCE, Meta, Wanted},
+    store::{AuditFilter, DecisionFilter},
 };
 
 fn decision(time: Timestamp) -> Decision {
@@ -92,5 +92,51 @@ async fn what_has_had_its_time_goes_in_batches_also_past_a_directory_where_it_fa
         assert_eq!(kept(db, directory(1)).await, (1, 0, 0), "{}", database.engine);
         assert_eq!(kept(db, directory(2)).await, (0, 0, 1));
         assert_eq!(kept(db, directory(3)).await, (0, 0, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_administrators_go_after_their_time_and_the_oldest_beyond_their_number() {
+    for database in databases().await {
+        let suite = Suite::new(&database.url, Arc::new(ManualClock::default()), crate::migrations).await;
+        let db = &suite.db;
+        let now = db.clock().now();
+        for n in [1, 2] {
+            filled(db, directory(n), 1).await;
+        }
+        let entry = |id: &str, days: u32| AuditEntry {
+            id: id.into(),
+            time: before(now, Duration::from_hours(24) * days),
+            operator: "alice".into(),
+            method: "m".into(),
+            request_id: String::new(),
+            resource: SaseInstance::name_in(directory(1)),
+            account: None,
+            kind: INSTANCE.into(),
+            before: String::new(),
+            after: "{}".into(),
+        };
+        let entries = &[entry("old", 401), entry("kept", 399), entry("new", 0)];
+        let save = |tx: Tx| async move {
+            for entry in entries {
+                store::audit_save(tx.conn(), directory(1), entry).await?;
+                store::audit_save(tx.conn(), directory(2), entry).await?;
+            }
+            Ok::<_, DbError>(())
+        };
+        db.write("test", save).await.unwrap();
+        sweep(db).await.unwrap();
+        let ids = |directory: DirectoryId| async move {
+            let filter = AuditFilter { end: Timestamp::from_micros(i64::MAX), ..<_>::default() };
+            let found = store::audit_entries(db.reader(), directory, &filter, 10).await.unwrap();
+            found.into_iter().map(|entry| entry.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(directory(1)).await, ["new", "kept"], "{}", database.engine);
+        for (most, oldest) in [(1, Some(entries[2].time)), (2, Some(entries[1].time)), (3, None)] {
+            assert_eq!(store::audit_overflow(db.reader(), directory(1), most).await.unwrap(), oldest, "{most}");
+        }
+        let purge = |tx: Tx| async move { store::audit_purge(tx.conn(), directory(1), entries[2].time, 10).await };
+        assert_eq!(db.write("test", purge).await.unwrap().value, 1);
+        assert_eq!((ids(directory(1)).await, ids(directory(2)).await.len()), (vec!["new".to_owned()], 2));
     }
 }

@@ -73,7 +73,7 @@ async fn decisions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     manager.create_table(table("sase_decision_counts", &key, columns)).await
 }
 
-fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> TableCreateStatement {
+pub(super) fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> TableCreateStatement {
     let mut primary = Index::create();
     for column in key {
         primary.col(*column);
@@ -86,10 +86,10 @@ fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> T
     table.primary_key(&mut primary).to_owned()
 }
 
-fn text(column: &'static str) -> ColumnDef {
+pub(super) fn text(column: &'static str) -> ColumnDef {
     ColumnDef::new(column).text().not_null().to_owned()
 }
 
-fn number(column: &'static str) -> ColumnDef {
+pub(super) fn number(column: &'static str) -> ColumnDef {
     ColumnDef::new(column).big_integer().not_null().to_owned()
 }
