@@ -29,7 +29,11 @@ use crate::{
 };
 
 #[cfg(feature = "measuring")]
-pub use access::measuring;
+pub mod measuring {
+    //! What benchmarks run.
+
+    pub use crate::{access::measuring::*, enforcement::measuring::*};
+}
 pub use bailiwick_openid::OpenIdConfig as IdentityConfig;
 pub use bailiwick_roster::Deps;
 pub use config::Config;

@@ -42,7 +42,7 @@ fn allowed(package: &str) -> &'static [&'static str] {
         "testkit" | "tests" => {
             &["core", "api", "rpc", "db", "changelog", "roster", "gateway", "bailiwick", "directory", "delegation"]
         }
-        "benches" => &["core", "api", "rpc", "db", "roster", "security-center", "sase-policy", "testkit"],
+        "benches" => &["core", "api", "rpc", "db", "openid", "roster", "security-center", "sase-policy", "testkit"],
         other => panic!("crate `{other}` has no row in tidy.rs: say what it may depend on, and why, in docs/decisions"),
     }
 }

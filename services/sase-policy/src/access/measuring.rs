@@ -5,10 +5,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_core::{AccountId, Clock, DirectoryId, SystemClock, Timestamp};
+use bailiwick_db::{Db, DbError, Tx};
+use sha2::{Digest, Sha256};
 
-use crate::access::domain::{
-    AccessPolicy, AccessQuery, Action, Application, Conditions, Decider, Members, Meta, Ports, Protocol, Resource,
-    SaseUser, Subjects, Targets, UserGroup, Wanted, World,
+use crate::access::{
+    domain::{
+        AccessPolicy, AccessQuery, Action, Application, Conditions, Credential, Decider, EnforcementPoint,
+        IdentityProvider, IdentitySettings, Members, Meta, Ports, Protocol, Resource, SaseInstance, SaseUser, Subjects,
+        Targets, UserGroup, Wanted, World,
+    },
+    store,
 };
 
 /// How many users a group has.
@@ -67,11 +73,70 @@ impl Measured {
     }
 }
 
-fn world(size: Size) -> World {
-    let account = |n: usize| {
-        let n = 1_000_000_000_000_000 + u64::try_from(n).expect("a number");
-        AccountId::try_from(n).expect("an account id")
+/// A member.
+pub fn account(n: usize) -> AccountId {
+    let n = 1_000_000_000_001_000 + u64::try_from(n).expect("a number");
+    AccountId::try_from(n).expect("an account id")
+}
+
+/// Stores such a world in the directory of the benchmark, but for its members, with a provider of that issuer whose claim
+/// `sub` is the id of a user, and an enforcement point. Returns the credential of the point.
+///
+/// # Errors
+/// Of the database.
+pub async fn fill(db: &Db, size: Size, issuer: &str) -> Result<String, DbError> {
+    let world = world(size);
+    let instance = SaseInstance { meta: meta(""), allow_sample_every: 10, decision_retention_days: 90 };
+    let directory = instance.meta.directory;
+    let settings = IdentitySettings {
+        display_name: "main".to_owned(),
+        issuer: issuer.to_owned(),
+        audiences: vec!["cli".to_owned()],
+        user_claim: "sub".to_owned(),
+        ..IdentitySettings::default()
     };
+    let provider = IdentityProvider { meta: meta("main"), settings };
+    let secret = "secret-of-the-benchmark";
+    let point = EnforcementPoint {
+        meta: meta("edge"),
+        display_name: "edge".to_owned(),
+        token_header: "authorization".to_owned(),
+        forward_token: false,
+        secret_hash: Sha256::digest(secret).into(),
+        former: None,
+    };
+    let (world, instance, provider, point) = (&world, &instance, &provider, &point);
+    let work = |tx: Tx| async move {
+        store::head_lock(tx.conn(), directory).await?;
+        store::instance_save(tx.conn(), instance).await?;
+        save(&tx, world.applications.values()).await?;
+        save(&tx, world.users.values()).await?;
+        save(&tx, world.groups.values()).await?;
+        save(&tx, world.policies.values()).await?;
+        save(&tx, [provider]).await?;
+        save(&tx, [point]).await?;
+        store::generation_next(tx.conn(), directory).await
+    };
+    db.write("sase_measuring", work).await?;
+    Ok(Credential { directory, id: "edge", secret }.text())
+}
+
+async fn save<'a, T: Resource + 'a>(tx: &Tx, all: impl IntoIterator<Item = &'a T>) -> Result<(), DbError> {
+    for one in all {
+        store::save(tx.conn(), one).await?;
+    }
+    Ok(())
+}
+
+/// How many members are known by now.
+///
+/// # Errors
+/// Of the database.
+pub async fn members_known(db: &Db) -> Result<usize, DbError> {
+    Ok(store::managed(db.reader(), meta("").directory).await?.len())
+}
+
+fn world(size: Size) -> World {
     World {
         members: (0..size.members).map(|n| (account(n), "root".to_owned())).collect(),
         folders: BTreeMap::from([("root".to_owned(), String::new())]),

@@ -7,6 +7,8 @@ mod check;
 mod config;
 mod connection;
 pub(crate) mod envoy;
+#[cfg(feature = "measuring")]
+pub(crate) mod measuring;
 mod target;
 
 use std::{
