@@ -30,7 +30,9 @@ stubs: setup
 matrix:
 	BAILIWICK_WRITE_GOLDEN=1 cargo test --package bailiwick-tests --test suite matrix
 
-# Measures imports of findings beside what the databases do at best; `make bench FINDINGS=100000` for a short one.
+# Measures imports of findings beside what the databases do at best, and access decisions beside Cedar and a bare server;
+# `make bench FINDINGS=100000` for a short one. docs/performance.md has what came of it.
 FINDINGS ?= 1000000
 bench:
 	cargo run --release --package bailiwick-benches --bin posture -- --findings $(FINDINGS)
+	cargo run --release --package bailiwick-benches --bin sase
