@@ -17,6 +17,14 @@ pub(crate) struct UserView {
     pub(crate) active: bool,
 }
 
+impl UserView {
+    /// `ram_users` are those that are enabled.
+    fn new(user: SaseUser, ram_users: &BTreeSet<String>) -> Self {
+        let enabled = user.ram_user.is_empty() || ram_users.contains(&user.ram_user);
+        Self { active: enabled && !user.disabled, user }
+    }
+}
+
 impl Kept for SaseUser {
     /// No two users are of one RAM user.
     async fn check(&self, conn: &DatabaseTransaction) -> Result<(), Error> {
@@ -43,9 +51,9 @@ impl Kept for UserGroup {
 impl Sase {
     /// A user as it is now.
     pub(crate) async fn user_view(&self, user: SaseUser) -> Result<UserView, Error> {
-        let (reader, directory) = (self.db().reader(), user.meta.directory);
-        let enabled = user.ram_user.is_empty() || store::ram_user_known(reader, directory, &user.ram_user).await?;
-        Ok(UserView { active: enabled && !user.disabled, user })
+        let directory = user.meta.directory;
+        let ram_users = store::ram_users_known(self.db().reader(), directory, &[&user.ram_user]).await?;
+        Ok(UserView::new(user, &ram_users))
     }
 
     /// Reads a user.
@@ -63,10 +71,9 @@ impl Sase {
     /// [`Error::Token`].
     pub(crate) async fn user_list(&self, call: &Call, size: u32, token: &str) -> Result<Page<UserView>, Error> {
         let Page { items, next } = self.list::<SaseUser>(call, size, token).await?;
-        let mut views = Vec::new();
-        for user in items {
-            views.push(self.user_view(user).await?);
-        }
-        Ok(Page { items: views, next })
+        let names: Vec<_> = items.iter().map(|user| user.ram_user.as_str()).filter(|name| !name.is_empty()).collect();
+        let directory = call.permit.tenant_directory()?;
+        let ram_users = store::ram_users_known(self.db().reader(), directory, &names).await?;
+        Ok(Page { items: items.into_iter().map(|user| UserView::new(user, &ram_users)).collect(), next })
     }
 }

@@ -8,7 +8,7 @@ use bailiwick_db::DbError;
 use bailiwick_roster::{AccountType, JoinMethod};
 use sea_orm::{ConnectionTrait, Value};
 
-use super::{account, broken, number, statement};
+use super::{CHUNK, account, broken, number, statement};
 use crate::access::domain::SetUp;
 
 /// A member that could be added to SASE.
@@ -102,10 +102,30 @@ pub(crate) async fn ram_user_known(
     directory: DirectoryId,
     name: &str,
 ) -> Result<bool, DbError> {
-    let sql = "SELECT u.name FROM sase_ram_users u JOIN roster_accounts a ON a.account = u.account \
-               WHERE a.directory = $1 AND u.name = $2";
-    let values = vec![directory.to_string().into(), name.into()];
-    Ok(conn.query_one_raw(statement(conn, sql, values)).await?.is_some())
+    Ok(ram_users_known(conn, directory, &[name]).await?.contains(name))
+}
+
+/// Those of these RAM users that are there, enabled, and of members of a directory.
+pub(crate) async fn ram_users_known(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    names: &[&str],
+) -> Result<BTreeSet<String>, DbError> {
+    let mut found = BTreeSet::new();
+    for chunk in names.chunks(CHUNK) {
+        let mut values: Vec<Value> = vec![directory.to_string().into()];
+        values.extend(chunk.iter().map(|name| Value::from(*name)));
+        let places: Vec<_> = (2..=values.len()).map(|place| format!("${place}")).collect();
+        let sql = format!(
+            "SELECT u.name FROM sase_ram_users u JOIN roster_accounts a ON a.account = u.account \
+             WHERE a.directory = $1 AND u.name IN ({})",
+            places.join(", ")
+        );
+        for row in conn.query_all_raw(statement(conn, sql, values)).await? {
+            found.insert(row.try_get("", "name")?);
+        }
+    }
+    Ok(found)
 }
 
 /// Whether SASE manages an account in a directory.
@@ -114,7 +134,9 @@ pub(crate) async fn is_managed(
     directory: DirectoryId,
     account: AccountId,
 ) -> Result<bool, DbError> {
-    Ok(managed(conn, directory).await?.contains_key(&account))
+    let sql = "SELECT account FROM roster_entries WHERE service = $1 AND directory = $2 AND account = $3";
+    let values = vec![TrustedService::Sase.id().into(), directory.to_string().into(), number(account)?.into()];
+    Ok(conn.query_one_raw(statement(conn, sql, values)).await?.is_some())
 }
 
 /// The members that SASE manages in a directory, with the ids of their folders.
@@ -152,12 +174,13 @@ pub(crate) async fn set_up_of(
     let members = "SELECT account FROM roster_accounts WHERE directory = $1 AND join_method <> $2 LIMIT 1";
     let enabled: Value = JoinMethod::EnabledDirectory.as_str().into();
     let administrators = "SELECT account FROM sase_administrators WHERE directory = $1 LIMIT 1";
+    let managed = "SELECT account FROM roster_entries WHERE directory = $1 AND service = $2 LIMIT 1";
     Ok(SetUp {
         instance,
         directory: true,
         members: any(members, vec![id.clone(), enabled]).await?,
-        administrator: any(administrators, vec![id]).await?,
-        sase_members: !managed(conn, directory).await?.is_empty(),
+        administrator: any(administrators, vec![id.clone()]).await?,
+        sase_members: any(managed, vec![id, TrustedService::Sase.id().into()]).await?,
     })
 }
 

@@ -18,7 +18,7 @@ pub(crate) use decision::{
 pub(crate) use facts::{EligibleMember, set_up_of};
 pub(crate) use facts::{
     account_known, administrator_remove, administrator_save, directory_of, eligible, facts_remove_all, folder_known,
-    is_managed, managed, ram_user_known, ram_user_remove, ram_user_save, set_up,
+    is_managed, managed, ram_user_known, ram_user_remove, ram_user_save, ram_users_known, set_up,
 };
 pub(crate) use head::{
     generation, generation_followed, generation_next, head_lock, instance, instance_save, instances,
