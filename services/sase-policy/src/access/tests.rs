@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bailiwick_api::{
+    audit::v1::Change,
     sase::v1::{
         self as pb, access_block_service_client::AccessBlockServiceClient,
         access_policy_service_client::AccessPolicyServiceClient, application_service_client::ApplicationServiceClient,
@@ -16,6 +17,8 @@ use bailiwick_core::{Clock, Role, TrustedService};
 use bailiwick_db::{DbError, Engine, Tx};
 use bailiwick_roster::testing::{Running, Suite, account, directory, eventually};
 use bailiwick_testkit::{ManualClock, databases};
+use prost::Message;
+use sea_orm::{ConnectionTrait, Statement};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, transport::Channel};
@@ -99,7 +102,7 @@ impl Scene {
         self.suite.channel(Role::SasePolicy)
     }
 
-    fn request<M: prost::Message>(&self, method: &str, message: M) -> Request<M> {
+    fn request<M: Message>(&self, method: &str, message: M) -> Request<M> {
         let path = format!("/bailiwick.sase.v1.{method}");
         let path = bailiwick_api::rules().iter().find(|rule| rule.path == path).unwrap().path;
         self.suite.request((account(10), "alice"), path, message).unwrap()
@@ -451,6 +454,23 @@ async fn groups_devices_and_circumstances_decide() {
             let request = scene.request("DeviceService/ReportDevicePosture", message);
             assert_eq!(devices.report_device_posture(request).await.err().map(|refused| refused.code()), code);
         }
+        // What it says is a change; that it says so again is none.
+        let report = async |disk_encrypted: bool| {
+            let before = scene.suite.db.head().await.unwrap().revision;
+            let message = pb::ReportDevicePostureRequest {
+                name: made.name.clone(),
+                enrolment_key: made.enrolment_key.clone(),
+                posture: Some(pb::DevicePosture { disk_encrypted, ..posture.clone() }),
+            };
+            let request = scene.request("DeviceService/ReportDevicePosture", message);
+            DeviceServiceClient::new(scene.channel()).report_device_posture(request).await.unwrap();
+            let changes = scene.suite.db.changes_after(before, 10).await.unwrap();
+            changes
+                .iter()
+                .filter(|change| Change::decode(&*change.change.payload).unwrap().resource == made.name)
+                .count()
+        };
+        assert_eq!((report(true).await, report(false).await, report(false).await, report(true).await), (0, 1, 0, 1));
         assert_eq!(scene.decide(asked.clone()).await.action(), Allow);
         for other in [
             pb::AccessRequest { source_ip: "192.0.3.7".into(), ..asked.clone() },
@@ -510,6 +530,39 @@ async fn a_block_comes_before_every_policy_until_it_expires_or_is_lifted() {
         let message = pb::DeleteAccessBlockRequest { name, ..Default::default() };
         blocks.delete_access_block(scene.request("AccessBlockService/DeleteAccessBlock", message)).await.unwrap();
         assert_eq!(scene.outcome().await, (Allow, "allow".into()));
+        scene.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_over_too_many_kinds_of_decisions_is_refused() {
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        let day = scene.clock.now().as_micros().div_euclid(86_400_000_000);
+        let fill = |tx: Tx| async move {
+            let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) \
+                       INSERT INTO sase_decision_counts \
+                       (directory, day, sase_user, application, decided_by, action, decisions) \
+                       SELECT $1, $2, 'u' || i, 'shop', '', 2, 3 FROM n";
+            let values = [directory(1).to_string().into(), day.into()];
+            let statement = Statement::from_sql_and_values(tx.conn().get_database_backend(), sql, values);
+            tx.conn().execute_raw(statement).await?;
+            Ok::<_, DbError>(())
+        };
+        scene.suite.db.write("test", fill).await.unwrap();
+        let dry_run = async || {
+            let access_policy = Some(policy(1, pb::AccessAction::Allow));
+            let message = pb::DryRunAccessPolicyRequest { parent: parent(), access_policy, days: 0 };
+            let request = scene.request("AccessPolicyService/DryRunAccessPolicy", message);
+            scene.policies().dry_run_access_policy(request).await
+        };
+        assert_eq!(dry_run().await.unwrap().into_inner().decisions, 300_000, "{}", database.engine);
+        // One more.
+        scene.outcome().await;
+        let refused = dry_run().await.unwrap_err();
+        assert_eq!(refused.code(), Code::ResourceExhausted);
+        let text = String::from_utf8_lossy(refused.details()).into_owned();
+        assert!(text.contains("SASE_QUOTA_EXCEEDED") && text.contains("accessDecisions"), "{text}");
         scene.running.stop().await;
     }
 }

@@ -1,6 +1,7 @@
 //! Devices: their keys, and what they say of themselves.
 
-use bailiwick_core::{DirectoryId, Timestamp, random_token};
+use bailiwick_changelog::Recorded;
+use bailiwick_core::{DirectoryId, Role, Timestamp, authz::Tenant, random_token};
 use bailiwick_db::{Committed, IdempotencyKey, Tx};
 use bailiwick_rpc::Call;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,9 @@ use crate::access::{
     domain::{Device, Meta, Posture, Resource, SaseError},
     store,
 };
+
+/// What devices do, as the log has it: they are no identities, and sign nothing but their own reports.
+const REPORTED: &str = "report-device-posture";
 
 /// A device that was just created, with its key.
 #[derive(Serialize, Deserialize)]
@@ -51,7 +55,8 @@ impl Sase {
         self.db().write_once("sase_device_create", key, work).await
     }
 
-    /// Notes how a device is. What decides reads devices when it decides, so this is no change of it.
+    /// Notes how a device is. What decides reads devices when it decides, so nothing is compiled anew. That a device says
+    /// again what it said before is a sign of life, and no change.
     ///
     /// # Errors
     /// [`SaseError::DeviceKey`], also if there is no such device.
@@ -71,8 +76,20 @@ impl Sase {
         let work = |tx: Tx| async move {
             store::head_lock(tx.conn(), directory).await?;
             let mut device = own(store::find(tx.conn(), directory, id).await?)?;
-            device.posture = Some(posture(now));
+            let said = posture(now);
+            let another = device.posture.is_none_or(|before| Posture { reported: now, ..before } != said);
+            device.posture = Some(said);
             store::save(tx.conn(), &device).await?;
+            if another {
+                let recorded = Recorded {
+                    resource: device.name(),
+                    tenant: Tenant::Directory(directory),
+                    accounts: Vec::new(),
+                    request_id: String::new(),
+                    facts: Vec::new(),
+                };
+                tx.record(recorded.by_service(Role::SasePolicy, REPORTED, now));
+            }
             Ok::<_, Error>(now)
         };
         Ok(self.db().write("sase_device_report", work).await?.value)

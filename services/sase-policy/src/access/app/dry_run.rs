@@ -7,18 +7,20 @@ use bailiwick_rpc::Call;
 
 use super::{Error, Sase, resource::check_references};
 use crate::access::{
-    domain::{AccessPolicy, DryRun, Meta, Referring, dry_run},
+    domain::{AccessPolicy, DryRun, Meta, Referring, SaseError, dry_run},
     store,
 };
 
 /// Most changes that are shown.
 const SHOWN: usize = 1_000;
+/// Most kinds of past decisions: users by applications by what decided.
+const KINDS_MAX: usize = 100_000;
 
 impl Sase {
     /// Tries a policy on the decisions of past days.
     ///
     /// # Errors
-    /// [`crate::access::domain::SaseError::UnknownReference`], [`crate::access::domain::SaseError::Selection`].
+    /// [`SaseError::UnknownReference`], [`SaseError::Selection`], [`SaseError::TooMuchPast`].
     pub(crate) async fn policy_dry_run(
         &self,
         call: &Call,
@@ -34,7 +36,10 @@ impl Sase {
         let span = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
         let since = Timestamp::from_micros(now.as_micros().saturating_sub(span));
         self.0.log.flush(directory).await?;
-        let past = store::past_decisions(reader, directory, since).await?;
+        let past = store::past_decisions(reader, directory, since, KINDS_MAX + 1).await?;
+        if past.len() > KINDS_MAX {
+            return Err(SaseError::TooMuchPast(KINDS_MAX).into());
+        }
         let mut run = dry_run(&policy, compiled.decider.world(), past);
         run.changes.truncate(SHOWN);
         Ok(run)

@@ -20,6 +20,9 @@ pub(crate) enum SaseError {
     /// As many as there may be.
     #[error("a directory has at most {} {}", .0.limit(), .0.collection())]
     Quota(ResourceKind),
+    /// There are more kinds of past decisions than are looked at together.
+    #[error("there are more than {0} kinds of decisions in these days: look at fewer")]
+    TooMuchPast(usize),
     /// The field names what does not exist.
     #[error("`{reference}`, which `{field}` names, does not exist")]
     UnknownReference { field: &'static str, reference: String },

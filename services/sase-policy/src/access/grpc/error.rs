@@ -7,6 +7,9 @@ use tonic::Status;
 
 use crate::access::{app::Error, domain::SaseError};
 
+/// What a dry run looks at.
+const PAST: &str = "accessDecisions";
+
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
         told(&error)
@@ -32,7 +35,7 @@ impl ApiError for SaseError {
             Self::Exists(_) => Kind::AlreadyExists,
             Self::EtagMismatch(_) => Kind::Aborted,
             Self::SetupIncomplete(_) | Self::GroupCycle(_) | Self::InUse { .. } => Kind::FailedPrecondition,
-            Self::Quota(_) => Kind::ResourceExhausted,
+            Self::Quota(_) | Self::TooMuchPast(_) => Kind::ResourceExhausted,
             Self::UnknownReference { .. } | Self::Selection { .. } => Kind::InvalidArgument,
             Self::DeviceKey => Kind::Unauthenticated,
         }
@@ -46,7 +49,7 @@ impl ApiError for SaseError {
             Self::SetupIncomplete(_) => ErrorReason::SaseSetupIncomplete,
             Self::GroupCycle(_) => ErrorReason::UserGroupCycle,
             Self::InUse { .. } => ErrorReason::SaseResourceInUse,
-            Self::Quota(_) => ErrorReason::SaseQuotaExceeded,
+            Self::Quota(_) | Self::TooMuchPast(_) => ErrorReason::SaseQuotaExceeded,
             Self::UnknownReference { .. } => ErrorReason::SaseReferenceUnknown,
             Self::Selection { .. } => ErrorReason::InvalidField,
             Self::DeviceKey => ErrorReason::DeviceKeyInvalid,
@@ -62,6 +65,7 @@ impl ApiError for SaseError {
             Self::Quota(kind) => {
                 vec![("resource", kind.collection().to_owned()), ("limit", kind.limit().to_string())]
             }
+            Self::TooMuchPast(most) => vec![("resource", PAST.to_owned()), ("limit", most.to_string())],
             Self::UnknownReference { reference, .. } => vec![("reference", reference.clone())],
             Self::Selection { .. } | Self::DeviceKey => Vec::new(),
         }
@@ -80,6 +84,7 @@ impl ApiError for SaseError {
     fn quota_violations(&self) -> Vec<QuotaViolation> {
         match self {
             Self::Quota(kind) => vec![QuotaViolation::new(kind.collection(), self.to_string())],
+            Self::TooMuchPast(_) => vec![QuotaViolation::new(PAST, self.to_string())],
             _ => Vec::new(),
         }
     }

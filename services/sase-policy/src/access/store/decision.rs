@@ -131,16 +131,18 @@ pub(crate) async fn decisions(
     rows.iter().map(read).collect()
 }
 
-/// How the decisions of the last days were, alike ones together.
+/// How the decisions of the last days were, alike ones together: at most `limit` kinds.
 pub(crate) async fn past_decisions(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
     since: Timestamp,
+    limit: usize,
 ) -> Result<Vec<PastDecisions>, DbError> {
     let sql = "SELECT sase_user, application, decided_by, action, CAST(SUM(decisions) AS BIGINT) AS decisions \
                FROM sase_decision_counts WHERE directory = $1 AND day >= $2 \
-               GROUP BY sase_user, application, decided_by, action";
-    let values = vec![directory.to_string().into(), since.as_micros().div_euclid(DAY_US).into()];
+               GROUP BY sase_user, application, decided_by, action LIMIT $3";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let values = vec![directory.to_string().into(), since.as_micros().div_euclid(DAY_US).into(), limit.into()];
     let rows = conn.query_all_raw(statement(conn, sql, values)).await?;
     let read = |row: &sea_orm::QueryResult| {
         Ok(PastDecisions {

@@ -37,7 +37,7 @@ fn decided(n: usize, action: Action) -> Vec<Decided> {
 async fn found(db: &Db, action: Action) -> (usize, i64) {
     let filter = DecisionFilter { end: Timestamp::from_micros(i64::MAX), action: Some(action), ..<_>::default() };
     let logged = store::decisions(db.reader(), directory(1), &filter, 10_000).await.unwrap().len();
-    let past = store::past_decisions(db.reader(), directory(1), Timestamp::from_micros(0)).await.unwrap();
+    let past = store::past_decisions(db.reader(), directory(1), Timestamp::from_micros(0), 10_000).await.unwrap();
     (logged, past.iter().filter(|past| past.action == action).map(|past: &PastDecisions| past.count).sum())
 }
 

@@ -59,7 +59,7 @@ async fn filled(db: &Db, directory: DirectoryId, decisions: usize) {
 async fn kept(db: &Db, directory: DirectoryId) -> (usize, usize, usize) {
     let filter = DecisionFilter { end: Timestamp::from_micros(i64::MAX), ..<_>::default() };
     let logged = store::decisions(db.reader(), directory, &filter, 10_000).await.unwrap().len();
-    let counts = store::past_decisions(db.reader(), directory, Timestamp::from_micros(0)).await.unwrap().len();
+    let counts = store::past_decisions(db.reader(), directory, Timestamp::from_micros(0), 10_000).await.unwrap().len();
     (logged, counts, store::count(db.reader(), directory, ResourceKind::AccessBlock).await.unwrap())
 }
 
