@@ -26,7 +26,7 @@ use tokio::{
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
 
-use crate::tools;
+use crate::{checkout, tools};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,7 +53,7 @@ impl Envoy {
     /// With the ports of the configuration replaced: those of the decisions, `shop` and `till`.
     pub async fn start(credential: &str, decisions: &str, shop: &str, till: &str) -> Self {
         let folder = TempDir::new().unwrap();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let root = checkout::root();
         let mut configuration = fs::read_to_string(root.join("docs/envoy/envoy.yaml")).unwrap();
         let port = |address: &str| address.rsplit(':').next().unwrap().to_owned();
         for (port, other) in [

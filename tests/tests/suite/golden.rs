@@ -1,10 +1,12 @@
 //! Comparing with committed files.
 
-use std::{fs, path::Path};
+use std::fs;
+
+use crate::checkout;
 
 /// Compares a text with `tests/golden/{name}`, or writes it there if `BAILIWICK_WRITE_GOLDEN` is set.
 pub fn assert(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
+    let path = checkout::tests().join("golden").join(name);
     if std::env::var_os("BAILIWICK_WRITE_GOLDEN").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();

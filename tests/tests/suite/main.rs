@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod checkout;
 mod client;
 mod enterprise;
 mod envoy;

@@ -1,9 +1,10 @@
 //! Clients in other languages, with stubs or messages made from `proto/` as a user makes them. Each program is an example
 //! in `tests/polyglot` that stops at the first surprise; `scripts/setup` installs what they need, at pinned versions.
 
-use std::{path::Path, process::Command};
+use std::process::Command;
 
 use crate::{
+    checkout,
     live::{Databases, Suite},
     tools,
 };
@@ -16,7 +17,7 @@ async fn run(language: &'static str, needed: &[&str]) {
     let suite = Suite::start(Databases::Sqlite).await;
     let operator = suite.config.data.join("operator.json");
     let address = suite.gateway().to_string();
-    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("polyglot").join(language).join("run.sh");
+    let program = checkout::tests().join("polyglot").join(language).join("run.sh");
     let output = tokio::task::spawn_blocking(move || {
         Command::new(program).arg(address).arg(operator).env("BAILIWICK_TOOLS", tools::folder()).output().unwrap()
     })

@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 
 use crate::{
+    checkout,
     client::Client,
     live::{Databases, service},
     relay::Relay,
@@ -57,7 +58,7 @@ impl Processes {
         settings: &'static [(&'static str, &'static str)],
         relays: &[(Role, Role)],
     ) -> Self {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let root = &checkout::root();
         let compose = fs::read_to_string(root.join("docker-compose.yml")).unwrap();
         let compose: Value = serde_saphyr::from_str(&compose).unwrap();
         let (server, socket) = match databases {

@@ -9,6 +9,8 @@ use std::{
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
+use crate::checkout::root;
+
 const MAX_LINES: usize = 600;
 const SERVICES: [&str; 5] = ["directory", "delegation", "security-center", "sase-policy", "bastion-audit"];
 
@@ -45,10 +47,6 @@ fn allowed(package: &str) -> &'static [&'static str] {
         "benches" => &["core", "api", "rpc", "db", "openid", "roster", "security-center", "sase-policy", "testkit"],
         other => panic!("crate `{other}` has no row in tidy.rs: say what it may depend on, and why, in docs/decisions"),
     }
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::{path::Path, process::Command};
 
 use crate::{
+    checkout,
     live::{Databases, Suite},
     processes::Processes,
     tools,
 };
 
 fn walk(address: &str, operator: &Path, options: &[&str]) {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = checkout::root();
     let mut walk = Command::new(root.join("docs/walkthrough.sh"));
     walk.arg(address).arg(operator).args(options).env("PATH", tools::search_path());
     let output = walk.output().unwrap();

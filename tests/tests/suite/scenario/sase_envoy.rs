@@ -3,7 +3,6 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -16,6 +15,7 @@ use tonic::{Code, Request, transport::Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
+    checkout,
     client::Client,
     envoy::{Connection, Envoy, grpc_upstream, http_upstream},
     live::{Account, Databases, create_member, designate, enable_directory, enable_service, join, register, text},
@@ -175,7 +175,7 @@ impl Drop for Provider {
 }
 
 fn script(name: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("openid").join(name)
+    checkout::tests().join("openid").join(name)
 }
 
 /// covers: R-SASE-14
@@ -301,7 +301,7 @@ async fn passes(client: &mut Connection, token: &str) {
 
 #[test]
 fn the_documentation_names_what_the_configuration_has() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = checkout::root();
     let documentation = fs::read_to_string(root.join("docs/sase.md")).unwrap();
     for word in ["BAILIWICK_CREDENTIAL", "max_stream_duration", "failure_mode_allow", "docs/envoy/envoy.yaml"] {
         assert!(documentation.contains(word), "{word}");

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use tonic::Code;
 
 use crate::{
+    checkout,
     live::{Account, Databases, Suite, register, text, user},
     processes::binary,
     tools,
@@ -65,7 +66,7 @@ impl Drop for Provider {
 }
 
 fn script(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("openid").join(name)
+    checkout::tests().join("openid").join(name)
 }
 
 /// Registers a provider of an account; returns its name.

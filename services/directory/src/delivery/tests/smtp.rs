@@ -48,7 +48,8 @@ impl Server {
             SmtpSecurity::Starttls => "starttls",
             SmtpSecurity::Tls => "tls",
         };
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/delivery/tests/smtp_server.py");
+        let program = Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("run by cargo"))
+            .join("src/delivery/tests/smtp_server.py");
         let mut process = Command::new(python())
             .args([program.as_os_str(), mode.as_ref(), certificate.as_os_str(), key.as_os_str()])
             .stdin(Stdio::piped())
