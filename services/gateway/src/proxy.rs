@@ -15,7 +15,7 @@
 
 use std::{collections::HashMap, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 
-use bailiwick_api::{CONSISTENCY_TOKEN, decode_token, errors::v1::ErrorReason, r#type::v1::LogPosition};
+use bailiwick_api::{CONSISTENCY_TOKEN, decode_token, encode_token, errors::v1::ErrorReason, r#type::v1::LogPosition};
 use bailiwick_core::{
     Clock, Entropy, Operator, Role, Timestamp,
     authz::{
@@ -63,9 +63,9 @@ const CLIENT: &str = "client";
 const GRPC_STATUS: &str = "grpc-status";
 /// Most bytes of a signed caller context: it travels as a header, and services take no more.
 const MAX_CONTEXT: usize = 32 << 10;
-/// Most consistency tokens of a call, and positions in them.
-const MAX_TOKENS: usize = 8;
-const MAX_POSITIONS: usize = 32;
+/// Most consistency tokens of a call, and positions in them: one less than roles take, since one is added.
+const MAX_TOKENS: usize = 7;
+const MAX_POSITIONS: usize = 31;
 const CALL_ID_DIGITS: usize = 20;
 
 /// Times of calls.
@@ -420,6 +420,9 @@ impl Proxy {
         let context = HeaderValue::try_from(STANDARD_NO_PAD.encode(signed)).map_err(|_| fault())?;
         passed.insert(HeaderName::from_static(CALLER_CONTEXT), context);
         passed.insert(HeaderName::from_static(CALL_ID), HeaderValue::try_from(&call.id).map_err(|_| fault())?);
+        if let Some(followed) = followed(headers, admitted.version.as_deref()) {
+            passed.append(HeaderName::from_static(CONSISTENCY_TOKEN), followed);
+        }
         if let Some(deadline) = call.deadline {
             let left = deadline.saturating_duration_since(Instant::now());
             passed.insert(HeaderName::from_static(deadline::GRPC_TIMEOUT), deadline::header(left));
@@ -497,6 +500,14 @@ fn positions(headers: &HeaderMap) -> Option<Vec<LogPosition>> {
         }
     }
     Some(positions)
+}
+
+/// What a role must have followed to show what a caller has seen. All roles but `delegation` know of a change of
+/// `directory` by the log of `delegation`: so it is where that log stood when the facts had the change.
+fn followed(headers: &HeaderMap, version: Option<&Version>) -> Option<HeaderValue> {
+    let of_directory = positions(headers)?.iter().any(|position| position.role == Role::Directory.as_str());
+    let position = version.filter(|_| of_directory)?.position.clone();
+    HeaderValue::try_from(encode_token(vec![position])).ok()
 }
 
 /// What is no gRPC call at all is answered in HTTP's words.

@@ -1,5 +1,5 @@
 use bailiwick_api::{
-    CONSISTENCY_TOKEN,
+    CONSISTENCY_TOKEN, decode_token,
     directory::v1::{
         CreateMemberRequest, CreateTokenRequest, GetCallerIdentityRequest, GetMemberRequest, ListSigningKeysRequest,
         Member, RemoveMemberRequest, Token,
@@ -315,7 +315,9 @@ async fn deadlines_are_read_passed_on_and_kept() {
 
 #[tokio::test]
 async fn a_caller_sees_what_it_has_seen_or_is_told_why_not() {
-    let world = World::new().await;
+    let mut config = config();
+    config.times.consistency = std::time::Duration::from_millis(500);
+    let world = World::with(config).await;
     let mut client = world.client().await;
     let token = world.token(&user(MANAGEMENT, "alice"));
     let mut with = async |consistency: &str| {
@@ -334,6 +336,16 @@ async fn a_caller_sees_what_it_has_seen_or_is_told_why_not() {
     // Of a log that decides nothing here: for its role.
     assert_eq!(with(&at("sase-policy", "s", 99)).await.status().code(), Code::Ok);
     assert_eq!(world.members.last().consistency, [at("sase-policy", "s", 99)]);
+    // What a role knows of directory it has from the log of delegation: how far it must have followed that is added.
+    let made = world.facts.change(vec![]);
+    let seen = at("directory", &world.facts.directory_epoch(), 1);
+    assert_eq!(with(&seen).await.status().code(), Code::Ok);
+    let consistency = world.members.last().consistency;
+    let [first, added] = consistency.as_slice() else { panic!("{consistency:?}") };
+    assert_eq!(*first, seen);
+    let [added] = decode_token(added).unwrap().try_into().unwrap();
+    assert_eq!((added.role.as_str(), added.epoch), ("delegation", made.epoch));
+    assert!((1..=made.revision).contains(&added.revision));
     // It is waited for, and decides: by the revision asked for, alice is gone.
     let mut alice = identity(&user(MANAGEMENT, "alice"), PrincipalKind::User, &[]);
     if let Kind::Identity(fact) = &mut alice {

@@ -202,7 +202,7 @@ async fn the_end_of_a_right_ends_the_stream_both_ways() {
 async fn the_end_of_a_token_ends_the_stream() {
     let world = World::new().await;
     let mut client = world.client().await;
-    let token = world.token_for(&user(MANAGEMENT, "alice"), 2);
+    let token = world.token_for(&user(MANAGEMENT, "alice"), 6);
     let (sender, body) = open_body();
     sender.send(first()).unwrap();
     let response = client.begin("/test.Bidi/Open", &[("authorization", &token)], body).await;

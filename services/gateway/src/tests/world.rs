@@ -62,7 +62,10 @@ impl Drop for World {
 
 pub fn config() -> GatewayConfig {
     // Wide, so that a busy machine is not taken for a stale gateway.
-    GatewayConfig { freshness: Duration::from_secs(30), ..GatewayConfig::new("127.0.0.1:0".parse().unwrap()) }
+    let mut config = GatewayConfig::new("127.0.0.1:0".parse().unwrap());
+    config.freshness = Duration::from_secs(30);
+    config.times.consistency = Duration::from_secs(10);
+    config
 }
 
 impl World {
