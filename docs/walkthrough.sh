@@ -249,7 +249,7 @@ sent_code() {
     python3 - "$(dirname "$operator_file")/mailbox.jsonl" "$1" "$2" <<'PYTHON'
 import json, os, sys, time
 file, account, purpose = sys.argv[1:]
-until = time.monotonic() + 20
+until = time.monotonic() + 60
 while time.monotonic() < until:
     lines = open(file).read().splitlines() if os.path.exists(file) else []
     sent = [m["code"] for m in map(json.loads, lines) if (m["account"], m["purpose"]) == (account, purpose)]
@@ -324,14 +324,22 @@ refused VERIFICATION_CODE_INVALID "$alice" directory.v1.MemberService/SwitchMemb
     \"verification_code\": \"$code\"
 }"
 echo "   who did it is on record:"
-call "$a_root" audit.v1.AuditService/ListDirectoryAuditEntries \
-    "{\"parent\": \"$directory\", \"filter\": \"method:SwitchMemberType\"}" | grep '"principal"'
+# on_record PATTERN REQUEST: what the trail shows. It follows what happens, a moment later.
+on_record() {
+    local turn
+    for turn in $(seq 600); do
+        if call "$a_root" audit.v1.AuditService/ListDirectoryAuditEntries "$2" | grep -E "$1"; then return; fi
+        sleep 0.1
+    done
+    echo "after $turn times nothing is on record" >&2
+    exit 1
+}
+on_record '"principal"' "{\"parent\": \"$directory\", \"filter\": \"method:SwitchMemberType\"}"
 
 # ---------------------------------------------------------------------------------------------------------------------
 step "Everything is on record"
 
 refused ACTION_NOT_ALLOWED "$alice" audit.v1.AuditService/ListDirectoryAuditEntries "{\"parent\": \"$directory\"}"
-call "$a_root" audit.v1.AuditService/ListDirectoryAuditEntries "{\"parent\": \"$directory\", \"page_size\": 5}" |
-    grep -E '"(method|principal)"'
+on_record '"(method|principal)"' "{\"parent\": \"$directory\", \"page_size\": 5}"
 
 printf '\nThe walk is over; everything was as it should be.\n'

@@ -35,7 +35,7 @@ use tonic::{Request, Response, Status, Streaming, transport::Server};
 use crate::{Apply, ChangeLogServer, Follower, HeldFact, Recorded};
 
 /// Long enough for whatever is awaited, short enough for a failing test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A service that is followed and one that follows it.
 pub(crate) struct World {

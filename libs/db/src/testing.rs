@@ -82,4 +82,4 @@ pub(crate) async fn count(db: &Db, table: &str) -> i64 {
 }
 
 /// Long enough for whatever is awaited, short enough for a failing test.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -153,7 +153,7 @@ async fn members_are_added_in_the_order_asked_for() {
 async fn adding_waits_for_the_follower_and_a_repetition_completes() {
     for world in World::all().await {
         let (members, selection) = (named(&[11, 12]), remarked("shop"));
-        let hurried = world.call(10, "alice", Duration::from_millis(400));
+        let hurried = world.call(10, "alice", Duration::from_secs(2));
         let refused = world.roster.create(&hurried, &members, &selection, request_id()).await.unwrap_err();
         assert!(matches!(refused, RosterError::NotReached), "{}: {refused}", world.database.engine);
         assert_eq!(world.suite.delegation.enrolled(SPEC.service).await, 2);
@@ -338,11 +338,11 @@ async fn removing_an_entry_does_not_end_a_later_enrolment() {
         // Beyond what the list has been told yet, the enrolment has ended and another one begun.
         let delegation = &world.suite.delegation;
         delegation.end(directory(1), SPEC.service, account(11)).await;
-        let hurried = world.call(10, "bob", Duration::from_millis(400));
+        let hurried = world.call(10, "bob", Duration::from_secs(2));
         let refused = world.roster.create(&hurried, &named(&[11]), &remarked(""), None).await.unwrap_err();
         assert!(matches!(refused, RosterError::NotReached), "{}: {refused}", world.database.engine);
         assert_eq!(world.entry(11).await, Some(first.clone()));
-        let hurried = world.call(10, "bob", Duration::from_millis(400));
+        let hurried = world.call(10, "bob", Duration::from_secs(2));
         let removal = Call { deadline: hurried.deadline, ..world.removal("alice", 11) };
         let refused = world.roster.delete(&removal, account(11), &first.etag(), None).await.unwrap_err();
         assert!(matches!(refused, RosterError::NotReached), "{refused}");

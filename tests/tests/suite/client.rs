@@ -1,6 +1,12 @@
 //! A client of the gateway as any user would have it: methods by name, messages as JSON, the errors' details read.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock, Mutex},
+    time::Duration,
+};
+
+use bailiwick_api::{CONSISTENCY_TOKEN, decode_token, encode_token, r#type::v1::LogPosition};
 
 use prost_reflect::{
     DescriptorPool, DynamicMessage, MethodDescriptor, SerializeOptions,
@@ -10,7 +16,7 @@ use prost_reflect::{
     },
 };
 use serde_json::Value;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{
     Code, Request, Response, Status, Streaming,
@@ -20,13 +26,21 @@ use tonic::{
 };
 use tonic_types::StatusExt;
 
+use crate::patience::PATIENCE;
+
 static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| DescriptorPool::decode(bailiwick_api::DESCRIPTORS).unwrap());
+
+/// What all clients of a suite together have seen: as somebody does who writes with one client and reads with another, they
+/// send each other's consistency tokens. By role, the last position.
+#[derive(Clone, Default)]
+pub struct Seen(Arc<Mutex<BTreeMap<String, LogPosition>>>);
 
 /// A connection to a gateway, and whom it calls as.
 #[derive(Clone)]
 pub struct Client {
     channel: Channel,
     token: Option<String>,
+    seen: Option<Seen>,
 }
 
 /// A call that failed.
@@ -43,18 +57,24 @@ pub struct Failure {
 }
 
 impl Client {
+    /// One that sends no consistency tokens but those that it is given.
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { channel: endpoint.connect_lazy(), token: None }
+        Self { channel: endpoint.connect_lazy(), token: None, seen: None }
+    }
+
+    /// One that sees what these have seen.
+    pub fn seeing(endpoint: Endpoint, seen: Seen) -> Self {
+        Self { seen: Some(seen), ..Self::new(endpoint) }
     }
 
     /// The same connection, as whoever has the token.
     pub fn with_token(&self, token: &str) -> Self {
-        Self { channel: self.channel.clone(), token: Some(token.to_owned()) }
+        Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
     /// The same connection, as nobody.
     pub fn anonymous(&self) -> Self {
-        Self { channel: self.channel.clone(), token: None }
+        Self { token: None, ..self.clone() }
     }
 
     /// The same connection, as the owner of an access key.
@@ -79,7 +99,7 @@ impl Client {
         let descriptor = method_descriptor(method);
         let message = DynamicMessage::deserialize(descriptor.input(), request).expect(method);
         let path = format!("/bailiwick.{method}");
-        let answered = self.raw(&path, message.encode_to_vec(), metadata).await;
+        let answered = self.decided(&path, &message.encode_to_vec(), metadata).await;
         let (answer, metadata) = answered.map_err(|e| Failure::of(&e))?;
         let answer = DynamicMessage::decode(descriptor.output(), answer.as_slice()).expect(method);
         let options = SerializeOptions::new().skip_default_fields(false);
@@ -91,7 +111,9 @@ impl Client {
         let descriptor = method_descriptor(method);
         let message = DynamicMessage::deserialize(descriptor.input(), request).expect(method);
         let path = format!("/bailiwick.{method}");
-        let (stream, _) = self.open(&path, message.encode_to_vec(), &[]).await.map_err(|e| Failure::of(&e))?;
+        let message = message.encode_to_vec();
+        let open = || self.open(&path, message.clone(), self.token_of_seen(&[]));
+        let (stream, _) = once_decided(open).await.map_err(|e| Failure::of(&e))?;
         Ok(Answers { stream, descriptor })
     }
 
@@ -102,12 +124,48 @@ impl Client {
         if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
+        for (key, value) in self.token_of_seen(&[]) {
+            request.metadata_mut().append(key, value.parse().unwrap());
+        }
         let path = format!("/bailiwick.{method}").parse().unwrap();
         let mut grpc = tonic::client::Grpc::new(self.channel.clone());
         grpc.ready().await.map_err(|e| Failure::of(&Status::unavailable(e.to_string())))?;
         // Its answer begins when the first message is decided over.
         let answered = tokio::spawn(async move { grpc.streaming(request, path, Raw).await });
         Ok(Talk { requests, answered: Some(answered), answers: None, descriptor: method_descriptor(method) })
+    }
+
+    /// The same as [`Client::raw`], once the gateway can decide by what was seen.
+    pub async fn decided(
+        &self,
+        path: &str,
+        message: &[u8],
+        metadata: &[(&'static str, String)],
+    ) -> Result<(Vec<u8>, MetadataMap), Status> {
+        let attempt = move || async move {
+            let metadata = [metadata, &self.token_of_seen(metadata)].concat();
+            self.raw(path, message.to_vec(), &metadata).await
+        };
+        let (answer, metadata) = once_decided(attempt).await?;
+        if let Some(Seen(seen)) = &self.seen {
+            let tokens = metadata.get_all(CONSISTENCY_TOKEN).iter().map(|token| token.to_str().unwrap());
+            let mut seen = seen.lock().unwrap();
+            for position in tokens.flat_map(|token| decode_token(token).unwrap()) {
+                let known = seen.get(&position.role);
+                if known.is_none_or(|known| known.epoch != position.epoch || known.revision < position.revision) {
+                    seen.insert(position.role.clone(), position);
+                }
+            }
+        }
+        Ok((answer, metadata))
+    }
+
+    /// The token of what was seen, unless there is one already.
+    fn token_of_seen(&self, metadata: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
+        let seen = self.seen.iter().flat_map(|Seen(seen)| seen.lock().unwrap().values().cloned().collect::<Vec<_>>());
+        let positions: Vec<_> = seen.collect();
+        let own = positions.is_empty() || metadata.iter().any(|(key, _)| *key == CONSISTENCY_TOKEN);
+        if own { Vec::new() } else { vec![(CONSISTENCY_TOKEN, encode_token(positions))] }
     }
 
     /// Calls a method with the bytes of a message and further metadata; returns the bytes of the answer, of a stream the
@@ -118,7 +176,7 @@ impl Client {
         message: Vec<u8>,
         metadata: &[(&'static str, String)],
     ) -> Result<(Vec<u8>, MetadataMap), Status> {
-        let (mut stream, metadata) = self.open(path, message, metadata).await?;
+        let (mut stream, metadata) = self.open(path, message, metadata.to_vec()).await?;
         let answer = stream.message().await?.expect("an answer");
         if !bailiwick_api::rule(path).is_some_and(|rule| rule.server_streaming) {
             assert!(stream.message().await?.is_none(), "{path}: more than one answer");
@@ -130,14 +188,14 @@ impl Client {
         &self,
         path: &str,
         message: Vec<u8>,
-        metadata: &[(&'static str, String)],
+        metadata: Vec<(&'static str, String)>,
     ) -> Result<(Streaming<Vec<u8>>, MetadataMap), Status> {
         let mut request = Request::new(message);
         if let Some(token) = &self.token {
             request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
         }
         for (key, value) in metadata {
-            request.metadata_mut().append(*key, value.parse().unwrap());
+            request.metadata_mut().append(key, value.parse().unwrap());
         }
         let mut grpc = tonic::client::Grpc::new(self.channel.clone());
         grpc.ready().await.map_err(|e| Status::unavailable(e.to_string()))?;
@@ -152,6 +210,22 @@ impl Client {
             Ok(answer) => panic!("`{method}` {request} was not refused: {answer}"),
             Err(failure) => failure,
         }
+    }
+}
+
+/// Tries again while the gateway has no facts, or none that are new enough. It says so before it does anything.
+async fn once_decided<T, F: Future<Output = Result<T, Status>>>(attempt: impl Fn() -> F) -> Result<T, Status> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answered = attempt().await;
+        let undecided = |status: &Status| {
+            let reason = Failure::of(status).reason;
+            ["FACTS_NOT_READY", "FACTS_STALE", "REVISION_NOT_REACHED"].contains(&reason.as_str())
+        };
+        if Instant::now() >= deadline || !answered.as_ref().err().is_some_and(undecided) {
+            return answered;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! An enterprise on running processes: its directory, the claims in it, and what needs them.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use bailiwick_api::directory::v1::{ListClaimsRequest, claim_service_client::ClaimServiceClient};
 use bailiwick_core::{Operator, Role};
@@ -12,7 +12,7 @@ use crate::{
     client::{Client, Failure},
     live::{self, Account, Databases, text},
     mesh,
-    patience::{call, in_time, passes, until},
+    patience::{PATIENCE, call, in_time, passes, until},
     processes::Processes,
     relay::{Relay, Withheld},
 };
@@ -44,8 +44,6 @@ impl Enterprise {
     ) -> Self {
         let processes = Processes::start_with(databases, settings, relays).await;
         let operator = processes.operator().await;
-        // The gateway listens before it has its first facts.
-        call(&operator, "directory.v1.AccountService/ListAccounts", json!({})).await;
         let management = live::register(&operator, "management", "Example").await;
         let directory = live::enable_directory(&management).await;
         live::enable_service(&management, &directory, "sase").await;
@@ -141,7 +139,7 @@ impl Enterprise {
         let mut claims = BTreeSet::new();
         for kind in ["designation", "enrolment"] {
             let message = ListClaimsRequest { kind: kind.to_owned(), page_size: 1000, page_token: String::new() };
-            let deadline = Instant::now() + Duration::from_secs(10);
+            let deadline = Instant::now() + PATIENCE;
             let request = on_behalf(&Operator::service(Role::Delegation), "", deadline, message);
             let page = ClaimServiceClient::new(channel.clone()).list_claims(request).await.unwrap().into_inner();
             claims.extend(page.claims.into_iter().map(|claim| (kind, claim.trusted_service, claim.account)));

@@ -12,6 +12,7 @@ use std::{
 
 use bailiwick_api::audit::v1::Change;
 use bailiwick_core::{Entropy, Role, SystemEntropy};
+use bailiwick_db::CursorWait;
 use prost_reflect::prost::Message;
 use serde_json::{Value, json};
 use tokio::{sync::Mutex, time::Instant};
@@ -20,13 +21,12 @@ use tonic::Code;
 use crate::{
     client::Client,
     live::{self, Account, Databases},
-    patience::until,
+    patience::PATIENCE,
     processes::Processes,
 };
 
 const MUTATIONS: usize = 2_000;
 const WRITERS: usize = 4;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A change that was acknowledged: the role whose log must hold it, its request id, and its resource.
 #[derive(Clone, Debug)]
@@ -115,11 +115,6 @@ async fn kill_every_role_during_a_stream_of_changes(databases: Databases) {
     let operator = processes.operator().await;
     let management = live::register(&operator, "management", "Example").await;
     let directory = live::enable_directory(&management).await;
-    // A gateway that is just starting may answer before it enforces.
-    let known = async || {
-        management.root.call("directory.v1.DirectoryService/GetDirectory", json!({"name": directory})).await.is_ok()
-    };
-    until("the gateway knows the directory", known).await;
     let member = live::create_member(&management, &directory, "member").await;
     let administrator = live::register(&operator, "administrator", "Example").await;
     live::join(&management, &directory, &administrator).await;
@@ -193,6 +188,10 @@ pub async fn changes(processes: &Processes, role: Role) -> Vec<(i64, Change)> {
 
 async fn logs_hold_each_change_once(processes: &Processes, acknowledged: &[Acknowledged]) {
     let mut directory_facts = BTreeSet::new();
+    let (directory, delegation) =
+        (processes.database(Role::Directory).await, processes.database(Role::Delegation).await);
+    let mirrored = delegation.wait_cursor(Role::Directory.as_str(), &directory.head().await.unwrap(), PATIENCE).await;
+    assert_eq!(mirrored.unwrap(), CursorWait::Reached);
     for role in Role::ALL.into_iter().filter(|role| role.has_database()) {
         let changes = changes(processes, role).await;
         let revisions: Vec<_> = changes.iter().map(|(revision, _)| *revision).collect();

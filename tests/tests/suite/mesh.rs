@@ -1,7 +1,7 @@
 //! Calls between roles, over mutual TLS: who holds which certificate decides what it may call, and no certificate of a
 //! role speaks for a user.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use bailiwick_api::rules;
 use bailiwick_core::{
@@ -15,6 +15,7 @@ use crate::{
     client::{Failure, Raw},
     live::Databases,
     matrix::encoded_request,
+    patience::PATIENCE,
     processes::Processes,
     world::Names,
 };
@@ -40,7 +41,7 @@ async fn call(channel: Channel, rule: &Rule, names: &Names) -> Result<(), Status
     grpc.ready().await.map_err(|e| Status::unavailable(e.to_string()))?;
     let requests = tokio_stream::once(message);
     let answer = grpc.streaming(Request::new(requests), rule.path.parse().unwrap(), Raw);
-    let mut answers = tokio::time::timeout(Duration::from_secs(10), answer).await.expect(rule.path)?.into_inner();
+    let mut answers = tokio::time::timeout(PATIENCE, answer).await.expect(rule.path)?.into_inner();
     if rule.server_streaming {
         return Ok(());
     }

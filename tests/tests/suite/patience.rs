@@ -8,7 +8,8 @@ use tonic::Code;
 
 use crate::client::{Client, Failure};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Long enough for a machine that is busy with much else.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Whether a failure is of a role that is being restarted, or of what follows one.
 pub fn passes(failure: &Failure) -> bool {

@@ -2,26 +2,30 @@
 //! `docker-compose.yml` names.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    time::Instant,
 };
 
 use bailiwick::{bootstrap::file, config::Config, serve};
-use bailiwick_core::Role;
+use bailiwick_api::rules;
+use bailiwick_core::{Role, authz::Seat};
 use bailiwick_db::Db;
 use bailiwick_testkit::postgres::PrivateServer;
 use sea_orm::ConnectionTrait;
 use serde_json::Value;
 use tempfile::TempDir;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient};
 
 use crate::{
     checkout,
-    client::Client,
+    client::{Client, Seen},
     live::{Databases, service},
+    patience::{PATIENCE, until},
     relay::Relay,
 };
 
@@ -89,7 +93,22 @@ impl Processes {
             }
             this.start_role(role);
         }
+        this.ready().await;
         this
+    }
+
+    /// Returns when the gateway decides, and every role says that it serves.
+    async fn ready(&self) {
+        let health = HealthClient::new(self.endpoint().connect_lazy());
+        let public = rules().iter().filter(|rule| rule.seat != Seat::Internal);
+        let services = public.filter_map(|rule| rule.path.split('/').nth(1)).collect::<BTreeSet<_>>();
+        for service in std::iter::once("").chain(services) {
+            let serves = async || {
+                let asked = health.clone().check(HealthCheckRequest { service: service.to_owned() }).await;
+                asked.is_ok_and(|answer| answer.get_ref().status() == ServingStatus::Serving)
+            };
+            until(&format!("`{service}` serves"), serves).await;
+        }
     }
 
     /// The `bootstrap` service of the compose file, to its end.
@@ -124,21 +143,28 @@ impl Processes {
         if let Some(enforcement) = self.enforcement.as_ref().filter(|_| asked) {
             environment.insert(ENFORCEMENT.to_owned(), enforcement.clone());
         }
-        let mut child = Command::new(binary())
-            .args(self.command(name))
-            .envs(&environment)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        let Some(address) = line.trim().strip_prefix(&format!("listening {name} ")) else {
-            let mut log = String::new();
-            let _ = File::open(self.data.path().join(format!("{name}.log"))).unwrap().read_to_string(&mut log);
-            panic!("`{name}` did not start: {line:?}\n{log}");
+        let deadline = Instant::now() + PATIENCE;
+        let (child, mut out, mut line) = loop {
+            let mut child = Command::new(binary())
+                .args(self.command(name))
+                .envs(&environment)
+                .stdout(Stdio::piped())
+                .stderr(log.try_clone().unwrap())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            let mut out = BufReader::new(child.stdout.take().unwrap());
+            out.read_line(&mut line).unwrap();
+            if line.starts_with(&format!("listening {name} ")) {
+                break (child, out, line);
+            }
+            child.wait().unwrap();
+            let told = self.log(role);
+            // While nobody listened there, some connection of this machine may have taken the port for a while.
+            let taken = told.lines().last().is_some_and(|line| line.contains("Address already in use"));
+            assert!(taken && Instant::now() < deadline, "`{name}` did not start: {line:?}\n{told}");
         };
+        let address = line.trim().trim_start_matches(&format!("listening {name} "));
         let address = address.to_owned();
         if asked {
             line.clear();
@@ -271,17 +297,31 @@ impl Processes {
         self.data.path().join("mailbox.jsonl")
     }
 
+    /// A client that sends no consistency tokens: roles are killed and restored while it calls.
     pub fn client(&self) -> Client {
+        Client::new(self.endpoint())
+    }
+
+    fn endpoint(&self) -> Endpoint {
         let ca = Certificate::from_pem(fs::read(self.ca_file()).unwrap());
         let port = self.gateway().rsplit(':').next().unwrap();
         let endpoint = Endpoint::from_shared(format!("https://localhost:{port}")).unwrap();
-        Client::new(endpoint.tls_config(ClientTlsConfig::new().ca_certificate(ca).domain_name("localhost")).unwrap())
+        endpoint.tls_config(ClientTlsConfig::new().ca_certificate(ca).domain_name("localhost")).unwrap()
     }
 
     pub async fn operator(&self) -> Client {
+        self.operator_of(self.client()).await
+    }
+
+    /// The operator, with a client that sees what it has seen.
+    pub async fn seeing_operator(&self) -> Client {
+        self.operator_of(Client::seeing(self.endpoint(), Seen::default())).await
+    }
+
+    async fn operator_of(&self, client: Client) -> Client {
         let credential: Value = serde_json::from_str(&fs::read_to_string(self.operator_file()).unwrap()).unwrap();
         let (id, secret) = (credential["access_key_id"].as_str().unwrap(), credential["secret"].as_str().unwrap());
-        self.client().sign_in(id, secret).await.unwrap()
+        client.sign_in(id, secret).await.unwrap()
     }
 
     /// The database of a role, for looking at its log.
@@ -292,7 +332,11 @@ impl Processes {
     /// Changes rows in the database of a role as no call does, such as to let time pass.
     pub async fn change_rows(&self, role: Role, sql: &str) {
         let database = sea_orm::Database::connect(self.config(role).database_url(role)).await.unwrap();
-        database.execute_unprepared(sql).await.unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = database.execute_unprepared(sql).await {
+            // The role writes as well.
+            assert!(error.to_string().contains("locked") && Instant::now() < deadline, "{error}");
+        }
         database.close().await.unwrap();
     }
 

@@ -21,12 +21,11 @@ use crate::{
     enterprise::{DESIGNATE, Enterprise, PLACE_CLAIMS},
     faults::request_id,
     live::Databases,
-    patience::{call, passes},
+    patience::{PATIENCE, call, passes},
     relay::{Part, Withheld},
 };
 
 const ROUNDS: usize = 3;
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Bounds that are soon reached.
 const SETTINGS: &[(&str, &str)] = &[

@@ -8,7 +8,6 @@ use std::{
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll},
-    time::Duration,
 };
 
 use bailiwick_core::Role;
@@ -21,7 +20,7 @@ use tonic::{
     transport::{Channel, Server},
 };
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::patience::PATIENCE;
 
 /// A relay that runs as long as the test.
 pub struct Relay {

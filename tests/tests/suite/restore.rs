@@ -290,7 +290,7 @@ async fn restore_of_delegation(databases: Databases) {
     call(&root, "directory.v1.MemberService/RemoveMember", json!({"name": name})).await;
     let late = world.late_user.client.clone();
     let listed_by = async || late.call(LISTS[0].0, json!({"parent": directory})).await;
-    assert!(listed_by().await.is_ok(), "the administrator sees the list");
+    in_time("the administrator sees the list", listed_by, |_| true).await;
     all_list(&root, &directory, &[&member, &world.late.name]).await;
     let sase = format!("{directory}/trustedServices/sase");
     let lost = change(&root, "delegation.v1.TrustedServiceService/EnableTrustedService", json!({"name": sase})).await;

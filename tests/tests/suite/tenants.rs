@@ -29,7 +29,7 @@ fn nowhere() -> Names {
 }
 
 async fn call(client: &Client, rule: &Rule, names: &Names) -> Result<(), Failure> {
-    client.raw(rule.path, encoded_request(rule, names), &[]).await.map(drop).map_err(|e| Failure::of(&e))
+    client.decided(rule.path, &encoded_request(rule, names), &[]).await.map(drop).map_err(|e| Failure::of(&e))
 }
 
 /// What a failure says, with the names of its world replaced, so that failures of two worlds can be compared.

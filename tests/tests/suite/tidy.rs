@@ -187,7 +187,10 @@ fn files(extension: &str) -> Vec<(PathBuf, String)> {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap_or_default().to_owned();
-            if path.is_dir() && !name.starts_with('.') && !["target", "node_modules", "data"].contains(&name.as_str()) {
+            if path.is_dir()
+                && !name.starts_with('.')
+                && !["target", "node_modules", "data", "stubs"].contains(&name.as_str())
+            {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == extension) {
                 let text = fs::read_to_string(&path).unwrap();

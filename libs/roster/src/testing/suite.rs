@@ -33,7 +33,7 @@ use super::{FakeDelegation, FakeLog, account, directory};
 use crate::Deps;
 
 /// Long enough for whatever is awaited, short enough for a failing test.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Two directories, `delegation`, a gateway, and a database for the role that is tested.
 pub struct Suite {

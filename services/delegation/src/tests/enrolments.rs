@@ -117,7 +117,7 @@ async fn a_removal_does_not_wait_for_its_release() {
         let (directory, trusted_service) = (world.at.name(), "sase".to_owned());
         let (accounts, uids) = (vec![account(2).name()], vec![String::new()]);
         let mut request = Request::new(BatchDeleteEnrolmentsRequest { directory, trusted_service, accounts, uids });
-        request.set_timeout(Duration::from_secs(2));
+        request.set_timeout(Duration::from_secs(6));
         assert_eq!(world.enrolments_by(by).batch_delete_enrolments(request).await.unwrap().into_inner().deleted, 1);
         assert_eq!(world.directory.claims().len(), 1);
         world.clock.advance(Duration::from_secs(61));
@@ -210,7 +210,7 @@ async fn a_claim_that_is_not_mirrored_in_time_is_not_used() {
             kind: ClaimKind::Enrolment,
             accounts: vec![account(2)],
         };
-        let claimed = world.app.claim(&Behalf::own(Duration::from_millis(400)), &set).await;
+        let claimed = world.app.claim(&Behalf::own(Duration::from_secs(2)), &set).await;
         assert!(matches!(claimed, Err(Error::NotMirrored)), "{claimed:?}");
         world.directory.commit(Vec::new()).await;
         world.enrol(Role::SasePolicy, "sase", &[account(2)]).await.unwrap();

@@ -38,7 +38,7 @@ use crate::{
     migrations,
 };
 
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct World {
     pub directory: FakeDirectory,

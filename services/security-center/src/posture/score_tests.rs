@@ -12,7 +12,7 @@ use bailiwick_api::securitycenter::v1::{
 };
 use bailiwick_core::{AccountId, Clock, Role, Timestamp};
 use bailiwick_db::{DbError, Tx};
-use bailiwick_roster::testing::{Running, Suite, account, directory};
+use bailiwick_roster::testing::{Running, Suite, account, directory, eventually};
 use bailiwick_testkit::{ManualClock, databases};
 use prost::Message;
 use prost_types::FieldMask;
@@ -117,6 +117,18 @@ impl Scene {
             store::risk_account_save(tx.conn(), &row).await
         };
         self.suite.db.write("test", work).await.map_err(|error: DbError| error).unwrap();
+    }
+
+    /// Writes scores until that of today is this one: the service does so as well, and one passes over what the other has
+    /// begun.
+    async fn written(&self, n: u8, score: i64) {
+        let today = day(self.now());
+        let is = || async move {
+            app::score_history_pass(&self.suite.db).await.unwrap();
+            let last = store::score_days_before(self.suite.db.reader(), account(n), i64::MAX, 1).await.unwrap();
+            last.first().is_some_and(|last| (last.day, last.score) == (today, score))
+        };
+        eventually(is).await;
     }
 
     async fn score(&mut self, n: u8) -> i32 {
@@ -303,12 +315,12 @@ async fn the_history_has_one_score_of_each_day() {
         let unlisted = |tx: Tx| async move { store::risk_account_lock(tx.conn(), account(13)).await };
         assert!(!db.write("test", unlisted).await.map_err(|error: DbError| error).unwrap().value.has_score());
         let risks = scene.found(account(11), scene.now(), &[(Category::Baseline, Severity::High, 5)]).await;
-        app::score_history_pass(&db).await.unwrap();
+        scene.written(11, 90).await;
         scene.found(account(11), scene.now(), &[(Category::Attack, Severity::High, 1)]).await;
-        app::score_history_pass(&db).await.unwrap();
+        scene.written(11, 85).await;
         scene.clock.advance(DAY);
         // Nothing was written since, but the day is another.
-        app::score_history_pass(&db).await.unwrap();
+        scene.written(11, 85).await;
         let scored = async |of| store::score_days_before(db.reader(), of, i64::MAX, 10).await.unwrap().len();
         assert_eq!((scored(account(11)).await, scored(account(13)).await), (2, 0));
         scene.clock.advance(DAY);
@@ -316,7 +328,7 @@ async fn the_history_has_one_score_of_each_day() {
         let days = [("2026-01-03", 95), ("2026-01-02", 85), ("2026-01-01", 85)];
         let days: Vec<_> = days.into_iter().map(|(day, score)| (day.to_owned(), score)).collect();
         assert_eq!(scene.history(11).await, days, "that of today is as it is now");
-        app::score_history_pass(&db).await.unwrap();
+        scene.written(11, 95).await;
         assert_eq!(scene.history(11).await, days);
         // Other rules are another score, also of a day on which no risk changes.
         let rule = ScoreRule { category: 4, severity: 4, min_age_days: 0, centipoints: 2_000, max_points: 20 };
@@ -326,7 +338,7 @@ async fn the_history_has_one_score_of_each_day() {
             request_id: String::new(),
         };
         scene.scores.update_score_rules(scene.by(10, UPDATE, update)).await.unwrap();
-        app::score_history_pass(&db).await.unwrap();
+        scene.written(11, 80).await;
         scene.clock.advance(DAY);
         assert_eq!(scene.history(11).await[1], ("2026-01-03".to_owned(), 80));
         scene.clock.advance(DAY * 398);

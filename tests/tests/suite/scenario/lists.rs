@@ -12,6 +12,7 @@ use crate::{
         Account, Databases, Suite, create_member, designate, enable_directory, enable_service, join, register,
         subscribe, text, user,
     },
+    patience::PATIENCE,
 };
 
 /// A directory with an administrator of every service, one created and one invited member.
@@ -169,7 +170,7 @@ async fn a_ram_user_of_the_bastion_host_needs_both_policies() {
 
 /// Reads an audit trail until an entry of a method is in it: it follows the logs of the services.
 async fn audited(client: &Client, method: &str, parent: &Value, wanted: &str) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let page = client.call(method, json!({"parent": parent, "page_size": 1000})).await.unwrap();
         let entries = page["auditEntries"].as_array().unwrap();

@@ -27,12 +27,9 @@ struct Scene {
 impl Scene {
     async fn start(databases: Databases) -> Self {
         let processes = Processes::start(databases).await;
-        let operator = processes.operator().await;
+        let operator = processes.seeing_operator().await;
         let management = register(&operator, "management", "Example").await;
         let directory = enable_directory(&management).await;
-        let get = "directory.v1.DirectoryService/GetDirectory";
-        let known = async || management.root.call(get, json!({"name": directory})).await.is_ok();
-        until("the gateway knows the directory", known).await;
         for service in ["security-center", "sase", "bastionhost"] {
             enable_service(&management, &directory, service).await;
         }

@@ -1,6 +1,6 @@
 //! Risks that scanners found, read by the account itself and by the administrator of Security Center in one place.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use bailiwick_api::securitycenter::v1::{FindingImportOptions, ImportFindingsRequest};
 use bailiwick_core::{Clock, SystemClock};
@@ -14,7 +14,7 @@ use super::folder_scope::{create_folder, move_member, root_folder};
 use crate::{
     client::{Answers, Client},
     live::{Account, Databases, Suite, designate, enable_directory, enable_service, join, register, subscribe, text},
-    patience::until,
+    patience::{PATIENCE, until},
 };
 
 const IMPORT: &str = "securitycenter.v1.FindingImportService/ImportFindings";
@@ -31,7 +31,6 @@ const CREATE_RULE: &str = "securitycenter.v1.SuppressionRuleService/CreateSuppre
 const GET_RULE: &str = "securitycenter.v1.SuppressionRuleService/GetSuppressionRule";
 /// Of what was imported; root users are risks as well.
 const IMPORTED: &str = "source = \"Prowler\"";
-const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Scene {
     suite: Suite,
@@ -65,6 +64,15 @@ impl Scene {
         let scene = Self { suite, management, administrator, other, members, directory };
         scene.control("Create", 0).await;
         scene.control("Create", 1).await;
+        for member in &scene.members {
+            // Enabled, with a key, without security information: what root users risk is found some time after a call.
+            let asked = json!({"parent": member.name, "filter": "state = RISK_STATE_OPEN source = \"Bailiwick\""});
+            let found = async || {
+                let page = scene.administrator.root.call(LIST, asked.clone()).await.unwrap();
+                page["risks"].as_array().unwrap().len() == 3
+            };
+            until("the root user is assessed", found).await;
+        }
         scene
     }
 
@@ -312,13 +320,9 @@ async fn an_administrator_of_a_folder_sees_the_risks_in_it_alone() {
         scene.management.root.call(method, update).await.unwrap();
 
         let administrator = &scene.administrator.root;
-        // What was changed by another client is seen once the gateway and the service have followed.
-        let narrowed = async || administrator.call(LIST, json!({"parent": two})).await.is_err();
-        until("the administrator is of the folder", narrowed).await;
         assert_eq!(administrator.refused(LIST, json!({"parent": two})).await.reason, "OUTSIDE_FOLDER_SCOPE");
-        let alone = async || scene.search("").await.iter().all(|risk| text(risk, "account") == one);
-        until("the service knows the folder", alone).await;
         assert_eq!(scene.search("").await.len(), 2);
+        assert!(scene.search("").await.iter().all(|risk| text(risk, "account") == one));
         assert!(scene.search("").await.iter().all(|risk| text(risk, "folder") == sales));
         let asked = json!({"parent": scene.directory, "by": "RISK_DIMENSION_FOLDER"});
         let groups = async |client: &Client| {

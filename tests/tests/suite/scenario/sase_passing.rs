@@ -17,12 +17,10 @@ const GET_BLOCK: &str = "sase.v1.AccessBlockService/GetAccessBlock";
 
 async fn time_passes(databases: Databases) {
     let mut processes = Processes::start(databases).await;
-    let operator = processes.operator().await;
+    let operator = processes.seeing_operator().await;
     let management = register(&operator, "management", "Example").await;
     let directory = enable_directory(&management).await;
     let root = &management.root;
-    let get = "directory.v1.DirectoryService/GetDirectory";
-    until("the gateway knows the directory", async || root.call(get, json!({"name": directory})).await.is_ok()).await;
     root.call(ENABLE, json!({"name": format!("{directory}/trustedServices/sase")})).await.unwrap();
     let member = create_member(&management, &directory, "member").await;
     let settings = json!({"decision_retention_days": 5});

@@ -12,6 +12,7 @@ use crate::{
     live::{
         Account, Databases, Suite, designate, enable_directory, enable_service, join, register, subscribe, text, user,
     },
+    patience::PATIENCE,
 };
 
 const SCORE: &str = "securitycenter.v1.SecurityScoreService/GetSecurityScore";
@@ -72,7 +73,7 @@ impl Scene {
 
     /// Waits for a score: what follows a log comes some time after the call that it follows from.
     async fn reaches(&self, wanted: i64) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while self.score().await != wanted {
             assert!(Instant::now() < deadline, "the score is {} and not {wanted}", self.score().await);
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -121,7 +122,9 @@ async fn a_root_user_costs_points_until_it_is_disabled() {
         }
         let days = admin.call(HISTORY, parent.clone()).await.unwrap();
         let days = days["dailyScores"].as_array().unwrap();
-        assert_eq!((days.len(), &days[0]["score"]), (1, &json!(ROOT_USER_AT_WORK)));
+        // One, or two at midnight.
+        assert!((1..=2).contains(&days.len()));
+        assert_eq!(days[0]["score"], json!(ROOT_USER_AT_WORK));
 
         bind_email(&scene.suite, &scene.member.root, &scene.member.name).await;
         let users = json!({"parent": format!("{}/users/root", scene.member.name)});

@@ -9,6 +9,7 @@ use tonic::Code;
 use crate::{
     client::{Client, Failure},
     live::{Account, Databases, Suite, create_member, enable_directory, register, text, user},
+    patience::PATIENCE,
 };
 
 const WHO_AM_I: &str = "directory.v1.TokenService/GetCallerIdentity";
@@ -152,7 +153,7 @@ async fn what_a_session_does_is_recorded_with_its_name_and_who_began_it() {
     session.call(CREATE_USER, json!({"parent": account.name, "user_id": "made-by-session"})).await.unwrap();
 
     let list = "audit.v1.AuditService/ListAccountAuditEntries";
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + PATIENCE;
     loop {
         let trail = account.root.call(list, json!({"parent": account.name, "page_size": 1000})).await.unwrap();
         let entries = trail["auditEntries"].as_array().unwrap();
@@ -286,7 +287,7 @@ async fn a_key_is_rotated_and_shows_when_it_was_used() {
     let keys = alice.call(LIST_KEYS, json!({"parent": name})).await.unwrap();
     let old = text(&keys["accessKeys"][0], "name").to_owned();
 
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + PATIENCE;
     loop {
         let keys = alice.call(LIST_KEYS, json!({"parent": name})).await.unwrap();
         let read = alice.call(GET_USER, json!({"name": name})).await.unwrap();

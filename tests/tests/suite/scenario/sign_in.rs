@@ -17,6 +17,7 @@ use tonic::Code;
 use crate::{
     checkout,
     live::{Account, Databases, Suite, register, text, user},
+    patience::PATIENCE,
     processes::binary,
     tools,
 };
@@ -177,7 +178,7 @@ async fn who_signed_in_is_in_the_trail_of_the_whole_chain() {
     assert_eq!((text(&me, "identityProvider"), text(&me, "subject")), (&*name, "alice"));
 
     let list = "audit.v1.AuditService/ListAccountAuditEntries";
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + PATIENCE;
     loop {
         let trail = account.root.call(list, json!({"parent": account.name, "page_size": 1000})).await.unwrap();
         let entries = trail["auditEntries"].as_array().unwrap().iter();

@@ -112,7 +112,7 @@ impl Edge {
 
     async fn start_with(url: &str, enforcement: EnforcementConfig) -> Self {
         let config = Config {
-            enforcement: EnforcementConfig { listen: "127.0.0.1:0".into(), ..enforcement },
+            enforcement: EnforcementConfig { listen: "127.0.0.1:0".into(), freshness_ms: 60_000, ..enforcement },
             identity: IdentityConfig { private_issuers: true, ..Default::default() },
         };
         let scene = Scene::start_with(url, &config).await;
