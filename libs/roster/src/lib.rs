@@ -25,11 +25,13 @@ pub mod testing;
 mod upkeep;
 
 pub use app::{
-    Behalf, Done, Enrolled, Enrolments, Page, Refused, Replaced, Roster, RosterError, RosterFollower, folders_of,
+    Behalf, Departure, Done, EligiblePage, Enrolled, Enrolments, Page, Refused, Replaced, Roster, RosterError,
+    RosterFollower, folders_of,
 };
 pub use domain::{AccountType, Attributes, Entry, EntryError, JoinMethod, Members, Profile, Selection, Spec};
 pub use grpc::{
-    DelegationEnrolments, Endpoint, EntryView, ListRequest, Shape, delegation_position, delegation_refused,
+    DelegationEnrolments, EligibleView, Endpoint, EntryView, ListRequest, Shape, delegation_position,
+    delegation_refused,
 };
 pub use lists::{Deps, Lists};
 pub use store::{ListPlace, Listed, folder_of, migrations, places_all, places_of};

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 use crate::{
-    Roster, RosterFollower, Spec,
+    Departure, Roster, RosterFollower, Spec,
     grpc::DelegationEnrolments,
     upkeep::{readiness, sweeper},
 };
@@ -50,9 +50,18 @@ impl Lists {
 
     /// The calls of one list.
     pub fn roster(&self, spec: Spec) -> Arc<Roster> {
+        Arc::new(self.calls(spec))
+    }
+
+    /// The calls of one list, from which a member is removed only if `departure` has nothing of it.
+    pub fn roster_with(&self, spec: Spec, departure: Arc<dyn Departure>) -> Arc<Roster> {
+        Arc::new(self.calls(spec).with_departure(departure))
+    }
+
+    fn calls(&self, spec: Spec) -> Roster {
         let channel = self.deps.network.channel(self.role, Role::Delegation);
         let pages = PageTokens::new(self.deps.sealer.clone());
-        Arc::new(Roster::new(spec, self.deps.db.clone(), Arc::new(DelegationEnrolments::new(channel)), pages))
+        Roster::new(spec, self.deps.db.clone(), Arc::new(DelegationEnrolments::new(channel)), pages)
     }
 
     /// What keeps the lists, for the follower of `delegation`'s log.

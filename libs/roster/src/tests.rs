@@ -14,7 +14,8 @@ use prost::Message;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Attributes, Behalf, Enrolled, Enrolments, Entry, Lists, Members, Refused, Roster, RosterError, Selection, Spec,
+    Attributes, Behalf, Departure, Enrolled, Enrolments, Entry, Lists, Members, Refused, Roster, RosterError,
+    Selection, Spec,
     domain::EntryError,
     migrations,
     testing::{FakeDelegation, Suite, account, directory, eventually},
@@ -670,5 +671,69 @@ async fn a_restored_log_makes_the_folders_anew() {
         assert_eq!(world.within(&["sales"]).await, [account(11)], "{engine}");
         assert_eq!(world.within(&["new"]).await, [], "{engine}");
         assert_eq!(world.within(&["root"]).await, [11, 12].map(account), "{engine}");
+    }
+}
+
+/// Has something of account 11, and of no other.
+struct Holding(std::sync::Mutex<Vec<(AccountId, String)>>);
+
+impl Departure for Holding {
+    fn begin(
+        &self,
+        _: bailiwick_db::Tx,
+        _: DirectoryId,
+        leaving: AccountId,
+        uid: String,
+    ) -> BoxFuture<'_, Result<Option<String>, bailiwick_db::DbError>> {
+        self.0.lock().unwrap().push((leaving, uid));
+        Box::pin(async move { Ok((leaving == account(11)).then(|| "a thing".to_owned())) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_is_removed_only_if_the_service_has_nothing_of_it() {
+    for world in World::following().await {
+        let entries = world.create(&[11, 12], "").await;
+        let holding = Arc::new(Holding(std::sync::Mutex::default()));
+        let roster = world.lists.roster_with(SPEC, holding.clone());
+        let call = world.removal("alice", 11);
+        let refused = roster.delete(&call, account(11), "", request_id()).await.unwrap_err();
+        let in_the_way = EntryError::InUse { entry: SPEC.name(directory(1), account(11)), used_by: "a thing".into() };
+        assert!(matches!(refused, RosterError::Domain(error) if error == in_the_way), "{}", world.database.engine);
+        assert!(world.entry(11).await.is_some());
+        let (call, id) = (world.removal("alice", 12), Some(REQUEST_ID.replace('0', "1")));
+        roster.delete(&call, account(12), "", id.clone()).await.unwrap();
+        roster.delete(&call, account(12), "", id).await.unwrap();
+        let asked: Vec<_> = entries.iter().map(|entry| (entry.account, entry.uid.clone())).collect();
+        assert_eq!(*holding.0.lock().unwrap(), asked, "once for each removal");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_could_be_added_are_listed_in_pages() {
+    for world in World::following().await {
+        let enabled = AccountFact {
+            account: account(10).name(),
+            directory: directory(1).name(),
+            incarnation: "m".into(),
+            join_method: bailiwick_api::r#type::v1::JoinMethod::EnabledDirectory.into(),
+            ..Default::default()
+        };
+        let fact = AccessFact { kind: Some(Kind::Account(enabled)) };
+        world.suite.delegation.say(vec![AccessFactChange { fact: Some(fact), removed: false }]).await;
+        world.create(&[12], "").await;
+        let message = ListSaseMembersRequest { parent: directory(1).name(), ..Default::default() };
+        let call = world.suite.call((account(10), "alice"), LIST, &message, ENOUGH).unwrap();
+        let (mut found, mut token) = (Vec::new(), String::new());
+        loop {
+            let page = world.roster.eligible(&call, 2, &token).await.unwrap();
+            assert!(page.members.len() <= 2);
+            found.extend(page.members.into_iter().map(|(account, _)| account));
+            token = page.next;
+            if token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(found, [11, 13, 14, 15].map(account), "{}", world.database.engine);
     }
 }

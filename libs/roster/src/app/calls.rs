@@ -8,17 +8,17 @@ use bailiwick_core::{
     authz::{Scope, Tenant},
     filter::Listing,
 };
-use bailiwick_db::{ChangeRow, CursorWait, Db, PageQuery, PageTokens, Place, Position, Tx};
+use bailiwick_db::{ChangeRow, CursorWait, Db, PageQuery, PageTokenError, PageTokens, Place, Position, Tx};
 use bailiwick_rpc::Call;
 use tokio::time::Instant;
 
 use super::{
-    Behalf, Enrolled, Enrolments, RosterError,
+    Behalf, Departure, Enrolled, Enrolments, RosterError,
     once::{Stored, begin, key, replayed},
     scope::folders_of,
 };
 use crate::{
-    domain::{Entry, EntryError, Members, Selection, Spec},
+    domain::{Entry, EntryError, Members, Profile, Selection, Spec},
     events, store,
 };
 
@@ -31,6 +31,7 @@ pub struct Roster {
     pub(super) db: Db,
     pub(super) enrolments: Arc<dyn Enrolments>,
     pages: PageTokens,
+    departure: Option<Arc<dyn Departure>>,
 }
 
 /// A call that changed something.
@@ -54,13 +55,28 @@ pub struct Page {
     pub next: String,
 }
 
+/// A part of those that could be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EligiblePage {
+    /// By account.
+    pub members: Vec<(AccountId, Profile)>,
+    /// Continues the list; empty at its end.
+    pub next: String,
+}
+
 // === impl Roster ===
 
 impl Roster {
     /// The list of `spec`, in a database with the tables of [`crate::migrations`] that a [`crate::RosterFollower`]
     /// fills.
     pub fn new(spec: Spec, db: Db, enrolments: Arc<dyn Enrolments>, pages: PageTokens) -> Self {
-        Self { spec, db, enrolments, pages }
+        Self { spec, db, enrolments, pages, departure: None }
+    }
+
+    /// The same list, from which a member is removed only if `departure` has nothing of it.
+    #[must_use]
+    pub fn with_departure(self, departure: Arc<dyn Departure>) -> Self {
+        Self { departure: Some(departure), ..self }
     }
 
     /// What distinguishes the list.
@@ -185,6 +201,30 @@ impl Roster {
         Ok(store::entry_count(self.db.reader(), self.spec.service, directory, folders.as_ref()).await?)
     }
 
+    /// A page of at most `size` of the members that could be added, within the folders of the call.
+    ///
+    /// # Errors
+    /// [`RosterError::PageToken`].
+    pub async fn eligible(&self, call: &Call, size: u32, token: &str) -> Result<EligiblePage, RosterError> {
+        let directory = call.permit.tenant_directory()?;
+        let (epoch, tenant, now) = (self.db.epoch().await?, directory.name(), self.db.clock().now());
+        let query = PageQuery { epoch: &epoch, tenant: &tenant, method: call.permit.path(), fingerprint: &[] };
+        let after = match token {
+            "" => 0,
+            token => self.pages.open(&query, token, now)?.parse().map_err(|_| PageTokenError::Invalid)?,
+        };
+        let folders = folders_of(self.db.reader(), directory, call.permit.scope()).await?;
+        let (list, limit) = ((self.spec.service, directory), u64::from(size) + 1);
+        let mut members = store::eligible(self.db.reader(), list, folders.as_ref(), after, limit).await?;
+        let mut next = String::new();
+        if members.len() > usize::try_from(size).unwrap_or(usize::MAX) {
+            members.pop();
+            let last = members.last().map(|(account, _)| account.to_string()).unwrap_or_default();
+            next = self.pages.seal(&query, &last, now)?;
+        }
+        Ok(EligiblePage { members, next })
+    }
+
     /// Sets what is selected on an entry.
     ///
     /// # Errors
@@ -221,7 +261,7 @@ impl Roster {
     /// completes what was left half done, or returns the first result.
     ///
     /// # Errors
-    /// [`EntryError::NotFound`]; [`EntryError::EtagMismatch`] if `etag` is set and another by now; what `delegation` refuses;
+    /// [`EntryError::NotFound`]; [`EntryError::EtagMismatch`] if `etag` is set and another by now; [`EntryError::InUse`]; what `delegation` refuses;
     /// [`RosterError::NotReached`].
     pub async fn delete(
         &self,
@@ -241,6 +281,12 @@ impl Roster {
             let found = store::entry(tx.conn(), (self.spec.service, directory, account)).await?;
             let entry = found.ok_or_else(|| self.not_found(directory, account))?;
             entry.check_etag(&self.spec, etag)?;
+            if let Some(departure) = &self.departure
+                && let Some(used_by) = departure.begin(tx, directory, account, entry.uid.clone()).await?
+            {
+                let entry = self.spec.name(directory, account);
+                return Err(EntryError::InUse { entry, used_by }.into());
+            }
             Ok::<_, RosterError>(entry.uid)
         });
         let ending = [(account, begun.await?.value)];

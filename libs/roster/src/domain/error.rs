@@ -12,4 +12,12 @@ pub enum EntryError {
     /// The member was removed, or removed and added again, while the call ran.
     #[error("another change of the same member was in the way")]
     ConcurrentChange,
+    /// The service has something of the member that must be removed before.
+    #[error("`{entry}` cannot be removed: `{used_by}` belongs to the member")]
+    InUse {
+        /// Name of the entry.
+        entry: String,
+        /// Name of what there is.
+        used_by: String,
+    },
 }

@@ -9,7 +9,7 @@ use bailiwick_rpc::{Call, InvalidFields};
 use prost_types::FieldMask;
 use tonic::{Response, Status};
 
-use super::EntryView;
+use super::{EligibleView, EntryView};
 use crate::{
     Done, Replaced, Roster,
     domain::{Attributes, Entry, Members, Selection, Spec},
@@ -148,6 +148,22 @@ impl<M> Endpoint<M> {
         let (Some(size), Some(filter), Some(order)) = (size, filter, order) else { return Err(fields.into_status()) };
         let page = self.roster.list(call, &Listing { filter, order }, size, asked.page_token).await?;
         Ok((page.entries.iter().map(|entry| self.message(entry)).collect(), page.next))
+    }
+
+    /// A page of the members that could be added, and the token of the next.
+    ///
+    /// # Errors
+    /// INVALID_FIELD, and those of [`Roster::eligible`].
+    pub async fn eligible(
+        &self,
+        call: &Call,
+        page_size: i32,
+        page_token: &str,
+    ) -> Result<(Vec<EligibleView>, String), Status> {
+        let mut fields = InvalidFields::new();
+        let Some(size) = fields.page_size("page_size", page_size) else { return Err(fields.into_status()) };
+        let page = self.roster.eligible(call, size, page_token).await?;
+        Ok((page.members.into_iter().map(EligibleView::of).collect(), page.next))
     }
 
     /// How many members the list has.

@@ -44,5 +44,10 @@ fn domain(error: EntryError, message: String) -> Problem {
         EntryError::ConcurrentChange => {
             Problem::new(Kind::Aborted, ErrorReason::ConcurrentChange, message).retry_after(RETRY)
         }
+        EntryError::InUse { entry, used_by } => {
+            Problem::new(Kind::FailedPrecondition, ErrorReason::EntryInUse, message)
+                .with("resource", entry)
+                .with("used_by", used_by)
+        }
     }
 }

@@ -7,4 +7,4 @@ mod view;
 
 pub use delegation::{DelegationEnrolments, delegation_position, delegation_refused};
 pub use endpoint::{Endpoint, ListRequest, Shape};
-pub use view::EntryView;
+pub use view::{EligibleView, EntryView};

@@ -1,9 +1,10 @@
 //! An entry in the form of the contracts, which differ in the name of the message only.
 
 use bailiwick_api::r#type::v1 as proto;
+use bailiwick_core::AccountId;
 
 use crate::{
-    domain::{AccountType, Entry, JoinMethod, Spec},
+    domain::{AccountType, Entry, JoinMethod, Profile, Spec},
     events::timestamp,
 };
 
@@ -48,6 +49,33 @@ impl EntryView {
             add_time: Some(timestamp(entry.add_time)),
             etag: entry.etag(),
             marked: entry.marked,
+        }
+    }
+}
+
+/// The fields of the message of a member that could be added.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EligibleView {
+    /// `accounts/{account}`.
+    pub account: String,
+    /// Name of the account.
+    pub display_name: String,
+    /// `bailiwick.type.v1.AccountType`.
+    pub r#type: i32,
+    /// `bailiwick.type.v1.JoinMethod`.
+    pub join_method: i32,
+    /// `directories/{directory}/folders/{folder}`.
+    pub folder: String,
+}
+
+impl EligibleView {
+    pub(super) fn of((account, profile): (AccountId, Profile)) -> Self {
+        Self {
+            account: account.name(),
+            display_name: profile.display_name,
+            r#type: account_type(profile.account_type).into(),
+            join_method: join_method(profile.join_method).into(),
+            folder: profile.folder,
         }
     }
 }

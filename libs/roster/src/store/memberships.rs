@@ -80,7 +80,7 @@ fn row(account: AccountId, membership: &Membership) -> Result<Model, DbError> {
     })
 }
 
-fn read(row: Model) -> Result<(AccountId, Membership), DbError> {
+pub(super) fn read(row: Model) -> Result<(AccountId, Membership), DbError> {
     let profile = Profile {
         display_name: row.display_name,
         account_type: AccountType::of(&row.account_type),

@@ -1,5 +1,6 @@
 //! Rows and queries. It knows no rule.
 
+mod eligible;
 mod entity;
 mod entries;
 mod folders;
@@ -7,6 +8,7 @@ mod listed;
 mod memberships;
 mod migration;
 
+pub(crate) use eligible::eligible;
 pub(crate) use entries::{
     entries_after, entries_all, entries_of_accounts, entries_page, entries_remove, entries_save, entry, entry_count,
     entry_place, lock_entries,

@@ -21,7 +21,6 @@ use tonic::service::Routes;
 
 pub(crate) use app::{Admitted, Decided, DecisionWriter, Enforcement, Fresh, Passing, Sase, Turned, Unanswered};
 pub(crate) use domain::{Decision, EnforcementPoint, Protocol, Target, Wanted};
-pub(crate) use grpc::eligible_member;
 pub(crate) use store::migrations;
 
 /// What policies are made of, what decides, and what writes down the decisions.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use bailiwick_api::sase::v1::{
     BatchCreateSaseMembersRequest, BatchCreateSaseMembersResponse, CreateSaseMemberRequest, DeleteSaseMemberRequest,
-    GetSaseMemberRequest, ListEligibleSaseMembersRequest, ListEligibleSaseMembersResponse, ListSaseMembersRequest,
-    ListSaseMembersResponse, SaseMember, UpdateSaseMemberRequest, sase_member_service_server::SaseMemberService,
+    EligibleSaseMember, GetSaseMemberRequest, ListEligibleSaseMembersRequest, ListEligibleSaseMembersResponse,
+    ListSaseMembersRequest, ListSaseMembersResponse, SaseMember, UpdateSaseMemberRequest,
+    sase_member_service_server::SaseMemberService,
 };
-use bailiwick_roster::{Endpoint, EntryView, ListRequest, Roster, Shape};
-use bailiwick_rpc::{InvalidFields, split};
+use bailiwick_roster::{EligibleView, Endpoint, EntryView, ListRequest, Roster, Shape};
+use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 
-use crate::access::{Sase, eligible_member};
+use crate::access::Sase;
 
 /// The service over its list, which members are added to in the order of the set-up.
 pub(crate) struct SaseMembers(Endpoint<SaseMember>, Sase);
@@ -68,11 +69,9 @@ impl SaseMemberService for SaseMembers {
         request: Request<ListEligibleSaseMembersRequest>,
     ) -> Result<Response<ListEligibleSaseMembersResponse>, Status> {
         let (call, message) = split(request)?;
-        let mut fields = InvalidFields::new();
-        let Some(size) = fields.page_size("page_size", message.page_size) else { return Err(fields.into_status()) };
-        let page = self.1.members_eligible(&call, size, &message.page_token).await?;
-        let eligible_sase_members = page.items.into_iter().map(eligible_member).collect();
-        Ok(Response::new(ListEligibleSaseMembersResponse { eligible_sase_members, next_page_token: page.next }))
+        let (members, next_page_token) = self.0.eligible(&call, message.page_size, &message.page_token).await?;
+        let eligible_sase_members = members.into_iter().map(eligible).collect();
+        Ok(Response::new(ListEligibleSaseMembersResponse { eligible_sase_members, next_page_token }))
     }
 
     async fn update_sase_member(
@@ -86,6 +85,16 @@ impl SaseMemberService for SaseMembers {
     async fn delete_sase_member(&self, request: Request<DeleteSaseMemberRequest>) -> Result<Response<()>, Status> {
         let (call, message) = split(request)?;
         self.0.delete(&call, &message.name, &message.etag, &message.request_id).await
+    }
+}
+
+fn eligible(member: EligibleView) -> EligibleSaseMember {
+    EligibleSaseMember {
+        account: member.account,
+        display_name: member.display_name,
+        r#type: member.r#type,
+        join_method: member.join_method,
+        folder: member.folder,
     }
 }
 

@@ -33,7 +33,7 @@ use self::{
 };
 use super::domain::{Decider, EnforcementPoint, IdentityProvider};
 
-pub(crate) use super::store::{AuditFilter, DecisionFilter, EligibleMember};
+pub(crate) use super::store::{AuditFilter, DecisionFilter};
 
 pub(crate) use access::Asked;
 pub(crate) use application::ImportedApplication;

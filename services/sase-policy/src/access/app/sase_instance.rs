@@ -2,14 +2,13 @@
 
 use bailiwick_core::DirectoryId;
 use bailiwick_db::{Committed, IdempotencyKey, Tx};
-use bailiwick_roster::folders_of;
 use bailiwick_rpc::Call;
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Page, Sase};
+use super::{Error, Sase};
 use crate::access::{
     domain::{Meta, SaseError, SaseInstance, SetUp, SetupStep},
-    store::{self, EligibleMember},
+    store,
 };
 
 const SAMPLE_EVERY: u32 = 10;
@@ -112,31 +111,6 @@ impl Sase {
     pub(crate) async fn allows_members(&self, call: &Call) -> Result<(), Error> {
         let set_up = store::set_up(self.db().reader(), call.permit.tenant_directory()?).await?;
         Ok(set_up.before(SetupStep::SaseMembers)?)
-    }
-
-    /// A page of the members that could be added, within the folders of the call, by account (R-SASE-06).
-    ///
-    /// # Errors
-    /// [`Error::Token`].
-    pub(crate) async fn members_eligible(
-        &self,
-        call: &Call,
-        size: u32,
-        token: &str,
-    ) -> Result<Page<EligibleMember>, Error> {
-        let (directory, reader) = (call.permit.tenant_directory()?, self.db().reader());
-        let folders = folders_of(reader, directory, call.permit.scope()).await?;
-        let after = self.after(call, &[], token).await?.parse().unwrap_or_default();
-        let size = usize::try_from(size).unwrap_or(usize::MAX);
-        let limit = size.saturating_add(1);
-        let mut items = store::eligible(reader, directory, folders.as_ref(), after, limit).await?;
-        let more = items.len() > size;
-        items.truncate(size);
-        let next = match items.last() {
-            Some(last) if more => self.next(call, &[], &last.account.to_string()).await?,
-            _ => String::new(),
-        };
-        Ok(Page { items, next })
     }
 }
 

@@ -29,8 +29,6 @@ use tonic::service::Routes;
 
 use super::Sase;
 
-pub(crate) use sase_instances::eligible_member;
-
 /// The services, beside others.
 pub(crate) fn routes(routes: Routes, sase: &Sase, reach: Reach) -> Routes {
     routes

@@ -1,16 +1,12 @@
 //! `bailiwick.sase.v1.SaseInstanceService`.
 
-use bailiwick_api::{
-    sase::v1::{self as pb, sase_instance_service_server::SaseInstanceService},
-    r#type::v1 as types,
-};
-use bailiwick_roster::{AccountType, JoinMethod};
+use bailiwick_api::sase::v1::{self as pb, sase_instance_service_server::SaseInstanceService};
 use bailiwick_rpc::{InvalidFields, split};
 use tonic::{Request, Response, Status};
 
 use super::parse::{self, timestamp};
 use crate::access::{
-    app::{EligibleMember, InstanceView, Sase},
+    app::{InstanceView, Sase},
     domain::SaseInstance,
 };
 
@@ -91,27 +87,5 @@ pub(super) fn instance(view: InstanceView) -> pb::SaseInstance {
         create_time: Some(timestamp(instance.meta.create_time)),
         update_time: Some(timestamp(instance.meta.update_time)),
         operator: instance.meta.operator,
-    }
-}
-
-/// A member that could be added.
-pub(crate) fn eligible_member(member: EligibleMember) -> pb::EligibleSaseMember {
-    let account_type = match member.account_type {
-        Some(AccountType::Resource) => types::AccountType::Resource,
-        Some(AccountType::Cloud) => types::AccountType::Cloud,
-        None => types::AccountType::Unspecified,
-    };
-    let join_method = match member.join_method {
-        Some(JoinMethod::Created) => types::JoinMethod::Created,
-        Some(JoinMethod::Invited) => types::JoinMethod::Invited,
-        Some(JoinMethod::EnabledDirectory) => types::JoinMethod::EnabledDirectory,
-        None => types::JoinMethod::Unspecified,
-    };
-    pb::EligibleSaseMember {
-        account: member.account.name(),
-        display_name: member.display_name,
-        r#type: account_type.into(),
-        join_method: join_method.into(),
-        folder: member.folder,
     }
 }

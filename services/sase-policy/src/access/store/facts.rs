@@ -5,22 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_core::{AccountId, DirectoryId, TrustedService};
 use bailiwick_db::DbError;
-use bailiwick_roster::{AccountType, JoinMethod};
+use bailiwick_roster::JoinMethod;
 use sea_orm::{ConnectionTrait, Value};
 
 use super::{CHUNK, account, broken, number, statement};
 use crate::access::domain::SetUp;
-
-/// A member that could be added to SASE.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct EligibleMember {
-    pub(crate) account: AccountId,
-    pub(crate) display_name: String,
-    pub(crate) account_type: Option<AccountType>,
-    pub(crate) join_method: Option<JoinMethod>,
-    /// `directories/{directory}/folders/{folder}`.
-    pub(crate) folder: String,
-}
 
 /// An account administers SASE in a directory.
 pub(crate) async fn administrator_save(
@@ -182,40 +171,4 @@ pub(crate) async fn set_up_of(
         administrator: any(administrators, vec![id.clone()]).await?,
         sase_members: any(managed, vec![id, TrustedService::Sase.id().into()]).await?,
     })
-}
-
-/// At most `limit` members of a directory after an account that SASE does not manage, in these folders, or in all.
-pub(crate) async fn eligible(
-    conn: &impl ConnectionTrait,
-    directory: DirectoryId,
-    folders: Option<&BTreeSet<String>>,
-    after: i64,
-    limit: usize,
-) -> Result<Vec<EligibleMember>, DbError> {
-    let sql = "SELECT a.account, a.display_name, a.account_type, a.join_method, a.folder FROM roster_accounts a \
-               WHERE a.directory = $1 AND a.join_method <> $2 AND a.account > $3 AND NOT EXISTS \
-               (SELECT 1 FROM roster_entries e WHERE e.service = $4 AND e.account = a.account) ORDER BY a.account";
-    let values = vec![
-        directory.to_string().into(),
-        JoinMethod::EnabledDirectory.as_str().into(),
-        after.into(),
-        TrustedService::Sase.id().into(),
-    ];
-    let mut found = Vec::new();
-    for row in conn.query_all_raw(statement(conn, sql, values)).await? {
-        let folder: String = row.try_get("", "folder")?;
-        if folders.is_none_or(|folders| folders.contains(&folder)) {
-            found.push(EligibleMember {
-                account: account(row.try_get("", "account")?)?,
-                display_name: row.try_get("", "display_name")?,
-                account_type: AccountType::of(&row.try_get::<String>("", "account_type")?),
-                join_method: JoinMethod::of(&row.try_get::<String>("", "join_method")?),
-                folder,
-            });
-        }
-        if found.len() >= limit {
-            break;
-        }
-    }
-    Ok(found)
 }

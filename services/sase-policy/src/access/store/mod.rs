@@ -15,10 +15,9 @@ pub(crate) use decision::{
     DecisionFilter, Logged, decision_count, decision_counts_purge, decisions, decisions_purge, decisions_save,
     past_decisions,
 };
-pub(crate) use facts::{EligibleMember, set_up_of};
 pub(crate) use facts::{
-    account_known, administrator_remove, administrator_save, directory_of, eligible, facts_remove_all, folder_known,
-    is_managed, managed, ram_user_known, ram_user_remove, ram_user_save, ram_users_known, set_up,
+    account_known, administrator_remove, administrator_save, directory_of, facts_remove_all, folder_known, is_managed,
+    managed, ram_user_known, ram_user_remove, ram_user_save, ram_users_known, set_up, set_up_of,
 };
 pub(crate) use head::{
     generation, generation_followed, generation_next, head_lock, instance, instance_save, instances,
