@@ -1,8 +1,9 @@
-//! The role `bastion-audit`: the members of the bastion host (document 004), and the operation audit trail of the whole
-//! suite (R-DIR-25, R-GW-09).
+//! The role `bastion-audit`: bastion hosts and the members whose assets they manage (document 004), and the operation audit
+//! trail of the whole suite (R-DIR-25, R-GW-09).
 //!
-//! The members are a [`bailiwick_roster::Roster`], whose layers and invariants are in that crate. The trail is a projection
-//! of the change logs of all roles with a database, this one included. There is nothing to configure.
+//! The members are a [`bailiwick_roster::Roster`], whose layers and invariants are in that crate. Bastion hosts, and what is
+//! in them, are in `bastion`. The trail is a projection of the change logs of all roles with a database, this one included.
+//! There is nothing to configure.
 //!
 //! Invariants:
 //! - Each change of each log is in the trail once: its entry is made in the transaction that moves the cursor of that log.
@@ -15,6 +16,7 @@
 //! What it does not do: it decides no access, enrols nobody itself, and keeps no reads.
 
 mod app;
+mod bastion;
 mod domain;
 mod events;
 mod grpc;
@@ -48,7 +50,7 @@ const MEMBERS: Spec = Spec {
 
 /// The schema of the role's database.
 pub fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    bailiwick_roster::migrations().into_iter().chain(store::migrations()).collect()
+    bailiwick_roster::migrations().into_iter().chain(store::migrations()).chain(bastion::migrations()).collect()
 }
 
 /// The positions that calls of the role can wait for.
@@ -63,11 +65,14 @@ pub fn positions(db: &Db) -> Arc<dyn Positions> {
 /// If the database is not migrated to this version, or cannot be reached.
 pub async fn build(deps: Deps) -> Result<Module, DbError> {
     let Deps { db, sealer, shutdown, .. } = deps.clone();
+    let bastion = bastion::bastion(&deps);
     let lists = Lists::new(ROLE, vec![MEMBERS], deps).await?;
     let arrivals = app::Arrivals::new(db.clone());
     let trail = app::Trail::new(db.clone(), PageTokens::new(sealer), arrivals.clone(), shutdown.clone());
-    let routes = Routes::new(BastionMemberServiceServer::new(grpc::BastionMembers::new(lists.roster(MEMBERS))))
+    let members = grpc::BastionMembers::new(lists.roster_with(MEMBERS, bastion::departure()), bastion.clone());
+    let routes = Routes::new(BastionMemberServiceServer::new(members))
         .add_service(AuditServiceServer::new(grpc::AuditEntries::new(trail)));
+    let routes = bastion::routes(routes, &bastion);
     let mut others: Vec<BackgroundTask> = vec![
         ("project-own-log", Box::pin(app::OwnLog::new(ROLE, db).run(shutdown.clone()))),
         ("watch-arrivals", Box::pin(arrivals.run(shutdown.clone()))),
@@ -80,7 +85,8 @@ pub async fn build(deps: Deps) -> Result<Module, DbError> {
         let follower = lists.follower(role, Arc::new(app::Projection::new(role)));
         others.push((name, Box::pin(follower.run(shutdown.clone()))));
     }
-    let delegation = Chain(vec![Arc::new(lists.keeper()), Arc::new(app::Projection::new(Role::Delegation))]);
+    let projection = Arc::new(app::Projection::new(Role::Delegation));
+    let delegation = Chain(vec![Arc::new(lists.keeper()), bastion::follower(), projection]);
     Ok(lists.module(routes, Arc::new(delegation), others))
 }
 

@@ -1,5 +1,6 @@
 //! The authorization matrix: every RPC as every kind of caller, compared with a committed table that a person can read.
 
+mod bastion_requests;
 mod callers;
 mod live;
 mod requests;

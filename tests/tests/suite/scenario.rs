@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod bastion;
 mod contract;
 mod control_list;
 mod control_policies;

@@ -4,19 +4,28 @@ use std::sync::Arc;
 
 use bailiwick_api::bastion::v1::{
     BastionMember, BatchCreateBastionMembersRequest, BatchCreateBastionMembersResponse, CreateBastionMemberRequest,
-    DeleteBastionMemberRequest, GetBastionMemberRequest, ListBastionMembersRequest, ListBastionMembersResponse,
+    DeleteBastionMemberRequest, EligibleBastionMember, GetBastionMemberRequest, ListBastionMembersRequest,
+    ListBastionMembersResponse, ListEligibleBastionMembersRequest, ListEligibleBastionMembersResponse,
     UpdateBastionMemberRequest, bastion_member_service_server::BastionMemberService,
 };
-use bailiwick_roster::{Endpoint, EntryView, ListRequest, Roster, Shape};
-use bailiwick_rpc::split;
+use bailiwick_roster::{EligibleView, Endpoint, EntryView, ListRequest, Roster, Shape};
+use bailiwick_rpc::{Call, split};
 use tonic::{Request, Response, Status};
 
+use crate::bastion::Bastion;
+
 /// The service over its list.
-pub(crate) struct BastionMembers(Endpoint<BastionMember>);
+pub(crate) struct BastionMembers(Endpoint<BastionMember>, Bastion);
 
 impl BastionMembers {
-    pub(crate) fn new(roster: Arc<Roster>) -> Self {
-        Self(Endpoint::new(roster, Shape { field: "bastion_member", read, write }))
+    pub(crate) fn new(roster: Arc<Roster>, bastion: Bastion) -> Self {
+        Self(Endpoint::new(roster, Shape { field: "bastion_member", read, write }), bastion)
+    }
+
+    /// Takes back removals that were begun of these.
+    async fn stay(&self, call: &Call, accounts: &[&str]) -> Result<(), Status> {
+        let accounts = accounts.iter().filter_map(|name| name.strip_prefix("accounts/")?.parse().ok());
+        Ok(self.1.members_stay(call, &accounts.collect::<Vec<_>>()).await?)
     }
 }
 
@@ -27,7 +36,9 @@ impl BastionMemberService for BastionMembers {
         request: Request<CreateBastionMemberRequest>,
     ) -> Result<Response<BastionMember>, Status> {
         let (call, message) = split(request)?;
-        self.0.create(&call, message.bastion_member, &message.request_id).await
+        let added = self.0.create(&call, message.bastion_member, &message.request_id).await?;
+        self.stay(&call, &[&added.get_ref().account]).await?;
+        Ok(added)
     }
 
     async fn batch_create_bastion_members(
@@ -36,6 +47,8 @@ impl BastionMemberService for BastionMembers {
     ) -> Result<Response<BatchCreateBastionMembersResponse>, Status> {
         let (call, message) = split(request)?;
         let entries = self.0.batch_create(&call, &message.accounts, &message.request_id).await?;
+        let added: Vec<_> = entries.get_ref().iter().map(|entry| entry.account.as_str()).collect();
+        self.stay(&call, &added).await?;
         Ok(entries.map(|bastion_members| BatchCreateBastionMembersResponse { bastion_members }))
     }
 
@@ -62,6 +75,16 @@ impl BastionMemberService for BastionMembers {
         Ok(Response::new(ListBastionMembersResponse { bastion_members, next_page_token }))
     }
 
+    async fn list_eligible_bastion_members(
+        &self,
+        request: Request<ListEligibleBastionMembersRequest>,
+    ) -> Result<Response<ListEligibleBastionMembersResponse>, Status> {
+        let (call, message) = split(request)?;
+        let (members, next_page_token) = self.0.eligible(&call, message.page_size, &message.page_token).await?;
+        let eligible_bastion_members = members.into_iter().map(eligible).collect();
+        Ok(Response::new(ListEligibleBastionMembersResponse { eligible_bastion_members, next_page_token }))
+    }
+
     async fn update_bastion_member(
         &self,
         request: Request<UpdateBastionMemberRequest>,
@@ -76,6 +99,16 @@ impl BastionMemberService for BastionMembers {
     ) -> Result<Response<()>, Status> {
         let (call, message) = split(request)?;
         self.0.delete(&call, &message.name, &message.etag, &message.request_id).await
+    }
+}
+
+fn eligible(member: EligibleView) -> EligibleBastionMember {
+    EligibleBastionMember {
+        account: member.account,
+        display_name: member.display_name,
+        r#type: member.r#type,
+        join_method: member.join_method,
+        folder: member.folder,
     }
 }
 

@@ -179,7 +179,9 @@ pub fn request(method: &str, names: &Names) -> Value {
         ("sase.v1.SaseMemberService", "ListEligibleSaseMembers") => json!({"parent": d}),
         ("sase.v1.SaseMemberService", rpc) => entry(method, rpc, names, "saseMembers", "sase_member"),
         (service, rpc) if service.starts_with("sase.v1.") => super::sase_requests::request(method, rpc, &d, &c),
+        ("bastion.v1.BastionMemberService", "ListEligibleBastionMembers") => json!({"parent": d}),
         ("bastion.v1.BastionMemberService", rpc) => entry(method, rpc, names, "bastionMembers", "bastion_member"),
+        (service, rpc) if service.starts_with("bastion.v1.") => super::bastion_requests::request(method, rpc, &d, &c),
         ("audit.v1.AuditService", "ListDirectoryAuditEntries" | "WatchDirectoryAuditEntries") => json!({"parent": d}),
         ("audit.v1.AuditService", "ListAccountAuditEntries" | "WatchAccountAuditEntries") => json!({"parent": m}),
         ("gateway.v1.AccessService", rpc) => {

@@ -1,0 +1,187 @@
+//! Imports of assets, and what can be imported.
+
+use std::collections::BTreeSet;
+
+use bailiwick_core::{AccountId, random_token};
+use bailiwick_db::{Committed, IdempotencyKey, Tx};
+use bailiwick_rpc::Call;
+use serde::{Deserialize, Serialize};
+
+use super::{Bastion, Error, Page, member::check_importable, resource::found};
+use crate::bastion::{
+    domain::{Asset, BastionError, Discovered, Home, Instance, Meta, Resource, ResourceKind, slug},
+    store::{self, DiscoveredFilter},
+};
+
+/// Digits of an id that nothing else suggests.
+const RANDOM_DIGITS: usize = 10;
+/// Most characters of a display name.
+const DISPLAY_NAME_MAX: usize = 128;
+
+/// What is to be imported, or what is wrong with how it is asked for.
+pub(crate) struct Import {
+    pub(crate) source_id: String,
+    /// Empty to be suggested.
+    pub(crate) asset_id: String,
+    /// Empty for that of the inventory.
+    pub(crate) display_name: String,
+    pub(crate) problem: Option<String>,
+}
+
+/// What became of an item of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ItemResult {
+    pub(crate) item: String,
+    pub(crate) outcome: Outcome,
+}
+
+/// What became of it (E-BAS-06).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outcome {
+    /// It is now, or was, a resource of this name.
+    Done(String),
+    /// It has a value that it cannot have.
+    Invalid(String),
+    /// What it names is not there.
+    Missing,
+    /// There is one already, of this name.
+    Exists(String),
+    /// Something else stands against it.
+    Refused(String),
+}
+
+/// An item, and the name of the asset that it was imported as.
+pub(crate) struct DiscoveredView {
+    pub(crate) item: Discovered,
+    pub(crate) asset: Option<String>,
+}
+
+impl Bastion {
+    /// Imports assets of an account (R-BAS-08, R-BAS-09). They are of that account from then on (R-BAS-10).
+    ///
+    /// # Errors
+    /// [`BastionError::NotFound`], and those of [`check_importable`].
+    pub(crate) async fn assets_import(
+        &self,
+        call: &Call,
+        key: &IdempotencyKey,
+        (instance, account): (&str, AccountId),
+        imports: &[Import],
+    ) -> Result<Committed<Vec<ItemResult>>, Error> {
+        let directory = call.permit.tenant_directory()?;
+        let home = &Home::within(directory, instance);
+        let work = |tx: Tx| async move {
+            // Until it is done, the inventory stays as it is read.
+            store::inventory_lock(tx.conn(), directory, account).await?;
+            store::head_lock(tx.conn(), directory).await?;
+            let into: Instance = found(tx.conn(), &Home::of_instances(directory), instance).await?;
+            check_importable(tx.conn(), call, &into, account).await?;
+            let ids = imports.iter().map(|import| import.source_id.clone()).collect();
+            let known = store::discovered(tx.conn(), directory, account, &ids).await?;
+            let (mut results, mut names) = (Vec::new(), Vec::new());
+            for import in imports {
+                let outcome = match (&import.problem, known.get(&import.source_id)) {
+                    (Some(problem), _) => Outcome::Invalid(problem.clone()),
+                    (None, None) => Outcome::Missing,
+                    (None, Some(item)) => self.import_one(&tx, call, home, (import, item)).await?,
+                };
+                if let Outcome::Done(name) = &outcome {
+                    names.push(name.clone());
+                }
+                results.push(ItemResult { item: import.source_id.clone(), outcome });
+            }
+            self.record_assets(&tx, (call, key), home, names, [account]);
+            Ok::<_, Error>(results)
+        };
+        self.db().write_once("bastion_import", key, work).await
+    }
+
+    async fn import_one(
+        &self,
+        tx: &Tx,
+        call: &Call,
+        home: &Home,
+        (import, item): (&Import, &Discovered),
+    ) -> Result<Outcome, Error> {
+        let (conn, same) = (tx.conn(), BTreeSet::from([item.source_id.clone()]));
+        let imported = store::imported_as(conn, home.directory, item.account, &same).await?;
+        if let Some(asset) = imported.iter().find(|asset| asset.meta.home == *home) {
+            return Ok(Outcome::Exists(asset.name()));
+        }
+        if store::asset_count(conn, home).await? >= ResourceKind::Asset.limit() {
+            return Ok(Outcome::Refused(BastionError::Quota(ResourceKind::Asset).to_string()));
+        }
+        let (chosen, suggested) = (import.display_name.as_str(), item.display_name.as_str());
+        let wanted = if chosen.is_empty() { suggested } else { chosen };
+        let display_name = match store::asset_called(conn, home, wanted).await? {
+            None => wanted.to_owned(),
+            Some(id) if !chosen.is_empty() => return Ok(Outcome::Exists(ResourceKind::Asset.name(home, &id))),
+            Some(_) => {
+                let longer = told_apart(wanted, &format!(" ({}, {})", item.source_id, item.account));
+                match store::asset_called(conn, home, &longer).await? {
+                    None => longer,
+                    Some(id) => return Ok(Outcome::Exists(ResourceKind::Asset.name(home, &id))),
+                }
+            }
+        };
+        let id = match import.asset_id.as_str() {
+            "" => self.free_id(tx, home, &display_name).await?,
+            id if store::asset(conn, home, id).await?.is_some() => {
+                return Ok(Outcome::Exists(ResourceKind::Asset.name(home, id)));
+            }
+            id => id.to_owned(),
+        };
+        let meta = Meta::new(home.clone(), &id, &call.operator.principal, self.now());
+        let asset = Asset::imported(meta, display_name, item);
+        store::assets_save(conn, std::slice::from_ref(&asset)).await?;
+        Ok(Outcome::Done(asset.name()))
+    }
+
+    /// An id that no other asset has: made of the display name if possible.
+    async fn free_id(&self, tx: &Tx, home: &Home, display_name: &str) -> Result<String, Error> {
+        let suggested = slug(display_name);
+        if let Some(id) = &suggested
+            && store::asset(tx.conn(), home, id).await?.is_none()
+        {
+            return Ok(id.clone());
+        }
+        let token = random_token(self.entropy(), RANDOM_DIGITS);
+        Ok(format!("{}-{token}", suggested.as_deref().unwrap_or("asset")))
+    }
+
+    /// A page of what can be imported into a bastion host, or was (R-BAS-03).
+    ///
+    /// # Errors
+    /// [`BastionError::NotFound`], [`Error::Token`].
+    pub(crate) async fn discovered_list(
+        &self,
+        call: &Call,
+        instance: &str,
+        filter: &DiscoveredFilter,
+        (size, token): (u32, &str),
+    ) -> Result<Page<DiscoveredView>, Error> {
+        let (directory, reader) = (call.permit.tenant_directory()?, self.db().reader());
+        let into: Instance = found(reader, &Home::of_instances(directory), instance).await?;
+        let fingerprint = format!("{filter:?}").into_bytes();
+        let after = match self.after(call, &fingerprint, token).await?.as_str() {
+            "" => (0, String::new()),
+            text => store::read_place(text).ok_or(bailiwick_db::PageTokenError::Invalid)?,
+        };
+        let (home, limit) = (into.home(), i64::from(size) + 1);
+        let rows = store::discovered_page(reader, (&home, into.owner), filter, &after, limit).await?;
+        let view = |(item, asset): (Discovered, Option<String>)| DiscoveredView {
+            asset: asset.map(|id| ResourceKind::Asset.name(&home, &id)),
+            item,
+        };
+        let views = rows.into_iter().map(view).collect();
+        let key = |view: &DiscoveredView| store::discovered_place(&view.item);
+        self.cut(call, &fingerprint, size, (views, key)).await
+    }
+}
+
+/// A display name with something behind it, so short that it is one.
+fn told_apart(display_name: &str, behind: &str) -> String {
+    let left = DISPLAY_NAME_MAX.saturating_sub(behind.chars().count());
+    let name: String = display_name.chars().take(left).chain(behind.chars()).collect();
+    name.chars().take(DISPLAY_NAME_MAX).collect()
+}

@@ -1,0 +1,87 @@
+//! Members, as far as their assets are concerned.
+
+use bailiwick_core::{AccountId, DirectoryId};
+use bailiwick_db::{DbError, Tx};
+use bailiwick_roster::Departure;
+use bailiwick_rpc::Call;
+use futures::future::BoxFuture;
+use sea_orm::ConnectionTrait;
+
+use super::{Bastion, Error};
+use crate::bastion::{
+    domain::{BastionError, Instance, Rank, check_direction},
+    store,
+};
+
+/// Refuses the removal of members of which there are assets (E-BAS-01).
+pub(crate) struct AssetsFirst;
+
+impl Departure for AssetsFirst {
+    fn begin(
+        &self,
+        tx: Tx,
+        directory: DirectoryId,
+        account: AccountId,
+        uid: String,
+    ) -> BoxFuture<'_, Result<Option<String>, DbError>> {
+        Box::pin(async move {
+            // Whoever imports locks the same row: it is done before, or sees that the member leaves.
+            store::head_lock(tx.conn(), directory).await?;
+            let asset = store::asset_of(tx.conn(), directory, account).await?;
+            if asset.is_none() {
+                store::departure_save(tx.conn(), directory, account, &uid).await?;
+            }
+            Ok(asset)
+        })
+    }
+}
+
+impl Bastion {
+    /// Members that were added: if a removal of them was begun, it is taken back.
+    ///
+    /// # Errors
+    /// By the database.
+    pub(crate) async fn members_stay(&self, call: &Call, accounts: &[AccountId]) -> Result<(), Error> {
+        let directory = call.permit.tenant_directory()?;
+        let stay = |tx: Tx| async move {
+            store::head_lock(tx.conn(), directory).await?;
+            for account in accounts {
+                store::departure_remove(tx.conn(), directory, *account).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        self.db().write("bastion_members_stay", stay).await?;
+        Ok(())
+    }
+}
+
+/// Whether assets of an account may be imported into a bastion host.
+///
+/// # Errors
+/// [`BastionError::ImportDirection`], [`BastionError::EditionRequired`], [`BastionError::NoMember`],
+/// [`BastionError::MemberLeaving`].
+pub(super) async fn check_importable(
+    conn: &impl ConnectionTrait,
+    call: &Call,
+    instance: &Instance,
+    account: AccountId,
+) -> Result<(), Error> {
+    let (directory, owner) = (instance.meta.home.directory, instance.owner);
+    if account == owner {
+        return Ok(());
+    }
+    let mut owner_rank = store::rank(conn, directory, owner).await?;
+    if call.permit.account() == Some(owner) {
+        // It holds the seat, though that may not have been followed yet.
+        owner_rank = owner_rank.max(Rank::Administrator);
+    }
+    check_direction((account, store::rank(conn, directory, account).await?), (owner, owner_rank))?;
+    instance.check_multi_account()?;
+    let Some(uid) = store::enrolment(conn, directory, account).await? else {
+        return Err(BastionError::NoMember(account).into());
+    };
+    if store::departure(conn, directory, account).await?.is_some_and(|leaving| leaving == uid) {
+        return Err(BastionError::MemberLeaving(account).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! One function for each RPC: it holds the transaction.
+
+mod asset;
+mod asset_watch;
+mod error;
+mod follow;
+mod import;
+mod instance;
+mod inventory;
+mod member;
+mod record;
+mod resource;
+
+use std::sync::Arc;
+
+use bailiwick_core::{Entropy, Timestamp};
+use bailiwick_db::{Db, PageTokens};
+use bailiwick_roster::Deps;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use super::store::DiscoveredFilter;
+pub(crate) use asset_watch::WatchBatch;
+pub(crate) use error::Error;
+pub(crate) use follow::BastionFacts;
+pub(crate) use import::{DiscoveredView, Import, ItemResult, Outcome};
+pub(crate) use inventory::{Report, Reported};
+pub(crate) use member::AssetsFirst;
+pub(crate) use resource::Page;
+
+/// The bastion hosts, and what is in them.
+#[derive(Clone)]
+pub(crate) struct Bastion(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    pages: PageTokens,
+    entropy: Arc<dyn Entropy>,
+    shutdown: CancellationToken,
+}
+
+impl Bastion {
+    pub(crate) fn new(deps: &Deps) -> Self {
+        let Deps { db, sealer, entropy, shutdown, .. } = deps.clone();
+        Self(Arc::new(Inner { db, pages: PageTokens::new(sealer), entropy, shutdown }))
+    }
+
+    /// Ends streams.
+    pub(crate) fn shutdown(&self) -> CancellationToken {
+        self.0.shutdown.clone()
+    }
+
+    /// The present moment.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.db().clock().now()
+    }
+
+    fn entropy(&self) -> &dyn Entropy {
+        &*self.0.entropy
+    }
+
+    fn db(&self) -> &Db {
+        &self.0.db
+    }
+}

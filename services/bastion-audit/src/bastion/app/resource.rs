@@ -1,0 +1,207 @@
+//! Resources: what is the same for all of them. Whoever writes one locks the head of the directory, so that what it names
+//! stays until it is written.
+
+use bailiwick_core::AccountId;
+use bailiwick_db::{Committed, IdempotencyKey, PageQuery, Tx};
+use bailiwick_rpc::Call;
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
+
+use super::{Bastion, Error};
+use crate::bastion::{
+    domain::{BastionError, Home, Instance, Meta, Resource},
+    store,
+};
+
+/// A part of a list.
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    /// Continues the list; empty at its end.
+    pub(crate) next: String,
+}
+
+/// A resource with rules of its own about what else there is.
+pub(crate) trait Kept: Resource {
+    /// Whether it can be beside what there is, after what it was.
+    fn check(
+        &self,
+        _before: Option<&Self>,
+        _conn: &DatabaseTransaction,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+
+    /// The name of something that is in it or names it.
+    fn used_by(&self, _conn: &DatabaseTransaction) -> impl Future<Output = Result<Option<String>, Error>> + Send {
+        async { Ok(None) }
+    }
+
+    /// The account that it belongs to.
+    fn owner(&self) -> Option<AccountId> {
+        None
+    }
+}
+
+impl Bastion {
+    /// Creates a resource.
+    ///
+    /// # Errors
+    /// [`BastionError::Exists`], [`BastionError::Quota`], those of [`Kept::check`].
+    pub(crate) async fn create<T: Kept>(
+        &self,
+        call: &Call,
+        key: &IdempotencyKey,
+        (instance, id): (&str, &str),
+        make: impl Fn(Meta) -> T + Send + Sync,
+    ) -> Result<Committed<T>, Error> {
+        let (home, make) = (&Home::within(call.permit.tenant_directory()?, instance), &make);
+        self.db()
+            .write_once("bastion_create", key, |tx: Tx| async move {
+                self.begin(&tx, home).await?;
+                if store::count(tx.conn(), home, T::KIND).await? >= T::KIND.limit() {
+                    return Err(BastionError::Quota(T::KIND).into());
+                }
+                let made = make(Meta::new(home.clone(), id, &call.operator.principal, self.now()));
+                if store::find::<T>(tx.conn(), home, id).await?.is_some() {
+                    return Err(BastionError::Exists(made.name()).into());
+                }
+                self.put(&tx, &made, None).await?;
+                self.record(&tx, (call, key), home.directory, made.name(), made.owner());
+                Ok(made)
+            })
+            .await
+    }
+
+    /// Locks the directory, for something to be changed in a bastion host that is there.
+    pub(super) async fn begin(&self, tx: &Tx, home: &Home) -> Result<(), Error> {
+        store::head_lock(tx.conn(), home.directory).await?;
+        check_home(tx.conn(), home).await
+    }
+
+    /// Saves a resource; the transaction holds the head.
+    async fn put<T: Kept>(&self, tx: &Tx, after: &T, before: Option<&T>) -> Result<(), Error> {
+        let home = &after.meta().home;
+        match store::called(tx.conn(), home, T::KIND, after.display_name()).await? {
+            Some(id) if id != after.meta().id => return Err(BastionError::Exists(T::KIND.name(home, &id)).into()),
+            _ => {}
+        }
+        after.check(before, tx.conn()).await?;
+        Ok(store::save(tx.conn(), after).await?)
+    }
+
+    /// Changes a resource.
+    ///
+    /// # Errors
+    /// [`BastionError::NotFound`], [`BastionError::EtagMismatch`], [`BastionError::Exists`], those of [`Kept::check`].
+    pub(crate) async fn update<T: Kept>(
+        &self,
+        call: &Call,
+        key: &IdempotencyKey,
+        (instance, id, etag): (&str, &str, &str),
+        change: impl Fn(&mut T) + Send + Sync,
+    ) -> Result<Committed<T>, Error> {
+        let (home, change) = (&Home::within(call.permit.tenant_directory()?, instance), &change);
+        self.db()
+            .write_once("bastion_update", key, |tx: Tx| async move {
+                store::head_lock(tx.conn(), home.directory).await?;
+                let before: T = found(tx.conn(), home, id).await?;
+                before.check_etag(etag)?;
+                let mut after = before.clone();
+                change(&mut after);
+                if after.changed_from(&before, self.now()) {
+                    self.put(&tx, &after, Some(&before)).await?;
+                    self.record(&tx, (call, key), home.directory, after.name(), after.owner());
+                }
+                Ok(after)
+            })
+            .await
+    }
+
+    /// Deletes a resource that nothing is in and nothing names.
+    ///
+    /// # Errors
+    /// [`BastionError::NotFound`], [`BastionError::EtagMismatch`], [`BastionError::InUse`].
+    pub(crate) async fn delete<T: Kept>(
+        &self,
+        call: &Call,
+        key: &IdempotencyKey,
+        (instance, id, etag): (&str, &str, &str),
+    ) -> Result<Committed<()>, Error> {
+        let home = &Home::within(call.permit.tenant_directory()?, instance);
+        self.db()
+            .write_once("bastion_delete", key, |tx: Tx| async move {
+                store::head_lock(tx.conn(), home.directory).await?;
+                let gone: T = found(tx.conn(), home, id).await?;
+                gone.check_etag(etag)?;
+                if let Some(used_by) = gone.used_by(tx.conn()).await? {
+                    return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
+                }
+                store::remove(tx.conn(), home, T::KIND, id).await?;
+                self.record(&tx, (call, key), home.directory, gone.name(), gone.owner());
+                Ok(())
+            })
+            .await
+    }
+
+    /// Reads a resource.
+    ///
+    /// # Errors
+    /// [`BastionError::NotFound`].
+    pub(crate) async fn get<T: Kept>(&self, call: &Call, (instance, id): (&str, &str)) -> Result<T, Error> {
+        found(self.db().reader(), &Home::within(call.permit.tenant_directory()?, instance), id).await
+    }
+
+    /// The key after which a list goes on; empty for its beginning.
+    pub(super) async fn after(&self, call: &Call, fingerprint: &[u8], token: &str) -> Result<String, Error> {
+        if token.is_empty() {
+            return Ok(String::new());
+        }
+        let epoch = self.db().epoch().await?;
+        let query =
+            PageQuery { epoch: &epoch, tenant: call.permit.resource(), method: call.permit.path(), fingerprint };
+        Ok(self.0.pages.open(&query, token, self.now())?)
+    }
+
+    /// The token of a list that goes on after a key.
+    pub(super) async fn next(&self, call: &Call, fingerprint: &[u8], last: &str) -> Result<String, Error> {
+        let epoch = self.db().epoch().await?;
+        let query =
+            PageQuery { epoch: &epoch, tenant: call.permit.resource(), method: call.permit.path(), fingerprint };
+        Ok(self.0.pages.seal(&query, last, self.now())?)
+    }
+
+    /// The page of a list of which one item more than its size was read.
+    pub(super) async fn cut<T>(
+        &self,
+        call: &Call,
+        fingerprint: &[u8],
+        size: u32,
+        (mut items, key): (Vec<T>, impl Fn(&T) -> String),
+    ) -> Result<Page<T>, Error> {
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let more = items.len() > size;
+        items.truncate(size);
+        let last = items.last().filter(|_| more).map(&key);
+        let next = match last {
+            Some(last) => self.next(call, fingerprint, &last).await?,
+            None => String::new(),
+        };
+        Ok(Page { items, next })
+    }
+}
+
+/// Whether the bastion host of a place is there; a directory is, by its rule.
+pub(super) async fn check_home(conn: &impl ConnectionTrait, home: &Home) -> Result<(), Error> {
+    match home.instance.as_str() {
+        "" => Ok(()),
+        instance => found::<Instance>(conn, &Home::of_instances(home.directory), instance).await.map(drop),
+    }
+}
+
+/// A resource.
+///
+/// # Errors
+/// [`BastionError::NotFound`].
+pub(super) async fn found<T: Resource>(conn: &impl ConnectionTrait, home: &Home, id: &str) -> Result<T, Error> {
+    let found = store::find(conn, home, id).await?;
+    Ok(found.ok_or_else(|| BastionError::NotFound(T::KIND.name(home, id)))?)
+}

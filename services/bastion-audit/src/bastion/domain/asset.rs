@@ -1,0 +1,359 @@
+//! Assets: what sessions go to.
+
+use bailiwick_core::AccountId;
+use serde::{Deserialize, Serialize};
+
+use super::{BastionError, Home, Meta, Resource, ResourceKind};
+
+/// Most characters of an id that is made of a display name.
+const SLUG_MAX: usize = 48;
+
+/// An asset of a bastion host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asset {
+    pub(crate) meta: Meta,
+    pub(crate) display_name: String,
+    pub(crate) comment: String,
+    pub(crate) origin: Origin,
+    /// Its account has it no more.
+    pub(crate) released: bool,
+    pub(crate) seen: Seen,
+    /// The private address, if there is one, unless chosen.
+    pub(crate) address_type: Option<AddressType>,
+    pub(crate) ssh_port: u16,
+    pub(crate) rdp_port: u16,
+}
+
+/// Where what is known of an asset comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Origin {
+    /// Added by hand.
+    Local,
+    /// From the inventory of the account that it belongs to, by its id there.
+    Imported { owner: AccountId, source_id: String },
+}
+
+/// What an asset is: as the inventory of its account says, or whoever added it by hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    pub(crate) kind: AssetKind,
+    /// Empty if it is not known.
+    pub(crate) region: String,
+    /// Empty for none; so is the next.
+    pub(crate) private_address: String,
+    pub(crate) public_address: String,
+    /// Of a host.
+    pub(crate) operating_system: Option<OperatingSystem>,
+    /// Of a database.
+    pub(crate) engine: Option<DatabaseEngine>,
+    /// Of a database; 0 for that of its engine.
+    pub(crate) database_port: u16,
+}
+
+/// An asset, and what it is now for sessions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AssetView {
+    pub(crate) asset: Asset,
+    /// Its owner is not one of those whose assets the bastion host manages.
+    pub(crate) suspended: bool,
+}
+
+/// What an asset is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum AssetKind {
+    Host,
+    Database,
+    Application,
+}
+
+/// What runs on a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum OperatingSystem {
+    Linux,
+    Windows,
+}
+
+/// What a database is served by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum DatabaseEngine {
+    MySql,
+    PostgreSql,
+    SqlServer,
+    Oracle,
+}
+
+/// Which address sessions go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AddressType {
+    Private,
+    Public,
+}
+
+// === impl Asset ===
+
+impl Resource for Asset {
+    const KIND: ResourceKind = ResourceKind::Asset;
+
+    fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    fn meta_mut(&mut self) -> &mut Meta {
+        &mut self.meta
+    }
+
+    fn display_name(&self) -> &str {
+        &self.display_name
+    }
+}
+
+impl Asset {
+    /// As it is imported from what an inventory has.
+    pub(crate) fn imported(meta: Meta, display_name: String, item: &Discovered) -> Self {
+        Self {
+            meta,
+            display_name,
+            comment: String::new(),
+            origin: Origin::Imported { owner: item.account, source_id: item.source_id.clone() },
+            released: false,
+            seen: item.seen.clone(),
+            address_type: None,
+            ssh_port: 0,
+            rdp_port: 0,
+        }
+    }
+
+    /// The account that it belongs to, if it was imported.
+    pub(crate) fn owner(&self) -> Option<AccountId> {
+        match &self.origin {
+            Origin::Local => None,
+            Origin::Imported { owner, .. } => Some(*owner),
+        }
+    }
+
+    /// Its id in that account.
+    pub(crate) fn source_id(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Local => None,
+            Origin::Imported { source_id, .. } => Some(source_id),
+        }
+    }
+
+    /// Makes it what the inventory has under its id now; if that is another kind of thing, it is not it (R-BAS-13).
+    pub(crate) fn follow(&mut self, now: Option<&Seen>) {
+        match now.filter(|seen| seen.kind == self.seen.kind) {
+            Some(seen) => (self.seen, self.released) = (seen.clone(), false),
+            None => self.released = true,
+        }
+    }
+
+    /// Whether it has the address that sessions shall go to. Of what was imported, only what the caller chose is at fault:
+    /// addresses come and go.
+    ///
+    /// # Errors
+    /// [`BastionError::Invalid`].
+    pub(crate) fn check(&self) -> Result<(), BastionError> {
+        let Seen { private_address, public_address, .. } = &self.seen;
+        let (field, missing) = match self.address_type {
+            Some(AddressType::Private) => ("asset.private_address", private_address.is_empty()),
+            Some(AddressType::Public) => ("asset.public_address", public_address.is_empty()),
+            None => ("asset.private_address", private_address.is_empty() && public_address.is_empty()),
+        };
+        let problem = "must be set, since sessions shall go to it".to_owned();
+        if missing { Err(BastionError::Invalid { field, problem }) } else { Ok(()) }
+    }
+}
+
+// === impl Discovered ===
+
+/// What the inventory of an account has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Discovered {
+    pub(crate) account: AccountId,
+    /// Its id there.
+    pub(crate) source_id: String,
+    pub(crate) display_name: String,
+    pub(crate) seen: Seen,
+}
+
+/// The id that a display name suggests; none if it has no letter or digit of an id.
+pub(crate) fn slug(display_name: &str) -> Option<String> {
+    let mut slug = String::new();
+    for c in display_name.chars().map(|c| c.to_ascii_lowercase()) {
+        let plain = c.is_ascii_lowercase() || c.is_ascii_digit();
+        if plain {
+            slug.push(c);
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+        if slug.len() >= SLUG_MAX {
+            break;
+        }
+    }
+    let slug = slug.trim_end_matches('-');
+    (!slug.is_empty()).then(|| slug.to_owned())
+}
+
+/// Whether the assets of an account may be imported into a bastion host: downwards only (E-BAS-02).
+///
+/// # Errors
+/// [`BastionError::ImportDirection`].
+pub(crate) fn check_direction(
+    (account, rank): (AccountId, Rank),
+    (owner, owner_rank): (AccountId, Rank),
+) -> Result<(), BastionError> {
+    if account == owner || rank < owner_rank {
+        return Ok(());
+    }
+    Err(BastionError::ImportDirection { account, owner })
+}
+
+/// How high an account stands in its directory, as far as the bastion is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    Member,
+    Administrator,
+    ManagementAccount,
+}
+
+// === names of the contract ===
+
+impl AssetKind {
+    pub(crate) const ALL: [Self; 3] = [Self::Host, Self::Database, Self::Application];
+
+    /// The name in the contract.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "ASSET_KIND_HOST",
+            Self::Database => "ASSET_KIND_DATABASE",
+            Self::Application => "ASSET_KIND_APPLICATION",
+        }
+    }
+
+    /// The number in the contract.
+    pub(crate) const fn code(self) -> i64 {
+        match self {
+            Self::Host => 1,
+            Self::Database => 2,
+            Self::Application => 3,
+        }
+    }
+}
+
+/// The names of sources and states in the contract, with their numbers there.
+pub(crate) const SOURCES: [(&str, i64); 2] = [("ASSET_SOURCE_LOCAL", 1), ("ASSET_SOURCE_IMPORTED", 2)];
+pub(crate) const STATES: [(&str, i64); 2] = [("ASSET_STATE_NORMAL", 1), ("ASSET_STATE_RELEASED", 2)];
+
+impl Home {
+    /// The name of its collection of assets.
+    pub(crate) fn assets(&self) -> String {
+        format!("{}/{}", self.name(), ResourceKind::Asset.collection())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(n: u64) -> AccountId {
+        AccountId::try_from(1_000_000_000_000_000 + n).unwrap()
+    }
+
+    #[test]
+    fn assets_are_imported_downwards_only() {
+        use Rank::{Administrator, ManagementAccount, Member};
+        for (from, into, allowed) in [
+            (Member, Administrator, true),
+            (Member, ManagementAccount, true),
+            (Administrator, ManagementAccount, true),
+            (Administrator, Administrator, false),
+            (ManagementAccount, Administrator, false),
+            // Whoever ceased to administer keeps its bastion host, and is a member as the others are.
+            (Member, Member, false),
+            (Administrator, Member, false),
+        ] {
+            let checked = check_direction((account(1), from), (account(2), into));
+            assert_eq!(checked.is_ok(), allowed, "{from:?} into {into:?}");
+            check_direction((account(2), into), (account(2), into)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_display_name_suggests_an_id() {
+        for (name, id) in [
+            ("web-1", Some("web-1")),
+            ("Web 1 (Berlin)", Some("web-1-berlin")),
+            ("__db__", Some("db")),
+            ("Bücher", Some("b-cher")),
+            ("数据库", None),
+            ("", None),
+        ] {
+            assert_eq!(slug(name).as_deref(), id, "{name}");
+        }
+        assert_eq!(slug(&"x-".repeat(100)).unwrap().len(), SLUG_MAX - 1);
+    }
+
+    #[test]
+    fn an_asset_follows_what_the_inventory_has_under_its_id() {
+        let seen = Seen {
+            kind: AssetKind::Host,
+            region: String::new(),
+            private_address: "10.0.0.1".into(),
+            public_address: String::new(),
+            operating_system: None,
+            engine: None,
+            database_port: 0,
+        };
+        let item =
+            Discovered { account: account(1), source_id: "i-1".into(), display_name: "web".into(), seen: seen.clone() };
+        let home = Home::within("rd-0000000000001".parse().unwrap(), "main");
+        let meta = Meta::new(home, "web", "alice", bailiwick_core::Timestamp::default());
+        let mut asset = Asset::imported(meta, "web".into(), &item);
+        assert_eq!((asset.owner(), asset.released), (Some(account(1)), false));
+        asset.follow(None);
+        assert!(asset.released && asset.seen == seen, "what it was is still known");
+        let moved = Seen { private_address: "10.0.0.2".into(), ..seen };
+        asset.follow(Some(&moved));
+        assert!(!asset.released && asset.seen == moved);
+        asset.follow(Some(&Seen { kind: AssetKind::Database, ..moved.clone() }));
+        assert!(asset.released && asset.seen == moved, "another kind of thing is not it");
+    }
+
+    #[test]
+    fn sessions_need_the_address_that_they_go_to() {
+        for (private, public, chosen, missing) in [
+            ("a", "", None, None),
+            ("", "b", None, None),
+            ("", "", None, Some("asset.private_address")),
+            ("a", "", Some(AddressType::Public), Some("asset.public_address")),
+            ("", "b", Some(AddressType::Private), Some("asset.private_address")),
+            ("a", "b", Some(AddressType::Public), None),
+        ] {
+            let home = Home::within("rd-0000000000001".parse().unwrap(), "main");
+            let asset = Asset {
+                meta: Meta::new(home, "web", "alice", bailiwick_core::Timestamp::default()),
+                display_name: String::new(),
+                comment: String::new(),
+                origin: Origin::Local,
+                released: false,
+                seen: Seen {
+                    kind: AssetKind::Host,
+                    region: String::new(),
+                    private_address: private.into(),
+                    public_address: public.into(),
+                    operating_system: None,
+                    engine: None,
+                    database_port: 0,
+                },
+                address_type: chosen,
+                ssh_port: 0,
+                rdp_port: 0,
+            };
+            let found = asset.check().err().map(|error| match error {
+                BastionError::Invalid { field, .. } => field,
+                other => panic!("{other}"),
+            });
+            assert_eq!(found, missing, "{private} {public} {chosen:?}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Rows of tables that are filtered.
+
+pub(super) mod asset;

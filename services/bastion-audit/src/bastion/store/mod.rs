@@ -1,0 +1,49 @@
+//! Rows and queries. It knows no rule.
+
+mod asset;
+mod entity;
+mod head;
+mod inventory;
+mod member;
+mod migration;
+mod resource;
+
+pub(crate) use asset::{
+    asset, asset_called, asset_count, asset_in, asset_of, asset_place, asset_remove, assets_among, assets_page,
+    assets_save, has_assets_of_others, imported_as,
+};
+pub(crate) use head::head_lock;
+pub(crate) use inventory::{
+    DiscoveredFilter, Inventory, discovered, discovered_page, discovered_place, discovered_remove, discovered_save,
+    inventory_lock, inventory_save, not_named_since, read_place,
+};
+pub(crate) use member::{
+    administrator_remove, administrator_save, administrators_remove_all, departure, departure_remove, departure_save,
+    enrolment, members_among, rank,
+};
+pub(crate) use migration::migrations;
+pub(crate) use resource::{all, called, count, find, remove, save};
+
+use bailiwick_core::AccountId;
+use bailiwick_db::DbError;
+use sea_orm::{ConnectionTrait, Statement, Value};
+
+/// Rows of one statement stay well below what both engines take.
+const CHUNK: usize = 200;
+
+fn statement(conn: &impl ConnectionTrait, sql: impl Into<String>, values: Vec<Value>) -> Statement {
+    Statement::from_sql_and_values(conn.get_database_backend(), sql, values)
+}
+
+fn broken(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DbError {
+    DbError::Other(error.into())
+}
+
+/// An account id has 16 digits, which fit.
+fn number(account: AccountId) -> Result<i64, DbError> {
+    i64::try_from(account.get()).map_err(broken)
+}
+
+fn account(number: i64) -> Result<AccountId, DbError> {
+    AccountId::try_from(u64::try_from(number).map_err(broken)?).map_err(broken)
+}

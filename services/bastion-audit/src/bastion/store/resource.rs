@@ -1,0 +1,99 @@
+//! Resources of which there are few, each a row with its content as JSON.
+
+use bailiwick_db::DbError;
+use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
+
+use super::{broken, statement};
+use crate::bastion::domain::{Home, Resource, ResourceKind};
+
+/// A resource, if it is there.
+pub(crate) async fn find<T: Resource>(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    id: &str,
+) -> Result<Option<T>, DbError> {
+    let sql = "SELECT body FROM bastion_resources WHERE directory = $1 AND instance = $2 AND kind = $3 AND id = $4";
+    let mut values = of(home, T::KIND);
+    values.push(id.into());
+    conn.query_one_raw(statement(conn, sql, values)).await?.map(|row| read(&row)).transpose()
+}
+
+/// The id of the resource that people call so.
+pub(crate) async fn called(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    kind: ResourceKind,
+    display_name: &str,
+) -> Result<Option<String>, DbError> {
+    let sql = "SELECT id FROM bastion_resources \
+               WHERE directory = $1 AND instance = $2 AND kind = $3 AND display_name = $4";
+    let mut values = of(home, kind);
+    values.push(display_name.into());
+    let row = conn.query_one_raw(statement(conn, sql, values)).await?;
+    Ok(row.map(|row| row.try_get("", "id")).transpose()?)
+}
+
+/// All of a kind, by the bytes of their ids.
+pub(crate) async fn all<T: Resource>(conn: &impl ConnectionTrait, home: &Home) -> Result<Vec<T>, DbError> {
+    page(conn, home, "", u64::MAX).await
+}
+
+/// At most `limit` of a kind after an id, by the bytes of their ids.
+async fn page<T: Resource>(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    after: &str,
+    limit: u64,
+) -> Result<Vec<T>, DbError> {
+    // Other collations than this one pass over hyphens.
+    let bytes = if conn.get_database_backend() == DbBackend::Postgres { " COLLATE \"C\"" } else { "" };
+    let sql = format!(
+        "SELECT body FROM bastion_resources WHERE directory = $1 AND instance = $2 AND kind = $3 \
+         AND id{bytes} > $4 ORDER BY id{bytes} LIMIT $5"
+    );
+    let mut values = of(home, T::KIND);
+    values.extend([after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()]);
+    conn.query_all_raw(statement(conn, sql, values)).await?.iter().map(read).collect()
+}
+
+/// How many there are of a kind.
+pub(crate) async fn count(conn: &impl ConnectionTrait, home: &Home, kind: ResourceKind) -> Result<usize, DbError> {
+    let sql = "SELECT COUNT(*) AS count FROM bastion_resources WHERE directory = $1 AND instance = $2 AND kind = $3";
+    let row = conn.query_one_raw(statement(conn, sql, of(home, kind))).await?;
+    let count: i64 = row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or_default();
+    usize::try_from(count).map_err(broken)
+}
+
+/// Inserts a resource, or replaces it.
+pub(crate) async fn save<T: Resource>(conn: &impl ConnectionTrait, resource: &T) -> Result<(), DbError> {
+    let sql = "INSERT INTO bastion_resources (directory, instance, kind, id, display_name, body) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (directory, instance, kind, id) \
+               DO UPDATE SET display_name = excluded.display_name, body = excluded.body";
+    let mut values = of(&resource.meta().home, T::KIND);
+    values.extend([resource.meta().id.as_str().into(), resource.display_name().into()]);
+    values.push(serde_json::to_string(resource).map_err(broken)?.into());
+    conn.execute_raw(statement(conn, sql, values)).await?;
+    Ok(())
+}
+
+/// Removes a resource.
+pub(crate) async fn remove(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    kind: ResourceKind,
+    id: &str,
+) -> Result<(), DbError> {
+    let sql = "DELETE FROM bastion_resources WHERE directory = $1 AND instance = $2 AND kind = $3 AND id = $4";
+    let mut values = of(home, kind);
+    values.push(id.into());
+    conn.execute_raw(statement(conn, sql, values)).await?;
+    Ok(())
+}
+
+fn of(home: &Home, kind: ResourceKind) -> Vec<Value> {
+    vec![home.directory.to_string().into(), home.instance.as_str().into(), kind.collection().into()]
+}
+
+fn read<T: Resource>(row: &QueryResult) -> Result<T, DbError> {
+    serde_json::from_str(&row.try_get::<String>("", "body")?).map_err(broken)
+}

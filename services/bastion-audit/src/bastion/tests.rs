@@ -1,0 +1,264 @@
+//! Bastion hosts over gRPC, as the gateway lets calls through, on both databases.
+
+use std::sync::Arc;
+
+use bailiwick_api::bastion::v1::{
+    self as pb, asset_service_client::AssetServiceClient,
+    bastion_instance_service_client::BastionInstanceServiceClient,
+    bastion_member_service_client::BastionMemberServiceClient, inventory_service_client::InventoryServiceClient,
+};
+use bailiwick_core::{DirectoryId, Role, TrustedService};
+use bailiwick_db::Tx;
+use bailiwick_roster::testing::{Running, Suite, account, directory};
+use bailiwick_testkit::{ManualClock, databases};
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Request, Status, transport::Channel};
+
+use crate::{build, migrations, positions};
+
+struct Scene {
+    suite: Suite,
+    running: Running,
+}
+
+fn main() -> String {
+    format!("{}/bastionInstances/main", directory(1).name())
+}
+
+fn asset(id: &str) -> String {
+    format!("{}/assets/{id}", main())
+}
+
+fn item(source_id: &str, address: &str) -> pb::InventoryItem {
+    pb::InventoryItem {
+        source_id: source_id.into(),
+        kind: pb::AssetKind::Host.into(),
+        private_address: address.into(),
+        ..Default::default()
+    }
+}
+
+impl Scene {
+    /// The bastion host `main`, and the members 11 and 12.
+    async fn start(url: &str) -> Self {
+        let mut suite = Suite::new(url, Arc::new(ManualClock::default()), migrations).await;
+        for role in [Role::Directory, Role::SecurityCenter, Role::SasePolicy] {
+            suite.serve_log(role).await;
+        }
+        let shutdown = CancellationToken::new();
+        let module = build(suite.deps(shutdown.clone())).await.unwrap();
+        let running = suite.serve(module, positions(&suite.db), shutdown).await;
+        let scene = Self { suite, running };
+        let message = pb::CreateBastionInstanceRequest {
+            parent: directory(1).name(),
+            bastion_instance_id: "main".into(),
+            bastion_instance: Some(pb::BastionInstance {
+                display_name: "main".into(),
+                region: "eu-1".into(),
+                edition: pb::BastionEdition::Enterprise.into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let request = scene.request("BastionInstanceService/CreateBastionInstance", message);
+        let mut instances = BastionInstanceServiceClient::new(scene.channel());
+        instances.create_bastion_instance(request).await.unwrap();
+        scene.add(&[11, 12]).await;
+        scene
+    }
+
+    fn channel(&self) -> Channel {
+        self.suite.channel(Role::BastionAudit)
+    }
+
+    fn request<M: prost::Message>(&self, method: &str, message: M) -> Request<M> {
+        let path = format!("/bailiwick.bastion.v1.{method}");
+        let path = bailiwick_api::rules().iter().find(|rule| rule.path == path).unwrap().path;
+        self.suite.request((account(10), "alice"), path, message).unwrap()
+    }
+
+    async fn add(&self, members: &[u8]) {
+        let accounts = members.iter().map(|member| account(*member).name()).collect();
+        let message =
+            pb::BatchCreateBastionMembersRequest { parent: directory(1).name(), accounts, ..Default::default() };
+        let request = self.request("BastionMemberService/BatchCreateBastionMembers", message);
+        BastionMemberServiceClient::new(self.channel()).batch_create_bastion_members(request).await.unwrap();
+    }
+
+    async fn report(&self, message: pb::ReportInventoryRequest) -> Result<pb::ReportInventoryResponse, Status> {
+        let request = self.request("InventoryService/ReportInventory", message);
+        Ok(InventoryServiceClient::new(self.channel()).report_inventory(request).await?.into_inner())
+    }
+
+    async fn import(&self, member: u8, source_id: &str) -> Result<pb::ItemResult, Status> {
+        let message = pb::ImportAssetsRequest {
+            parent: main(),
+            account: account(member).name(),
+            imports: vec![pb::AssetImport { source_id: source_id.into(), ..Default::default() }],
+            ..Default::default()
+        };
+        let request = self.request("AssetService/ImportAssets", message);
+        let mut results = AssetServiceClient::new(self.channel()).import_assets(request).await?.into_inner().results;
+        Ok(results.remove(0))
+    }
+
+    async fn state(&self, id: &str) -> pb::AssetState {
+        let request = self.request("AssetService/GetAsset", pb::GetAssetRequest { name: asset(id) });
+        AssetServiceClient::new(self.channel()).get_asset(request).await.unwrap().into_inner().state()
+    }
+
+    async fn discovered(&self) -> Vec<String> {
+        let message = pb::ListDiscoveredAssetsRequest { parent: main(), page_size: 1_000, ..Default::default() };
+        let request = self.request("AssetService/ListDiscoveredAssets", message);
+        let page = AssetServiceClient::new(self.channel()).list_discovered_assets(request).await.unwrap().into_inner();
+        page.discovered_assets.into_iter().map(|item| item.source_id).collect()
+    }
+}
+
+fn details(refused: &Status) -> String {
+    String::from_utf8_lossy(refused.details()).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_was_begun_keeps_imports_out_until_the_member_is_added_again() {
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        let report = pb::ReportInventoryRequest {
+            parent: account(11).name(),
+            items: vec![item("web", "10.0.0.1")],
+            ..Default::default()
+        };
+        scene.report(report).await.unwrap();
+        let departure = super::departure();
+        let (db, of) = (&scene.suite.db, (directory(1), account(11)));
+        let uid = super::store::enrolment(db.reader(), of.0, of.1).await.unwrap().unwrap();
+        let begin = |directory: DirectoryId, uid: String| {
+            let departure = &departure;
+            db.write("test", move |tx: Tx| departure.begin(tx, directory, account(11), uid.clone()))
+        };
+        // Interrupted here, as if `delegation` had not answered.
+        assert_eq!(begin(directory(1), uid).await.unwrap().value, None, "{}", database.engine);
+        let refused = scene.import(11, "web").await.unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+        assert!(details(&refused).contains("BASTION_MEMBER_LEAVING"), "{refused:?}");
+        scene.add(&[11]).await;
+        assert_eq!(scene.import(11, "web").await.unwrap().code(), pb::ItemCode::Ok);
+        let in_the_way = begin(directory(1), "any".into()).await.unwrap().value;
+        assert_eq!(in_the_way, Some(asset("web")));
+        // Of another enrolment than the one that is left, nothing is kept out.
+        begin(directory(2), "earlier".into()).await.unwrap();
+        assert_eq!(scene.suite.delegation.enrolled(TrustedService::Bastionhost).await, 2);
+        scene.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_listing_releases_what_it_does_not_have_and_a_crash_in_between_is_made_good() {
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        let parent = account(11).name();
+        for part in 0..3 {
+            let items = (0..200).map(|n| item(&format!("i-{part}-{n}"), "10.0.0.1")).collect();
+            let report = pb::ReportInventoryRequest { parent: parent.clone(), items, ..Default::default() };
+            scene.report(report).await.unwrap();
+        }
+        for source_id in ["i-0-0", "i-2-199"] {
+            scene.import(11, source_id).await.unwrap();
+        }
+        let listing = |items: Vec<pb::InventoryItem>, complete: bool| pb::ReportInventoryRequest {
+            parent: parent.clone(),
+            items,
+            listing_id: "nightly".into(),
+            complete,
+            request_id: "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f".into(),
+            ..Default::default()
+        };
+        let last = listing(vec![item("i-1-7", "10.0.0.9")], true);
+        let answer = scene.report(last.clone()).await.unwrap();
+        assert_eq!(answer, pb::ReportInventoryResponse { changed_count: 1, ..Default::default() });
+        assert_eq!(scene.discovered().await, ["i-1-7"], "{}", database.engine);
+        assert_eq!(scene.state("i-0-0").await, pb::AssetState::Released);
+        assert_eq!(scene.state("i-2-199").await, pb::AssetState::Released);
+        let again = scene.report(last).await.unwrap();
+        assert_eq!(again, answer, "a repetition changes nothing");
+
+        // As a crash leaves it after the listing was complete and before anything was released.
+        scene
+            .report(pb::ReportInventoryRequest {
+                parent: parent.clone(),
+                items: vec![item("i-0-0", "10.0.0.1")],
+                ..Default::default()
+            })
+            .await
+            .unwrap();
+        let (directory, of) = (directory(1), account(11));
+        let interrupted = |tx: Tx| async move {
+            let mut inventory = super::store::inventory_lock(tx.conn(), directory, of).await?;
+            inventory.settle_before = inventory.report + 1;
+            super::store::inventory_save(tx.conn(), &inventory).await
+        };
+        scene.suite.db.write::<_, bailiwick_db::DbError, _, _>("test", interrupted).await.unwrap();
+        let next = pb::ReportInventoryRequest {
+            parent: parent.clone(),
+            items: vec![item("new", "10.0.0.2")],
+            ..Default::default()
+        };
+        scene.report(next).await.unwrap();
+        assert_eq!(scene.discovered().await, ["new"]);
+        assert_eq!(scene.state("i-0-0").await, pb::AssetState::Released);
+        scene.running.stop().await;
+    }
+}
+
+/// Whatever the order in which they come, an asset never stays in a state that its inventory does not have.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_beside_a_release_leaves_the_asset_released_or_none() {
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        for round in 0..8 {
+            let id = format!("i-{round}");
+            let parent = account(12).name();
+            let there = pb::ReportInventoryRequest {
+                parent: parent.clone(),
+                items: vec![item(&id, "10.0.0.1")],
+                ..Default::default()
+            };
+            scene.report(there).await.unwrap();
+            let gone =
+                pb::ReportInventoryRequest { parent, released_source_ids: vec![id.clone()], ..Default::default() };
+            let (imported, released) = tokio::join!(scene.import(12, &id), scene.report(gone));
+            released.unwrap();
+            match imported.unwrap().code() {
+                pb::ItemCode::Ok => assert_eq!(scene.state(&id).await, pb::AssetState::Released, "{}", database.engine),
+                code => assert_eq!(code, pb::ItemCode::ObjectNotFound),
+            }
+        }
+        scene.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_of_another_directory_is_found_or_reported() {
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        let report = pb::ReportInventoryRequest {
+            parent: account(11).name(),
+            items: vec![item("web", "10.0.0.1")],
+            ..Default::default()
+        };
+        scene.report(report).await.unwrap();
+        scene.import(11, "web").await.unwrap();
+        // The same ids in the other directory, as its own administrator has them.
+        let path = "/bailiwick.bastion.v1.AssetService/GetAsset";
+        let name = asset("web").replace(&directory(1).name(), &directory(2).name());
+        let request = scene.suite.request((account(20), "alice"), path, pb::GetAssetRequest { name }).unwrap();
+        let refused = AssetServiceClient::new(scene.channel()).get_asset(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::NotFound, "{}", database.engine);
+        let foreign = pb::ReportInventoryRequest { parent: account(21).name(), ..Default::default() };
+        let path = "/bailiwick.bastion.v1.InventoryService/ReportInventory";
+        let request = scene.suite.request((account(21), "alice"), path, foreign).unwrap();
+        let refused = InventoryServiceClient::new(scene.channel()).report_inventory(request).await.unwrap_err();
+        assert!(details(&refused).contains("ACCOUNT_NOT_ENROLLED"), "{refused:?}");
+        scene.running.stop().await;
+    }
+}
