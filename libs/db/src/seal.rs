@@ -56,6 +56,18 @@ impl Sealer {
         Ok([&[VERSION], head.as_slice(), &sealed].concat())
     }
 
+    /// Tells whether values are equal, without telling anything else of them: equal ones have equal digests while the key is
+    /// the same, and whoever does not have it cannot try out values. With another `bound`, the digest is another.
+    pub fn digest(&self, bound: &[&[u8]], plain: &[u8]) -> Result<[u8; 32], SealError> {
+        let key = self.keys.first().ok_or(SealError)?;
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_slice()).map_err(|_| SealError)?;
+        mac.update(b"bailiwick digest 1");
+        mac.update(&joined(bound));
+        mac.update(&[0]);
+        mac.update(plain);
+        Ok(mac.finalize().into_bytes().into())
+    }
+
     /// Opens what [`Sealer::seal`] made with the same `bound`.
     pub fn open(&self, bound: &[&[u8]], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
         let (&version, rest) = sealed.split_first().ok_or(SealError)?;
@@ -110,6 +122,20 @@ mod tests {
         assert_eq!(sealer(1).open(&[b"ab"], &sealed), Err(SealError));
         assert_eq!(sealer(2).open(&[b"ab", b"c"], &sealed), Err(SealError));
         assert_eq!(sealer(2).and_opens([1; 32]).open(&[b"ab", b"c"], &sealed).unwrap().as_slice(), b"secret");
+    }
+
+    #[test]
+    fn a_digest_tells_equal_values_under_one_key_and_bound() {
+        let digest = |key: u8, bound: &[&[u8]], plain: &[u8]| sealer(key).digest(bound, plain).unwrap();
+        assert_eq!(digest(1, &[b"a"], b"secret"), digest(1, &[b"a"], b"secret"));
+        for other in [digest(2, &[b"a"], b"secret"), digest(1, &[b"b"], b"secret"), digest(1, &[b"a"], b"Secret")] {
+            assert_ne!(digest(1, &[b"a"], b"secret"), other);
+        }
+        assert_ne!(
+            digest(1, &[b"a", b"b"], b""),
+            digest(1, &[b"a"], b"b"),
+            "what it is bound to is told from the value"
+        );
     }
 
     #[test]
