@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod bastion;
+mod bastion_accounts;
 mod contract;
 mod control_list;
 mod control_policies;

@@ -20,6 +20,23 @@ pub(super) fn request(method: &str, rpc: &str, directory: &str, member: &str) ->
         "ImportAssets" => json!({"parent": instance, "account": member}),
         "GetAsset" | "DeleteAsset" => json!({"name": name("assets")}),
         "UpdateAsset" => json!({"asset": {"name": name("assets")}}),
+        "CreateAssetGroup" | "ListAssetGroups" | "CreateSharedKey" | "ListSharedKeys" => json!({"parent": instance}),
+        "GetAssetGroup" | "DeleteAssetGroup" | "AddAssetGroupAssets" | "RemoveAssetGroupAssets" => {
+            json!({"name": name("assetGroups")})
+        }
+        "UpdateAssetGroup" => json!({"asset_group": {"name": name("assetGroups")}}),
+        "GetSharedKey" | "DeleteSharedKey" => json!({"name": name("sharedKeys")}),
+        "UpdateSharedKey" => json!({"shared_key": {"name": name("sharedKeys")}}),
+        "CreateAssetAccount" | "ListAssetAccounts" => json!({"parent": name("assets")}),
+        "GetAssetAccount" | "DeleteAssetAccount" | "ResetAssetAccountCredentials" => {
+            json!({"name": format!("{}/assetAccounts/NONE", name("assets"))})
+        }
+        "UpdateAssetAccount" => {
+            json!({"asset_account": {"name": format!("{}/assetAccounts/NONE", name("assets"))}})
+        }
+        "CreateNetworkDomain" | "ListNetworkDomains" | "MoveAssets" => json!({"parent": instance}),
+        "GetNetworkDomain" | "DeleteNetworkDomain" => json!({"name": name("networkDomains")}),
+        "UpdateNetworkDomain" => json!({"network_domain": {"name": name("networkDomains")}}),
         _ => missing(method),
     }
 }

@@ -8,7 +8,7 @@ use sea_orm::ConnectionTrait;
 use super::{Bastion, Error, ItemResult, Outcome, Page, resource::check_home};
 use crate::bastion::{
     domain::{Asset, AssetView, BastionError, Home, Instance, Meta, Resource, ResourceKind},
-    store,
+    store::{self, Part},
 };
 
 impl Bastion {
@@ -93,7 +93,7 @@ impl Bastion {
             store::head_lock(tx.conn(), home.directory).await?;
             let gone = found_asset(tx.conn(), home, id).await?;
             gone.check_etag(etag)?;
-            store::asset_remove(tx.conn(), home, id).await?;
+            remove(&tx, home, id).await?;
             self.record_assets(&tx, (call, key), home, vec![gone.name()], gone.owner());
             Ok::<_, Error>(())
         };
@@ -120,7 +120,7 @@ impl Bastion {
                 let outcome = match store::asset(tx.conn(), home, id).await? {
                     None => Outcome::Missing,
                     Some(gone) => {
-                        store::asset_remove(tx.conn(), home, id).await?;
+                        remove(&tx, home, id).await?;
                         owners.extend(gone.owner());
                         names.push(name.clone());
                         Outcome::Done(name.clone())
@@ -151,19 +151,19 @@ impl Bastion {
     pub(crate) async fn asset_list(
         &self,
         call: &Call,
-        instance: &str,
+        (instance, part): (&str, Part<'_>),
         listing: &Listing,
         (size, token): (u32, &str),
     ) -> Result<Page<AssetView>, Error> {
         let (home, reader) = (Home::within(call.permit.tenant_directory()?, instance), self.db().reader());
         check_home(reader, &home).await?;
-        let fingerprint = listing.fingerprint().into_bytes();
+        let fingerprint = format!("{}\n{part:?}", listing.fingerprint()).into_bytes();
         let after = match self.after(call, &fingerprint, token).await?.as_str() {
             "" => None,
             text => Some(text.parse::<Place>().map_err(|_| PageTokenError::Invalid)?),
         };
         let limit = u64::from(size) + 1;
-        let assets = store::assets_page(reader, (&home, None), listing, after.as_ref(), limit).await?;
+        let assets = store::assets_page(reader, (&home, part), listing, after.as_ref(), limit).await?;
         let key = |asset: &Asset| store::asset_place(asset, listing).to_string();
         let Page { items, next } = self.cut(call, &fingerprint, size, (assets, key)).await?;
         Ok(Page { items: views(reader, &home, items).await?, next })
@@ -186,6 +186,17 @@ impl Bastion {
     }
 }
 
+/// Removes an asset, with its accounts.
+async fn remove(tx: &Tx, home: &Home, id: &str) -> Result<(), Error> {
+    let inside = Home::of_asset(home.directory, &home.place, id);
+    let source = format!("{}/{id}", ResourceKind::Asset.collection());
+    store::references_remove_in(tx.conn(), home, &source).await?;
+    store::secrets_remove_in(tx.conn(), &inside).await?;
+    store::remove_in(tx.conn(), &inside).await?;
+    store::group_assets_remove_of(tx.conn(), home, id).await?;
+    Ok(store::asset_remove(tx.conn(), home, id).await?)
+}
+
 /// An asset.
 ///
 /// # Errors
@@ -206,7 +217,7 @@ pub(super) async fn views(
     home: &Home,
     assets: Vec<Asset>,
 ) -> Result<Vec<AssetView>, Error> {
-    let instance: Option<Instance> = store::find(conn, &Home::of_instances(home.directory), &home.instance).await?;
+    let instance: Option<Instance> = store::find(conn, &Home::of_instances(home.directory), &home.place).await?;
     let own = instance.map(|instance| instance.owner);
     let owners = assets.iter().filter_map(Asset::owner).collect();
     let members = store::members_among(conn, home.directory, &owners).await?;

@@ -21,7 +21,7 @@ use crate::{
     MEMBERS,
     bastion::{
         domain::{AssetView, Home, ResourceKind},
-        store,
+        store::{self, Part},
     },
 };
 
@@ -157,7 +157,7 @@ impl AssetWatch {
             }
             Work::OfOwner(owner, after) => {
                 let listing = Listing { filter: self.filter.clone(), order: None };
-                let of = (&self.home, Some(owner));
+                let of = (&self.home, Part { owner: Some(owner), ..Part::default() });
                 let found = store::assets_page(reader, of, &listing, after.as_ref(), u64::from(BATCH)).await?;
                 if found.len() == usize::from(BATCH) {
                     let place = found.last().map(|last| store::asset_place(last, &listing));

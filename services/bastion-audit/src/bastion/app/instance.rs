@@ -6,21 +6,28 @@ use sea_orm::DatabaseTransaction;
 
 use super::{Bastion, Error, Page, resource::Kept};
 use crate::bastion::{
-    domain::{Home, Instance},
+    domain::{Home, Instance, ResourceKind},
     store,
 };
 
 impl Kept for Instance {
-    /// Assets of others stay only where the edition manages them (E-BAS-03).
+    /// Assets of others and network domains stay only where the edition manages them (E-BAS-03).
     async fn check(&self, _: Option<&Self>, conn: &DatabaseTransaction) -> Result<(), Error> {
-        if !self.edition.has_multi_account() && store::has_assets_of_others(conn, &self.home(), self.owner).await? {
+        if self.edition.has_multi_account() {
+            return Ok(());
+        }
+        let domains = store::count(conn, &self.home(), ResourceKind::NetworkDomain).await? > 0;
+        if domains || store::has_assets_of_others(conn, &self.home(), self.owner).await? {
             self.check_multi_account()?;
         }
         Ok(())
     }
 
     async fn used_by(&self, conn: &DatabaseTransaction) -> Result<Option<String>, Error> {
-        Ok(store::asset_in(conn, &self.home()).await?)
+        match store::asset_in(conn, &self.home()).await? {
+            Some(asset) => Ok(Some(asset)),
+            None => Ok(store::any_in(conn, &self.home()).await?),
+        }
     }
 
     fn owner(&self) -> Option<AccountId> {

@@ -164,7 +164,7 @@ impl Bastion {
             let now = before.source_id().and_then(|id| changed.get(id)).copied().flatten();
             after.follow(now.map(|item| &item.seen));
             if after.changed_from(&before, self.now()) {
-                followed.entry(after.meta.home.instance.clone()).or_default().push(after);
+                followed.entry(after.meta.home.place.clone()).or_default().push(after);
             }
         }
         for (instance, assets) in followed {

@@ -1,6 +1,8 @@
 //! One function for each RPC: it holds the transaction.
 
 mod asset;
+mod asset_account;
+mod asset_group;
 mod asset_watch;
 mod error;
 mod follow;
@@ -8,24 +10,27 @@ mod import;
 mod instance;
 mod inventory;
 mod member;
+mod network_domain;
 mod record;
 mod resource;
+mod secret;
 
 use std::sync::Arc;
 
 use bailiwick_core::{Entropy, Timestamp};
-use bailiwick_db::{Db, PageTokens};
+use bailiwick_db::{Db, PageTokens, Sealer};
 use bailiwick_roster::Deps;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use super::store::DiscoveredFilter;
+pub(crate) use super::store::{DiscoveredFilter, Part};
 pub(crate) use asset_watch::WatchBatch;
 pub(crate) use error::Error;
 pub(crate) use follow::BastionFacts;
 pub(crate) use import::{DiscoveredView, Import, ItemResult, Outcome};
 pub(crate) use inventory::{Report, Reported};
 pub(crate) use member::AssetsFirst;
-pub(crate) use resource::Page;
+pub(crate) use resource::{Kept, Page};
+pub(crate) use secret::Secrets;
 
 /// The bastion hosts, and what is in them.
 #[derive(Clone)]
@@ -34,6 +39,7 @@ pub(crate) struct Bastion(Arc<Inner>);
 struct Inner {
     db: Db,
     pages: PageTokens,
+    sealer: Sealer,
     entropy: Arc<dyn Entropy>,
     shutdown: CancellationToken,
 }
@@ -41,7 +47,8 @@ struct Inner {
 impl Bastion {
     pub(crate) fn new(deps: &Deps) -> Self {
         let Deps { db, sealer, entropy, shutdown, .. } = deps.clone();
-        Self(Arc::new(Inner { db, pages: PageTokens::new(sealer), entropy, shutdown }))
+        let pages = PageTokens::new(sealer.clone());
+        Self(Arc::new(Inner { db, pages, sealer, entropy, shutdown }))
     }
 
     /// Ends streams.
@@ -52,6 +59,11 @@ impl Bastion {
     /// The present moment.
     pub(crate) fn now(&self) -> Timestamp {
         self.db().clock().now()
+    }
+
+    /// Seals what is secret.
+    pub(crate) fn sealer(&self) -> &Sealer {
+        &self.0.sealer
     }
 
     fn entropy(&self) -> &dyn Entropy {

@@ -1,14 +1,16 @@
 //! Resources: what is the same for all of them. Whoever writes one locks the head of the directory, so that what it names
 //! stays until it is written.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bailiwick_core::AccountId;
 use bailiwick_db::{Committed, IdempotencyKey, PageQuery, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use super::{Bastion, Error};
+use super::{Bastion, Error, Secrets};
 use crate::bastion::{
-    domain::{BastionError, Home, Instance, Meta, Resource},
+    domain::{BastionError, Home, Instance, Meta, Reference, Resource, ResourceKind},
     store,
 };
 
@@ -35,6 +37,16 @@ pub(crate) trait Kept: Resource {
         async { Ok(None) }
     }
 
+    /// What it names, and in which fields of a request.
+    fn references(&self) -> Vec<(&'static str, Reference)> {
+        Vec::new()
+    }
+
+    /// Removes what is kept beside it and goes with it.
+    fn removed(&self, _conn: &DatabaseTransaction) -> impl Future<Output = Result<(), Error>> + Send {
+        async { Ok(()) }
+    }
+
     /// The account that it belongs to.
     fn owner(&self) -> Option<AccountId> {
         None
@@ -45,26 +57,28 @@ impl Bastion {
     /// Creates a resource.
     ///
     /// # Errors
-    /// [`BastionError::Exists`], [`BastionError::Quota`], those of [`Kept::check`].
+    /// [`BastionError::NotFound`] for what it would be in, [`BastionError::Exists`], [`BastionError::Quota`],
+    /// [`BastionError::UnknownReference`], those of [`Kept::check`].
     pub(crate) async fn create<T: Kept>(
         &self,
         call: &Call,
         key: &IdempotencyKey,
-        (instance, id): (&str, &str),
-        make: impl Fn(Meta) -> T + Send + Sync,
+        (place, id): (&str, &str),
+        make: impl Fn(Meta) -> (T, Secrets) + Send + Sync,
     ) -> Result<Committed<T>, Error> {
-        let (home, make) = (&Home::within(call.permit.tenant_directory()?, instance), &make);
+        let (home, make) = (&Home::within(call.permit.tenant_directory()?, place), &make);
         self.db()
             .write_once("bastion_create", key, |tx: Tx| async move {
                 self.begin(&tx, home).await?;
                 if store::count(tx.conn(), home, T::KIND).await? >= T::KIND.limit() {
                     return Err(BastionError::Quota(T::KIND).into());
                 }
-                let made = make(Meta::new(home.clone(), id, &call.operator.principal, self.now()));
+                let (made, secrets) = make(Meta::new(home.clone(), id, &call.operator.principal, self.now()));
                 if store::find::<T>(tx.conn(), home, id).await?.is_some() {
                     return Err(BastionError::Exists(made.name()).into());
                 }
                 self.put(&tx, &made, None).await?;
+                self.secrets_put(&tx, (T::KIND, made.meta()), &secrets).await?;
                 self.record(&tx, (call, key), home.directory, made.name(), made.owner());
                 Ok(made)
             })
@@ -85,30 +99,41 @@ impl Bastion {
             _ => {}
         }
         after.check(before, tx.conn()).await?;
+        let known: BTreeSet<_> = before.into_iter().flat_map(Kept::references).map(|(_, named)| named).collect();
+        let named = after.references();
+        let new = named.iter().filter(|(_, named)| !known.contains(named));
+        check_references(tx.conn(), &home.instance(), &new.cloned().collect::<Vec<_>>()).await?;
+        let named: BTreeSet<_> = named.into_iter().map(|(_, named)| named).collect();
+        if named != known {
+            let source = after.meta().within_instance(T::KIND);
+            store::references_save(tx.conn(), &home.instance(), &source, &named).await?;
+        }
         Ok(store::save(tx.conn(), after).await?)
     }
 
     /// Changes a resource.
     ///
     /// # Errors
-    /// [`BastionError::NotFound`], [`BastionError::EtagMismatch`], [`BastionError::Exists`], those of [`Kept::check`].
+    /// [`BastionError::NotFound`], [`BastionError::EtagMismatch`], [`BastionError::Exists`],
+    /// [`BastionError::UnknownReference`], those of [`Kept::check`].
     pub(crate) async fn update<T: Kept>(
         &self,
         call: &Call,
         key: &IdempotencyKey,
-        (instance, id, etag): (&str, &str, &str),
-        change: impl Fn(&mut T) + Send + Sync,
+        (place, id, etag): (&str, &str, &str),
+        change: impl Fn(&mut T) -> Secrets + Send + Sync,
     ) -> Result<Committed<T>, Error> {
-        let (home, change) = (&Home::within(call.permit.tenant_directory()?, instance), &change);
+        let (home, change) = (&Home::within(call.permit.tenant_directory()?, place), &change);
         self.db()
             .write_once("bastion_update", key, |tx: Tx| async move {
                 store::head_lock(tx.conn(), home.directory).await?;
                 let before: T = found(tx.conn(), home, id).await?;
                 before.check_etag(etag)?;
                 let mut after = before.clone();
-                change(&mut after);
+                let secrets = change(&mut after);
                 if after.changed_from(&before, self.now()) {
                     self.put(&tx, &after, Some(&before)).await?;
+                    self.secrets_put(&tx, (T::KIND, after.meta()), &secrets).await?;
                     self.record(&tx, (call, key), home.directory, after.name(), after.owner());
                 }
                 Ok(after)
@@ -124,9 +149,9 @@ impl Bastion {
         &self,
         call: &Call,
         key: &IdempotencyKey,
-        (instance, id, etag): (&str, &str, &str),
+        (place, id, etag): (&str, &str, &str),
     ) -> Result<Committed<()>, Error> {
-        let home = &Home::within(call.permit.tenant_directory()?, instance);
+        let home = &Home::within(call.permit.tenant_directory()?, place);
         self.db()
             .write_once("bastion_delete", key, |tx: Tx| async move {
                 store::head_lock(tx.conn(), home.directory).await?;
@@ -135,6 +160,14 @@ impl Bastion {
                 if let Some(used_by) = gone.used_by(tx.conn()).await? {
                     return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
                 }
+                let instance = &home.instance();
+                if let Some(source) = store::referring(tx.conn(), instance, T::KIND, id).await? {
+                    let used_by = format!("{}/{source}", instance.name());
+                    return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
+                }
+                gone.removed(tx.conn()).await?;
+                store::references_remove(tx.conn(), instance, &gone.meta().within_instance(T::KIND)).await?;
+                store::secrets_remove(tx.conn(), (T::KIND, gone.meta())).await?;
                 store::remove(tx.conn(), home, T::KIND, id).await?;
                 self.record(&tx, (call, key), home.directory, gone.name(), gone.owner());
                 Ok(())
@@ -146,8 +179,25 @@ impl Bastion {
     ///
     /// # Errors
     /// [`BastionError::NotFound`].
-    pub(crate) async fn get<T: Kept>(&self, call: &Call, (instance, id): (&str, &str)) -> Result<T, Error> {
-        found(self.db().reader(), &Home::within(call.permit.tenant_directory()?, instance), id).await
+    pub(crate) async fn get<T: Kept>(&self, call: &Call, (place, id): (&str, &str)) -> Result<T, Error> {
+        found(self.db().reader(), &Home::within(call.permit.tenant_directory()?, place), id).await
+    }
+
+    /// A page of the resources of a kind in a place, by id.
+    ///
+    /// # Errors
+    /// [`BastionError::NotFound`] for the place, [`Error::Token`].
+    pub(crate) async fn list<T: Kept>(
+        &self,
+        call: &Call,
+        place: &str,
+        (size, token): (u32, &str),
+    ) -> Result<Page<T>, Error> {
+        let (home, reader) = (Home::within(call.permit.tenant_directory()?, place), self.db().reader());
+        check_home(reader, &home).await?;
+        let after = self.after(call, &[], token).await?;
+        let items = store::page::<T>(reader, &home, &after, u64::from(size) + 1).await?;
+        self.cut(call, &[], size, (items, |item: &T| item.meta().id.clone())).await
     }
 
     /// The key after which a list goes on; empty for its beginning.
@@ -189,12 +239,40 @@ impl Bastion {
     }
 }
 
-/// Whether the bastion host of a place is there; a directory is, by its rule.
+/// Whether the bastion host of a place is there, and the asset if it is the inside of one; a directory is, by its rule.
 pub(super) async fn check_home(conn: &impl ConnectionTrait, home: &Home) -> Result<(), Error> {
-    match home.instance.as_str() {
-        "" => Ok(()),
-        instance => found::<Instance>(conn, &Home::of_instances(home.directory), instance).await.map(drop),
+    let instance = home.instance();
+    if instance.place.is_empty() {
+        return Ok(());
     }
+    found::<Instance>(conn, &Home::of_instances(home.directory), &instance.place).await?;
+    match home.asset() {
+        Some(asset) if store::asset(conn, &instance, asset).await?.is_none() => {
+            Err(BastionError::NotFound(home.name()).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether what is named is there.
+async fn check_references(
+    conn: &impl ConnectionTrait,
+    instance: &Home,
+    references: &[(&'static str, Reference)],
+) -> Result<(), Error> {
+    let mut by_kind: BTreeMap<ResourceKind, BTreeSet<&str>> = BTreeMap::new();
+    for (_, named) in references {
+        by_kind.entry(named.kind).or_default().insert(&named.id);
+    }
+    for (kind, ids) in by_kind {
+        let there = store::existing(conn, instance, kind, &ids).await?;
+        let missing = |(_, named): &&(_, Reference)| named.kind == kind && !there.contains(&named.id);
+        if let Some((field, named)) = references.iter().find(missing) {
+            let reference = kind.name(instance, &named.id);
+            return Err(BastionError::UnknownReference { field, reference }.into());
+        }
+    }
+    Ok(())
 }
 
 /// A resource.

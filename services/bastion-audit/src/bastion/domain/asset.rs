@@ -22,6 +22,12 @@ pub(crate) struct Asset {
     pub(crate) address_type: Option<AddressType>,
     pub(crate) ssh_port: u16,
     pub(crate) rdp_port: u16,
+    /// The id of the network domain that it is reached by; empty for none.
+    pub(crate) network_domain: String,
+    /// Public keys of which a host must have one, in the format of OpenSSH.
+    pub(crate) host_keys: Vec<String>,
+    /// Those of authorities of which it may have a certificate.
+    pub(crate) host_authority_keys: Vec<String>,
 }
 
 /// Where what is known of an asset comes from.
@@ -120,6 +126,9 @@ impl Asset {
             address_type: None,
             ssh_port: 0,
             rdp_port: 0,
+            network_domain: String::new(),
+            host_keys: Vec::new(),
+            host_authority_keys: Vec::new(),
         }
     }
 
@@ -159,6 +168,10 @@ impl Asset {
             Some(AddressType::Public) => ("asset.public_address", public_address.is_empty()),
             None => ("asset.private_address", private_address.is_empty() && public_address.is_empty()),
         };
+        if self.seen.kind != AssetKind::Host && !(self.host_keys.is_empty() && self.host_authority_keys.is_empty()) {
+            let problem = "are for hosts alone".to_owned();
+            return Err(BastionError::Invalid { field: "asset.host_keys", problem });
+        }
         let problem = "must be set, since sessions shall go to it".to_owned();
         if missing { Err(BastionError::Invalid { field, problem }) } else { Ok(()) }
     }
@@ -348,6 +361,9 @@ mod tests {
                 address_type: chosen,
                 ssh_port: 0,
                 rdp_port: 0,
+                network_domain: String::new(),
+                host_keys: Vec::new(),
+                host_authority_keys: Vec::new(),
             };
             let found = asset.check().err().map(|error| match error {
                 BastionError::Invalid { field, .. } => field,

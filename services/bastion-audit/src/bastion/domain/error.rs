@@ -37,6 +37,9 @@ pub(crate) enum BastionError {
     /// The account has as many assets as the inventory takes.
     #[error("an account has at most {0} assets")]
     InventoryQuota(i64),
+    /// The field names what does not exist.
+    #[error("`{reference}`, which `{field}` names, does not exist")]
+    UnknownReference { field: &'static str, reference: String },
     /// The field cannot be so, given what else there is.
     #[error("`{field}` {problem}")]
     Invalid { field: &'static str, problem: String },

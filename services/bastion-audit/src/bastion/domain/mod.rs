@@ -1,15 +1,27 @@
 //! What the bastion knows, and its rules. Pure: what is known, and the moment, are arguments.
 
 mod asset;
+mod asset_account;
 pub(crate) mod asset_filter;
+mod asset_group;
+mod credential;
 mod error;
 mod instance;
+mod network_domain;
+mod reference;
 mod resource;
 
 pub(crate) use asset::{
     AddressType, Asset, AssetKind, AssetView, DatabaseEngine, Discovered, OperatingSystem, Origin, Rank, SOURCES,
     STATES, Seen, check_direction, slug,
 };
+pub(crate) use asset_account::{AssetAccount, SharedKey};
+pub(crate) use asset_group::{AssetGroup, GROUP_ASSETS_MAX};
+pub(crate) use credential::{
+    CredentialKind, KnownKey, OwnKey, PASSWORD, PRIVATE_KEY, Secret, read_private_key, read_public_key,
+};
 pub(crate) use error::BastionError;
 pub(crate) use instance::{Edition, Instance};
+pub(crate) use network_domain::{NetworkDomain, Proxy, ProxyPlace, ProxyProtocol, ProxyTarget};
+pub(crate) use reference::Reference;
 pub(crate) use resource::{Home, Meta, Resource, ResourceKind};

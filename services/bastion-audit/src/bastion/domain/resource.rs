@@ -10,14 +10,19 @@ use super::BastionError;
 pub(crate) enum ResourceKind {
     Instance,
     Asset,
+    AssetGroup,
+    AssetAccount,
+    SharedKey,
+    NetworkDomain,
 }
 
-/// What a resource is in: a directory, and one of its bastion hosts. A bastion host itself is in its directory, and its
-/// `instance` is empty.
+/// What a resource is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Home {
     pub(crate) directory: DirectoryId,
-    pub(crate) instance: String,
+    /// Of a bastion host itself empty, of what is in one its id, and of what is in an asset of it the name of that without
+    /// what comes before the bastion host: `{instance}/assets/{asset}`.
+    pub(crate) place: String,
 }
 
 /// What each resource has.
@@ -75,19 +80,34 @@ pub(crate) trait Resource: Clone + PartialEq + Serialize + DeserializeOwned + Se
 impl Home {
     /// That of the bastion hosts of a directory.
     pub(crate) fn of_instances(directory: DirectoryId) -> Self {
-        Self { directory, instance: String::new() }
+        Self { directory, place: String::new() }
     }
 
-    /// That of what is in a bastion host.
-    pub(crate) fn within(directory: DirectoryId, instance: &str) -> Self {
-        Self { directory, instance: instance.to_owned() }
+    /// That of what is in a bastion host, or in an asset of it.
+    pub(crate) fn within(directory: DirectoryId, place: &str) -> Self {
+        Self { directory, place: place.to_owned() }
     }
 
-    /// The name of the directory, or of the bastion host.
+    /// That of what is in an asset.
+    pub(crate) fn of_asset(directory: DirectoryId, instance: &str, asset: &str) -> Self {
+        Self { directory, place: format!("{instance}/{}/{asset}", ResourceKind::Asset.collection()) }
+    }
+
+    /// That of its bastion host.
+    pub(crate) fn instance(&self) -> Self {
+        Self::within(self.directory, self.place.split('/').next().unwrap_or_default())
+    }
+
+    /// The asset that it is the inside of, if it is.
+    pub(crate) fn asset(&self) -> Option<&str> {
+        self.place.split('/').nth(2)
+    }
+
+    /// The name of the directory, of the bastion host, or of the asset.
     pub(crate) fn name(&self) -> String {
-        match self.instance.as_str() {
+        match self.place.as_str() {
             "" => self.directory.name(),
-            instance => ResourceKind::Instance.name(&Self::of_instances(self.directory), instance),
+            place => ResourceKind::Instance.name(&Self::of_instances(self.directory), place),
         }
     }
 }
@@ -97,6 +117,15 @@ impl Home {
 impl Meta {
     pub(crate) fn new(home: Home, id: &str, operator: &str, now: Timestamp) -> Self {
         Self { home, id: id.to_owned(), operator: operator.to_owned(), create_time: now, update_time: now, version: 1 }
+    }
+
+    /// The name of such a resource within its bastion host.
+    pub(crate) fn within_instance(&self, kind: ResourceKind) -> String {
+        let Self { home, id, .. } = self;
+        match home.place.split_once('/') {
+            Some((_, inside)) => format!("{inside}/{}/{id}", kind.collection()),
+            None => format!("{}/{id}", kind.collection()),
+        }
     }
 
     /// Changes with each change.
@@ -113,6 +142,10 @@ impl ResourceKind {
         match self {
             Self::Instance => "bastionInstances",
             Self::Asset => "assets",
+            Self::AssetGroup => "assetGroups",
+            Self::AssetAccount => "assetAccounts",
+            Self::SharedKey => "sharedKeys",
+            Self::NetworkDomain => "networkDomains",
         }
     }
 
@@ -121,6 +154,14 @@ impl ResourceKind {
         match self {
             Self::Instance => "directories/{directory}/bastionInstances/{bastion_instance}",
             Self::Asset => "directories/{directory}/bastionInstances/{bastion_instance}/assets/{asset}",
+            Self::AssetGroup => "directories/{directory}/bastionInstances/{bastion_instance}/assetGroups/{asset_group}",
+            Self::AssetAccount => {
+                "directories/{directory}/bastionInstances/{bastion_instance}/assets/{asset}/assetAccounts/{asset_account}"
+            }
+            Self::SharedKey => "directories/{directory}/bastionInstances/{bastion_instance}/sharedKeys/{shared_key}",
+            Self::NetworkDomain => {
+                "directories/{directory}/bastionInstances/{bastion_instance}/networkDomains/{network_domain}"
+            }
         }
     }
 
@@ -129,6 +170,10 @@ impl ResourceKind {
         match self {
             Self::Instance => 10,
             Self::Asset => 20_000,
+            Self::AssetGroup => 1_000,
+            Self::AssetAccount => 50,
+            Self::SharedKey => 500,
+            Self::NetworkDomain => 100,
         }
     }
 

@@ -6,7 +6,7 @@ use bailiwick_api::bastion::v1 as pb;
 use bailiwick_core::AccountId;
 use bailiwick_rpc::InvalidFields;
 
-use super::parse;
+use super::parse::{self, Named};
 use crate::bastion::{
     app::{Import, Report},
     domain::{
@@ -21,6 +21,8 @@ pub(super) const FIELDS: &[&str] = &[
     "address_type",
     "ssh_port",
     "rdp_port",
+    "host_keys",
+    "host_authority_keys",
     "private_address",
     "public_address",
     "operating_system",
@@ -41,6 +43,8 @@ pub(super) struct Draft {
     address_type: Option<Option<AddressType>>,
     ssh_port: Option<u16>,
     rdp_port: Option<u16>,
+    host_keys: Option<Vec<String>>,
+    host_authority_keys: Option<Vec<String>>,
     /// What an inventory says of what was imported.
     private_address: Option<String>,
     public_address: Option<String>,
@@ -72,6 +76,9 @@ impl Draft {
             address_type: None,
             ssh_port: 0,
             rdp_port: 0,
+            network_domain: String::new(),
+            host_keys: Vec::new(),
+            host_authority_keys: Vec::new(),
         };
         self.take_own(&mut made);
         self.take_seen(&mut made.seen);
@@ -92,19 +99,21 @@ impl Draft {
     }
 
     fn take_own(&self, asset: &mut Asset) {
-        set(&mut asset.display_name, &self.display_name);
-        set(&mut asset.comment, &self.comment);
-        set(&mut asset.address_type, &self.address_type);
-        set(&mut asset.ssh_port, &self.ssh_port);
-        set(&mut asset.rdp_port, &self.rdp_port);
+        parse::set(&mut asset.display_name, self.display_name.as_ref());
+        parse::set(&mut asset.comment, self.comment.as_ref());
+        parse::set(&mut asset.address_type, self.address_type.as_ref());
+        parse::set(&mut asset.ssh_port, self.ssh_port.as_ref());
+        parse::set(&mut asset.rdp_port, self.rdp_port.as_ref());
+        parse::set(&mut asset.host_keys, self.host_keys.as_ref());
+        parse::set(&mut asset.host_authority_keys, self.host_authority_keys.as_ref());
     }
 
     fn take_seen(&self, seen: &mut Seen) {
-        set(&mut seen.private_address, &self.private_address);
-        set(&mut seen.public_address, &self.public_address);
-        set(&mut seen.operating_system, &self.operating_system);
-        set(&mut seen.engine, &self.engine);
-        set(&mut seen.database_port, &self.database_port);
+        parse::set(&mut seen.private_address, self.private_address.as_ref());
+        parse::set(&mut seen.public_address, self.public_address.as_ref());
+        parse::set(&mut seen.operating_system, self.operating_system.as_ref());
+        parse::set(&mut seen.engine, self.engine.as_ref());
+        parse::set(&mut seen.database_port, self.database_port.as_ref());
     }
 
     fn seen_field(&self) -> Option<&'static str> {
@@ -119,16 +128,10 @@ impl Draft {
     }
 }
 
-fn set<T: Clone>(to: &mut T, asked: &Option<T>) {
-    if let Some(asked) = asked {
-        to.clone_from(asked);
-    }
-}
-
 /// What is asked of an asset. What is not named is not looked at.
-pub(super) fn read(fields: &mut InvalidFields, asked: &pb::Asset, named: &impl Fn(&str) -> bool) -> Draft {
+pub(super) fn read(fields: &mut InvalidFields, asked: &pb::Asset, named: &Named) -> Draft {
     let at = |part: &str| format!("asset.{part}");
-    let address_type = named("address_type").then(|| match asked.address_type {
+    let address_type = named.is("address_type").then(|| match asked.address_type {
         0 => None,
         number => fields.enumeration(at("address_type"), number).and_then(|read| match read {
             pb::AddressType::Unspecified => None,
@@ -137,19 +140,28 @@ pub(super) fn read(fields: &mut InvalidFields, asked: &pb::Asset, named: &impl F
         }),
     });
     Draft {
-        display_name: named("display_name")
+        display_name: named
+            .is("display_name")
             .then(|| parse::display_name(fields, at("display_name"), &asked.display_name)),
-        comment: named("comment").then(|| parse::comment(fields, at("comment"), &asked.comment)),
+        comment: named.is("comment").then(|| parse::comment(fields, at("comment"), &asked.comment)),
         address_type,
-        ssh_port: named("ssh_port").then(|| port(fields, at("ssh_port"), asked.ssh_port)),
-        rdp_port: named("rdp_port").then(|| port(fields, at("rdp_port"), asked.rdp_port)),
-        private_address: named("private_address")
+        ssh_port: named.is("ssh_port").then(|| port(fields, at("ssh_port"), asked.ssh_port)),
+        rdp_port: named.is("rdp_port").then(|| port(fields, at("rdp_port"), asked.rdp_port)),
+        host_keys: named.is("host_keys").then(|| parse::public_keys(fields, &at("host_keys"), &asked.host_keys)),
+        host_authority_keys: named
+            .is("host_authority_keys")
+            .then(|| parse::public_keys(fields, &at("host_authority_keys"), &asked.host_authority_keys)),
+        private_address: named
+            .is("private_address")
             .then(|| address(fields, at("private_address"), &asked.private_address)),
-        public_address: named("public_address").then(|| address(fields, at("public_address"), &asked.public_address)),
-        operating_system: named("operating_system")
+        public_address: named
+            .is("public_address")
+            .then(|| address(fields, at("public_address"), &asked.public_address)),
+        operating_system: named
+            .is("operating_system")
             .then(|| operating_system(fields, at("operating_system"), asked.operating_system)),
-        engine: named("engine").then(|| engine(fields, at("engine"), asked.engine)),
-        database_port: named("database_port").then(|| port(fields, at("database_port"), asked.database_port)),
+        engine: named.is("engine").then(|| engine(fields, at("engine"), asked.engine)),
+        database_port: named.is("database_port").then(|| port(fields, at("database_port"), asked.database_port)),
     }
 }
 
@@ -258,7 +270,7 @@ fn address(fields: &mut InvalidFields, field: String, text: &str) -> String {
     text.to_owned()
 }
 
-fn is_address(text: &str) -> bool {
+pub(super) fn is_address(text: &str) -> bool {
     if text.parse::<IpAddr>().is_ok_and(|address| address.to_string() == text) {
         return true;
     }
@@ -272,7 +284,7 @@ fn is_address(text: &str) -> bool {
 }
 
 /// 0 stands for the usual one.
-fn port(fields: &mut InvalidFields, field: String, number: i32) -> u16 {
+pub(super) fn port(fields: &mut InvalidFields, field: String, number: i32) -> u16 {
     let port = u16::try_from(number).ok();
     fields.check(field, port.is_some(), "must be 1 to 65,535, or 0");
     port.unwrap_or_default()

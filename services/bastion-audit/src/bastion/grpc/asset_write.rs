@@ -6,7 +6,7 @@ use bailiwick_core::AccountId;
 use super::parse::timestamp;
 use crate::bastion::{
     app::{DiscoveredView, ItemResult, Outcome},
-    domain::{AddressType, AssetKind, AssetView, DatabaseEngine, OperatingSystem, Origin, Resource},
+    domain::{AddressType, AssetKind, AssetView, DatabaseEngine, OperatingSystem, Origin, Resource, ResourceKind},
 };
 
 /// An asset.
@@ -30,6 +30,12 @@ pub(super) fn asset(AssetView { asset, suspended }: AssetView) -> pb::Asset {
         ssh_port: asset.ssh_port.into(),
         rdp_port: asset.rdp_port.into(),
         database_port: asset.seen.database_port.into(),
+        network_domain: match asset.network_domain.as_str() {
+            "" => String::new(),
+            id => ResourceKind::NetworkDomain.name(&asset.meta.home, id),
+        },
+        host_keys: asset.host_keys.clone(),
+        host_authority_keys: asset.host_authority_keys.clone(),
         etag: asset.meta.etag(),
         create_time: Some(timestamp(asset.meta.create_time)),
         update_time: Some(timestamp(asset.meta.update_time)),

@@ -9,10 +9,10 @@ use tonic::{Request, Response, Status};
 use super::{
     asset_read::{FIELDS, imports, kind, read},
     asset_write::{asset, discovered, item_result},
-    parse,
+    parse::{self, Named},
 };
 use crate::bastion::{
-    app::{Bastion, DiscoveredFilter, WatchBatch},
+    app::{Bastion, DiscoveredFilter, Part, WatchBatch},
     domain::{ResourceKind, asset_filter::ASSETS},
 };
 
@@ -72,7 +72,7 @@ impl AssetService for Assets {
         parse::new_id(&mut fields, "asset_id", &message.asset_id);
         let asked = message.asset.unwrap_or_default();
         let kind = kind(&mut fields, "asset.kind", asked.kind);
-        let draft = read(&mut fields, &asked, &|_| true);
+        let draft = read(&mut fields, &asked, &Named::whole());
         let (Some(instance), Some(kind)) = (instance, kind) else { return Err(fields.into_status()) };
         fields.finish()?;
         let made = self.0.asset_create(&call, &key, (&instance, &message.asset_id), |meta| draft.made(meta, kind));
@@ -101,8 +101,16 @@ impl AssetService for Assets {
         let (Some(instance), Some(size), Some(filter), Some(order)) = (instance, size, filter, order) else {
             return Err(fields.into_status());
         };
+        let part = |fields: &mut InvalidFields, field, kind, name: &str| match name {
+            "" => String::new(),
+            name => parse::id_within(fields, field, kind, &message.parent, name).unwrap_or_default(),
+        };
+        let group = part(&mut fields, "asset_group", ResourceKind::AssetGroup, &message.asset_group);
+        let domain = part(&mut fields, "network_domain", ResourceKind::NetworkDomain, &message.network_domain);
+        fields.finish()?;
         let listing = Listing { filter, order };
-        let page = self.0.asset_list(&call, &instance, &listing, (size, &message.page_token)).await?;
+        let part = Part { owner: None, group: &group, domain: &domain };
+        let page = self.0.asset_list(&call, (&instance, part), &listing, (size, &message.page_token)).await?;
         let assets = page.items.into_iter().map(asset).collect();
         Ok(Response::new(pb::ListAssetsResponse { assets, next_page_token: page.next }))
     }
@@ -113,7 +121,7 @@ impl AssetService for Assets {
         let request_id = std::mem::take(&mut message.request_id);
         let key = parse::key(&mut fields, &call, &request_id, &message);
         let all = message.update_mask.as_ref().is_none_or(|mask| mask.paths.is_empty());
-        let named = parse::mask(&mut fields, message.update_mask, FIELDS);
+        let named = Named::read(&mut fields, message.update_mask, FIELDS);
         let asked = message.asset.unwrap_or_default();
         let ids = parse::ids(&mut fields, &call, "asset.name", ResourceKind::Asset, &asked.name);
         let draft = read(&mut fields, &asked, &named);

@@ -35,7 +35,7 @@ impl ApiError for BastionError {
             | Self::MemberLeaving(_)
             | Self::ImportDirection { .. } => Kind::FailedPrecondition,
             Self::NoMember(_) => Kind::PermissionDenied,
-            Self::Invalid { .. } => Kind::InvalidArgument,
+            Self::Invalid { .. } | Self::UnknownReference { .. } => Kind::InvalidArgument,
         }
     }
 
@@ -51,6 +51,7 @@ impl ApiError for BastionError {
             Self::MemberLeaving(_) => ErrorReason::BastionMemberLeaving,
             Self::ImportDirection { .. } => ErrorReason::BastionImportDirection,
             Self::Invalid { .. } => ErrorReason::InvalidField,
+            Self::UnknownReference { .. } => ErrorReason::BastionReferenceUnknown,
         }
     }
 
@@ -74,6 +75,7 @@ impl ApiError for BastionError {
                 vec![("account", account.name()), ("owner_account", owner.name())]
             }
             Self::InventoryQuota(limit) => vec![("resource", "inventory".to_owned()), ("limit", limit.to_string())],
+            Self::UnknownReference { reference, .. } => vec![("reference", reference.clone())],
             Self::Invalid { .. } => Vec::new(),
         }
     }
@@ -81,6 +83,7 @@ impl ApiError for BastionError {
     fn field_violations(&self) -> Vec<FieldViolation> {
         match self {
             Self::Invalid { field, problem } => vec![FieldViolation::new(*field, problem.clone())],
+            Self::UnknownReference { field, .. } => vec![FieldViolation::new(*field, "names what does not exist")],
             _ => Vec::new(),
         }
     }

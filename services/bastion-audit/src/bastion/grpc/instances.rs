@@ -5,7 +5,7 @@ use bailiwick_core::AccountId;
 use bailiwick_rpc::{InvalidFields, split};
 use tonic::{Request, Response, Status};
 
-use super::parse::{self, timestamp};
+use super::parse::{self, Named, timestamp};
 use crate::bastion::{
     Bastion,
     domain::{Edition, Instance, Meta, Resource},
@@ -37,10 +37,10 @@ impl BastionInstanceService for Instances {
         parse::new_id(&mut fields, "bastion_instance_id", &message.bastion_instance_id);
         let asked = message.bastion_instance.unwrap_or_default();
         parse::new_id(&mut fields, "bastion_instance.region", &asked.region);
-        let draft = read(&mut fields, &asked, &|_| true);
+        let draft = read(&mut fields, &asked, &Named::whole());
         fields.finish()?;
         let owner = call.permit.account().ok_or_else(|| InvalidFields::new().into_status())?;
-        let make = |meta| draft.made(meta, &asked.region, owner);
+        let make = |meta| (draft.made(meta, &asked.region, owner), Vec::new());
         let done = self.0.create(&call, &key, ("", &message.bastion_instance_id), make).await?;
         Ok(parse::done(done, instance))
     }
@@ -81,13 +81,17 @@ impl BastionInstanceService for Instances {
         let mut fields = InvalidFields::new();
         let request_id = std::mem::take(&mut message.request_id);
         let key = parse::key(&mut fields, &call, &request_id, &message);
-        let named = parse::mask(&mut fields, message.update_mask, FIELDS);
+        let named = Named::read(&mut fields, message.update_mask, FIELDS);
         let asked = message.bastion_instance.unwrap_or_default();
         let id = parse::instance_id(&mut fields, &call, "bastion_instance.name", &asked.name);
         let draft = read(&mut fields, &asked, &named);
         let Some(id) = id else { return Err(fields.into_status()) };
         fields.finish()?;
-        let done = self.0.update(&call, &key, ("", &id, &asked.etag), |instance| draft.take(instance)).await?;
+        let change = |instance: &mut Instance| {
+            draft.take(instance);
+            Vec::new()
+        };
+        let done = self.0.update(&call, &key, ("", &id, &asked.etag), change).await?;
         Ok(parse::done(done, instance))
     }
 
@@ -132,14 +136,14 @@ impl Draft {
     }
 }
 
-fn read(fields: &mut InvalidFields, asked: &pb::BastionInstance, named: &impl Fn(&str) -> bool) -> Draft {
+fn read(fields: &mut InvalidFields, asked: &pb::BastionInstance, named: &Named) -> Draft {
     let at = |part: &str| format!("bastion_instance.{part}");
     let mut text = |part: &str, read: fn(&mut InvalidFields, String, &str) -> String, text: &str| {
-        named(part).then(|| read(fields, at(part), text))
+        named.is(part).then(|| read(fields, at(part), text))
     };
     let display_name = text("display_name", parse::display_name, &asked.display_name);
     let comment = text("comment", parse::comment, &asked.comment);
-    let edition = named("edition").then(|| fields.enumeration(at("edition"), asked.edition).and_then(read_edition));
+    let edition = named.is("edition").then(|| fields.enumeration(at("edition"), asked.edition).and_then(read_edition));
     Draft { display_name, comment, edition: edition.flatten() }
 }
 

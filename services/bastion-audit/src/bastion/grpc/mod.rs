@@ -1,16 +1,23 @@
 //! Parse, call, convert.
 
+mod asset_accounts;
+mod asset_groups;
 mod asset_read;
 mod asset_write;
 mod assets;
 mod error;
 mod instances;
 mod inventories;
+mod network_domains;
 mod parse;
+mod proxies;
+mod shared_keys;
 
 use bailiwick_api::bastion::v1::{
+    asset_account_service_server::AssetAccountServiceServer, asset_group_service_server::AssetGroupServiceServer,
     asset_service_server::AssetServiceServer, bastion_instance_service_server::BastionInstanceServiceServer,
-    inventory_service_server::InventoryServiceServer,
+    inventory_service_server::InventoryServiceServer, network_domain_service_server::NetworkDomainServiceServer,
+    shared_key_service_server::SharedKeyServiceServer,
 };
 use tonic::service::Routes;
 
@@ -22,4 +29,8 @@ pub(crate) fn routes(routes: Routes, bastion: &Bastion) -> Routes {
         .add_service(BastionInstanceServiceServer::new(instances::Instances(bastion.clone())))
         .add_service(InventoryServiceServer::new(inventories::Inventories(bastion.clone())))
         .add_service(AssetServiceServer::new(assets::Assets(bastion.clone())))
+        .add_service(AssetGroupServiceServer::new(asset_groups::AssetGroups(bastion.clone())))
+        .add_service(AssetAccountServiceServer::new(asset_accounts::AssetAccounts(bastion.clone())))
+        .add_service(SharedKeyServiceServer::new(shared_keys::SharedKeys(bastion.clone())))
+        .add_service(NetworkDomainServiceServer::new(network_domains::NetworkDomains(bastion.clone())))
 }

@@ -4,13 +4,20 @@ use std::collections::BTreeSet;
 
 use bailiwick_changelog::log_position;
 use bailiwick_core::{Owner, Timestamp};
-use bailiwick_db::{Committed, IdempotencyKey};
+use bailiwick_db::{Committed, DbError, IdempotencyKey, SealError};
 use bailiwick_rpc::{Call, InvalidFields, respond};
 use prost::Message;
 use sha2::{Digest, Sha256};
-use tonic::Response;
+use tonic::{Response, Status};
+use zeroize::Zeroizing;
 
-use crate::{ROLE, bastion::domain::ResourceKind};
+use crate::{
+    ROLE,
+    bastion::{
+        app::{Bastion, Error},
+        domain::{ResourceKind, Secret, read_public_key},
+    },
+};
 
 /// Longest id.
 const ID_MAX: usize = 64;
@@ -18,6 +25,13 @@ const ID_MAX: usize = 64;
 const DISPLAY_NAME_MAX: usize = 128;
 /// Longest comment (E-BAS-05).
 const COMMENT_MAX: usize = 500;
+
+/// Longest name of an account of an asset.
+const LOGIN_NAME_MAX: usize = 64;
+/// Longest password.
+const PASSWORD_MAX: usize = 256;
+/// Most public keys of a host.
+const PUBLIC_KEYS_MAX: usize = 8;
 
 /// What makes a change one with its repetition. `content` is the request with its request id taken out.
 pub(super) fn key(fields: &mut InvalidFields, call: &Call, request_id: &str, content: &impl Message) -> IdempotencyKey {
@@ -29,6 +43,24 @@ pub(super) fn key(fields: &mut InvalidFields, call: &Call, request_id: &str, con
         request_id: fields.request_id("request_id", request_id),
         fingerprint: hash.finalize().into(),
     }
+}
+
+/// The same where the request has a secret: what is kept of it tells nothing to whoever has the database alone.
+pub(super) fn secret_key(
+    fields: &mut InvalidFields,
+    (call, bastion): (&Call, &Bastion),
+    request_id: &str,
+    content: &impl Message,
+) -> Result<IdempotencyKey, Status> {
+    let content = Zeroizing::new(content.encode_to_vec());
+    let digest = bastion.sealer().digest(&[b"request", call.permit.path().as_bytes()], &content);
+    let unsealed = |error: SealError| Error::from(DbError::Other(error.into()));
+    Ok(IdempotencyKey {
+        scope: call.operator.principal.clone(),
+        method: call.permit.path().to_owned(),
+        request_id: fields.request_id("request_id", request_id),
+        fingerprint: digest.map_err(unsealed)?,
+    })
 }
 
 /// Whether a text can be an id. An id has none of the characters by which users, accounts and assets are told apart in the
@@ -86,27 +118,115 @@ pub(super) fn ids_within(
     let (mut ids, mut seen) = (Vec::new(), BTreeSet::new());
     for (at, name) in names.iter().enumerate().take(most) {
         let field = format!("{field}[{at}]");
-        let within = name.strip_prefix(parent).and_then(|rest| rest.strip_prefix('/'));
-        let id = within.and_then(|rest| rest.strip_prefix(kind.collection())?.strip_prefix('/'));
-        let id = id.filter(|id| is_id(id));
-        fields.check(field.clone(), id.is_some(), format!("must be of the form `{}`, of the parent", kind.pattern()));
+        ids.extend(id_within(fields, &field, kind, parent, name));
         fields.check(field, seen.insert(name), "must be there once");
-        ids.extend(id.map(str::to_owned));
     }
     ids
 }
 
-/// What of a mask is named; all of `known`, if it names nothing.
-pub(super) fn mask(
+/// The id of a resource of a bastion host.
+pub(super) fn id_within(
     fields: &mut InvalidFields,
-    mask: Option<prost_types::FieldMask>,
-    known: &'static [&'static str],
-) -> impl Fn(&str) -> bool + use<> {
-    let paths = mask.unwrap_or_default().paths;
-    for path in paths.iter().filter(|path| !known.contains(&path.as_str())) {
-        fields.violation("update_mask", format!("`{path}` cannot be updated"));
+    field: &str,
+    kind: ResourceKind,
+    parent: &str,
+    name: &str,
+) -> Option<String> {
+    let within = name.strip_prefix(parent).and_then(|rest| rest.strip_prefix('/'));
+    let id = within.and_then(|rest| rest.strip_prefix(kind.collection())?.strip_prefix('/'));
+    let id = id.filter(|id| is_id(id));
+    fields.check(field, id.is_some(), format!("must be of the form `{}`, of the same bastion host", kind.pattern()));
+    id.map(str::to_owned)
+}
+
+/// The place of what is in an asset.
+pub(super) fn inside(instance: &str, asset: &str) -> String {
+    format!("{instance}/{}/{asset}", ResourceKind::Asset.collection())
+}
+
+/// The same, by the name of the asset.
+pub(super) fn asset_place(fields: &mut InvalidFields, call: &Call, field: &str, name: &str) -> Option<String> {
+    let [instance, asset] = ids(fields, call, field, ResourceKind::Asset, name)?;
+    Some(inside(instance, asset))
+}
+
+/// The name of the bastion host of an asset, or of what is in it.
+pub(super) fn instance_of(name: &str) -> String {
+    name.split("/assets/").next().unwrap_or_default().to_owned()
+}
+
+/// A login name; empty where it is at fault. It has none of the characters by which users, accounts and assets are told
+/// apart in the user name of an SSH client.
+pub(super) fn login_name(fields: &mut InvalidFields, field: String, text: &str) -> String {
+    let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
+    let sound = letters && (1..=LOGIN_NAME_MAX).contains(&text.len());
+    fields.check(field, sound, "must have 1 to 64 characters of A-Z, a-z, 0-9, `.`, `_` and `-`");
+    text.to_owned()
+}
+
+/// A password; none where it is at fault.
+pub(super) fn password(fields: &mut InvalidFields, field: String, text: &str) -> Option<Secret> {
+    let sound = text.chars().count() <= PASSWORD_MAX && !text.contains(['\0', '\r', '\n']);
+    fields.check(field, sound, "must have at most 256 characters, and no line break");
+    sound.then(|| Secret::new(text.to_owned()))
+}
+
+/// Public keys, each once and in its one spelling.
+pub(super) fn public_keys(fields: &mut InvalidFields, field: &str, keys: &[String]) -> Vec<String> {
+    let mut read = Vec::new();
+    if !at_most(fields, field, keys.len(), PUBLIC_KEYS_MAX) {
+        return read;
     }
-    move |field| paths.is_empty() || paths.iter().any(|path| path == field)
+    for (at, key) in keys.iter().enumerate() {
+        let field = format!("{field}[{at}]");
+        let Some(known) = fields.take(field.clone(), read_public_key(key)) else { continue };
+        fields.check(field, !read.contains(&known.public_key), "must be there once");
+        read.push(known.public_key);
+    }
+    read
+}
+
+/// Whether a list is not too long.
+pub(super) fn at_most(fields: &mut InvalidFields, field: &str, count: usize, most: usize) -> bool {
+    fields.check(field, count <= most, format!("must have at most {most}"));
+    count <= most
+}
+
+/// Makes a value what is asked, if anything is.
+pub(super) fn set<T: Clone>(to: &mut T, asked: Option<&T>) {
+    if let Some(asked) = asked {
+        to.clone_from(asked);
+    }
+}
+
+/// Which fields of a resource a request is about.
+pub(super) struct Named(Option<Vec<String>>);
+
+impl Named {
+    /// All of them, of a resource that is made.
+    pub(super) fn whole() -> Self {
+        Self(None)
+    }
+
+    /// Those of a mask.
+    pub(super) fn read(fields: &mut InvalidFields, mask: Option<prost_types::FieldMask>, known: &[&str]) -> Self {
+        let paths = mask.unwrap_or_default().paths;
+        for path in paths.iter().filter(|path| !known.contains(&path.as_str())) {
+            fields.violation("update_mask", format!("`{path}` cannot be updated"));
+        }
+        Self(Some(paths))
+    }
+
+    /// Whether a field is one of them.
+    pub(super) fn is(&self, field: &str) -> bool {
+        self.0.as_ref().is_none_or(|paths| paths.is_empty() || paths.iter().any(|path| path == field))
+    }
+
+    /// Whether a secret is one of them: among all fields of a resource that is there, one that was not sent is not, since
+    /// nobody can read it to send it back.
+    pub(super) fn secret(&self, field: &str, sent: &str) -> bool {
+        self.is(field) && (!sent.is_empty() || self.0.as_ref().is_none_or(|paths| !paths.is_empty()))
+    }
 }
 
 /// A moment as the contract has it.

@@ -8,8 +8,9 @@ use bailiwick_core::{
 };
 use bailiwick_db::{Columns, DbError, Place, Source};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Select, sea_query::Expr, sea_query::OnConflict,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect, Select,
+    sea_query::{Expr, OnConflict, Query},
 };
 
 use super::{
@@ -82,17 +83,38 @@ pub(crate) async fn assets_among(
     select.all(conn).await?.into_iter().map(read).collect()
 }
 
-/// At most `limit` assets that are asked for, after a place; of one owner, if it is given.
+/// Which assets of a bastion host a list is of: those that are in all of these that are given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Part<'a> {
+    pub(crate) owner: Option<AccountId>,
+    /// By its id; empty for none.
+    pub(crate) group: &'a str,
+    /// By its id; empty for none.
+    pub(crate) domain: &'a str,
+}
+
+/// At most `limit` assets of a part that are asked for, after a place.
 pub(crate) async fn assets_page(
     conn: &impl ConnectionTrait,
-    (home, owner): (&Home, Option<AccountId>),
+    (home, part): (&Home, Part<'_>),
     listing: &Listing,
     after: Option<&Place>,
     limit: u64,
 ) -> Result<Vec<Asset>, DbError> {
     let mut select = within(home);
-    if let Some(owner) = owner {
+    if let Some(owner) = part.owner {
         select = select.filter(Column::Owner.eq(number(owner)?));
+    }
+    if !part.domain.is_empty() {
+        select = select.filter(Column::NetworkDomain.eq(part.domain));
+    }
+    if !part.group.is_empty() {
+        let column = |name: &'static str| Expr::col(("bastion_group_assets", name));
+        let mut grouped = Query::select();
+        grouped.expr(column("asset")).from("bastion_group_assets");
+        grouped.and_where(column("directory").eq(home.directory.to_string()));
+        grouped.and_where(column("instance").eq(home.place.as_str())).and_where(column("asset_group").eq(part.group));
+        select = select.filter(Column::Id.in_subquery(grouped));
     }
     let select = COLUMNS.select(select, listing, after, conn.get_database_backend())?;
     select.limit(limit).all(conn).await?.into_iter().map(read).collect()
@@ -135,6 +157,16 @@ pub(crate) async fn asset_in(conn: &impl ConnectionTrait, home: &Home) -> Result
     row.map(|row| read(row).map(|asset| asset.name())).transpose()
 }
 
+/// The name of an asset in a network domain.
+pub(crate) async fn asset_in_domain(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    domain: &str,
+) -> Result<Option<String>, DbError> {
+    let row = within(home).filter(Column::NetworkDomain.eq(domain)).one(conn).await?;
+    row.map(|row| read(row).map(|asset| asset.name())).transpose()
+}
+
 /// What was imported from an account under these ids, in all bastion hosts of a directory.
 pub(crate) async fn imported_as(
     conn: &impl ConnectionTrait,
@@ -169,6 +201,7 @@ pub(crate) async fn assets_save(conn: &impl ConnectionTrait, assets: &[Asset]) -
         Column::Comment,
         Column::PrivateAddress,
         Column::PublicAddress,
+        Column::NetworkDomain,
         Column::CreateUs,
         Column::Body,
     ];
@@ -184,14 +217,14 @@ pub(crate) async fn assets_save(conn: &impl ConnectionTrait, assets: &[Asset]) -
 
 /// Removes an asset.
 pub(crate) async fn asset_remove(conn: &impl ConnectionTrait, home: &Home, id: &str) -> Result<(), DbError> {
-    let key = (home.directory.to_string(), home.instance.clone(), id.to_owned());
+    let key = (home.directory.to_string(), home.place.clone(), id.to_owned());
     Entity::delete_by_id(key).exec(conn).await?;
     Ok(())
 }
 
 fn within(home: &Home) -> Select<Entity> {
     let of_directory = Entity::find().filter(Column::Directory.eq(home.directory.to_string()));
-    of_directory.filter(Column::Instance.eq(home.instance.as_str()))
+    of_directory.filter(Column::Instance.eq(home.place.as_str()))
 }
 
 fn row(asset: &Asset) -> Result<Model, DbError> {
@@ -201,7 +234,7 @@ fn row(asset: &Asset) -> Result<Model, DbError> {
     };
     Ok(Model {
         directory: asset.meta.home.directory.to_string(),
-        instance: asset.meta.home.instance.clone(),
+        instance: asset.meta.home.place.clone(),
         id: asset.meta.id.clone(),
         kind: asset.seen.kind.code(),
         source,
@@ -213,6 +246,7 @@ fn row(asset: &Asset) -> Result<Model, DbError> {
         comment: asset.comment.clone(),
         private_address: asset.seen.private_address.clone(),
         public_address: asset.seen.public_address.clone(),
+        network_domain: asset.network_domain.clone(),
         create_us: asset.meta.create_time.as_micros(),
         body: serde_json::to_string(asset).map_err(broken)?,
     })

@@ -169,7 +169,7 @@ pub(crate) async fn discovered_page(
 ) -> Result<Vec<(Discovered, Option<String>)>, DbError> {
     let mut values: Vec<Value> = vec![
         home.directory.to_string().into(),
-        home.instance.as_str().into(),
+        home.place.as_str().into(),
         number(owner)?.into(),
         TrustedService::Bastionhost.id().into(),
         after.0.into(),

@@ -2,15 +2,21 @@
 
 mod asset;
 mod entity;
+mod group_asset;
 mod head;
 mod inventory;
 mod member;
 mod migration;
+mod reference;
 mod resource;
+mod secret;
 
 pub(crate) use asset::{
-    asset, asset_called, asset_count, asset_in, asset_of, asset_place, asset_remove, assets_among, assets_page,
-    assets_save, has_assets_of_others, imported_as,
+    Part, asset, asset_called, asset_count, asset_in, asset_in_domain, asset_of, asset_place, asset_remove,
+    assets_among, assets_page, assets_save, has_assets_of_others, imported_as,
+};
+pub(crate) use group_asset::{
+    group_asset_count, group_asset_remove, group_asset_save, group_assets_remove, group_assets_remove_of,
 };
 pub(crate) use head::head_lock;
 pub(crate) use inventory::{
@@ -22,7 +28,9 @@ pub(crate) use member::{
     enrolment, members_among, rank,
 };
 pub(crate) use migration::migrations;
-pub(crate) use resource::{all, called, count, find, remove, save};
+pub(crate) use reference::{references_remove, references_remove_in, references_save, referring};
+pub(crate) use resource::{all, any_in, called, count, existing, find, page, remove, remove_in, save};
+pub(crate) use secret::{secret_remove, secret_save, secrets_remove, secrets_remove_in};
 
 use bailiwick_core::AccountId;
 use bailiwick_db::DbError;

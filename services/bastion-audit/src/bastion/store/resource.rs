@@ -1,9 +1,11 @@
 //! Resources of which there are few, each a row with its content as JSON.
 
+use std::collections::BTreeSet;
+
 use bailiwick_db::DbError;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 
-use super::{broken, statement};
+use super::{CHUNK, broken, statement};
 use crate::bastion::domain::{Home, Resource, ResourceKind};
 
 /// A resource, if it is there.
@@ -12,7 +14,7 @@ pub(crate) async fn find<T: Resource>(
     home: &Home,
     id: &str,
 ) -> Result<Option<T>, DbError> {
-    let sql = "SELECT body FROM bastion_resources WHERE directory = $1 AND instance = $2 AND kind = $3 AND id = $4";
+    let sql = "SELECT body FROM bastion_resources WHERE directory = $1 AND place = $2 AND kind = $3 AND id = $4";
     let mut values = of(home, T::KIND);
     values.push(id.into());
     conn.query_one_raw(statement(conn, sql, values)).await?.map(|row| read(&row)).transpose()
@@ -26,7 +28,7 @@ pub(crate) async fn called(
     display_name: &str,
 ) -> Result<Option<String>, DbError> {
     let sql = "SELECT id FROM bastion_resources \
-               WHERE directory = $1 AND instance = $2 AND kind = $3 AND display_name = $4";
+               WHERE directory = $1 AND place = $2 AND kind = $3 AND display_name = $4";
     let mut values = of(home, kind);
     values.push(display_name.into());
     let row = conn.query_one_raw(statement(conn, sql, values)).await?;
@@ -39,7 +41,7 @@ pub(crate) async fn all<T: Resource>(conn: &impl ConnectionTrait, home: &Home) -
 }
 
 /// At most `limit` of a kind after an id, by the bytes of their ids.
-async fn page<T: Resource>(
+pub(crate) async fn page<T: Resource>(
     conn: &impl ConnectionTrait,
     home: &Home,
     after: &str,
@@ -48,7 +50,7 @@ async fn page<T: Resource>(
     // Other collations than this one pass over hyphens.
     let bytes = if conn.get_database_backend() == DbBackend::Postgres { " COLLATE \"C\"" } else { "" };
     let sql = format!(
-        "SELECT body FROM bastion_resources WHERE directory = $1 AND instance = $2 AND kind = $3 \
+        "SELECT body FROM bastion_resources WHERE directory = $1 AND place = $2 AND kind = $3 \
          AND id{bytes} > $4 ORDER BY id{bytes} LIMIT $5"
     );
     let mut values = of(home, T::KIND);
@@ -58,16 +60,59 @@ async fn page<T: Resource>(
 
 /// How many there are of a kind.
 pub(crate) async fn count(conn: &impl ConnectionTrait, home: &Home, kind: ResourceKind) -> Result<usize, DbError> {
-    let sql = "SELECT COUNT(*) AS count FROM bastion_resources WHERE directory = $1 AND instance = $2 AND kind = $3";
+    let sql = "SELECT COUNT(*) AS count FROM bastion_resources WHERE directory = $1 AND place = $2 AND kind = $3";
     let row = conn.query_one_raw(statement(conn, sql, of(home, kind))).await?;
     let count: i64 = row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or_default();
     usize::try_from(count).map_err(broken)
 }
 
+/// The name of something that is in a place.
+pub(crate) async fn any_in(conn: &impl ConnectionTrait, home: &Home) -> Result<Option<String>, DbError> {
+    let sql = "SELECT kind, id FROM bastion_resources WHERE directory = $1 AND place = $2 LIMIT 1";
+    let values = vec![home.directory.to_string().into(), home.place.as_str().into()];
+    let row = conn.query_one_raw(statement(conn, sql, values)).await?;
+    let name = |row: QueryResult| {
+        let (kind, id): (String, String) = (row.try_get("", "kind")?, row.try_get("", "id")?);
+        Ok(format!("{}/{kind}/{id}", home.name()))
+    };
+    row.map(name).transpose()
+}
+
+/// Removes all that is in a place: that of an asset, which has few accounts.
+pub(crate) async fn remove_in(conn: &impl ConnectionTrait, home: &Home) -> Result<(), DbError> {
+    let sql = "DELETE FROM bastion_resources WHERE directory = $1 AND place = $2";
+    let values = vec![home.directory.to_string().into(), home.place.as_str().into()];
+    conn.execute_raw(statement(conn, sql, values)).await?;
+    Ok(())
+}
+
+/// Those of some ids that are there.
+pub(crate) async fn existing(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    kind: ResourceKind,
+    ids: &BTreeSet<&str>,
+) -> Result<BTreeSet<String>, DbError> {
+    let mut found = BTreeSet::new();
+    for chunk in ids.iter().collect::<Vec<_>>().chunks(CHUNK) {
+        let mut values = of(home, kind);
+        values.extend(chunk.iter().map(|id| Value::from(**id)));
+        let places: Vec<_> = (4..=values.len()).map(|at| format!("${at}")).collect();
+        let sql = format!(
+            "SELECT id FROM bastion_resources WHERE directory = $1 AND place = $2 AND kind = $3 AND id IN ({})",
+            places.join(", ")
+        );
+        for row in conn.query_all_raw(statement(conn, sql, values)).await? {
+            found.insert(row.try_get("", "id")?);
+        }
+    }
+    Ok(found)
+}
+
 /// Inserts a resource, or replaces it.
 pub(crate) async fn save<T: Resource>(conn: &impl ConnectionTrait, resource: &T) -> Result<(), DbError> {
-    let sql = "INSERT INTO bastion_resources (directory, instance, kind, id, display_name, body) \
-               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (directory, instance, kind, id) \
+    let sql = "INSERT INTO bastion_resources (directory, place, kind, id, display_name, body) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (directory, place, kind, id) \
                DO UPDATE SET display_name = excluded.display_name, body = excluded.body";
     let mut values = of(&resource.meta().home, T::KIND);
     values.extend([resource.meta().id.as_str().into(), resource.display_name().into()]);
@@ -83,7 +128,7 @@ pub(crate) async fn remove(
     kind: ResourceKind,
     id: &str,
 ) -> Result<(), DbError> {
-    let sql = "DELETE FROM bastion_resources WHERE directory = $1 AND instance = $2 AND kind = $3 AND id = $4";
+    let sql = "DELETE FROM bastion_resources WHERE directory = $1 AND place = $2 AND kind = $3 AND id = $4";
     let mut values = of(home, kind);
     values.push(id.into());
     conn.execute_raw(statement(conn, sql, values)).await?;
@@ -91,7 +136,7 @@ pub(crate) async fn remove(
 }
 
 fn of(home: &Home, kind: ResourceKind) -> Vec<Value> {
-    vec![home.directory.to_string().into(), home.instance.as_str().into(), kind.collection().into()]
+    vec![home.directory.to_string().into(), home.place.as_str().into(), kind.collection().into()]
 }
 
 fn read<T: Resource>(row: &QueryResult) -> Result<T, DbError> {

@@ -21,6 +21,7 @@ pub struct Model {
     pub comment: String,
     pub private_address: String,
     pub public_address: String,
+    pub network_domain: String,
     pub create_us: i64,
     pub body: String,
 }

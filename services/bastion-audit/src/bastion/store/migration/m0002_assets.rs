@@ -74,6 +74,8 @@ async fn assets(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         text("comment"),
         text("private_address"),
         text("public_address"),
+        // Empty for none.
+        text("network_domain"),
         number("create_us"),
         text("body"),
     ];

@@ -2,6 +2,7 @@
 
 mod m0001_instances;
 mod m0002_assets;
+mod m0003_accounts;
 
 use sea_orm_migration::{
     MigrationTrait,
@@ -10,7 +11,7 @@ use sea_orm_migration::{
 
 /// The migrations of the bastion.
 pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m0001_instances::Instances), Box::new(m0002_assets::Assets)]
+    vec![Box::new(m0001_instances::Instances), Box::new(m0002_assets::Assets), Box::new(m0003_accounts::Accounts)]
 }
 
 fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> TableCreateStatement {
