@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod bastion;
 mod bastion_accounts;
+mod bastion_grants;
 mod contract;
 mod control_list;
 mod control_policies;

@@ -319,3 +319,68 @@ async fn secrets_are_sealed_and_nothing_else_has_them() {
         scene.running.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_imports_of_one_asset_one_makes_it_and_a_repetition_gets_the_first_result() {
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        let items = vec![item("web", "10.0.0.1"), item("db", "10.0.0.2")];
+        let report = pb::ReportInventoryRequest { parent: account(11).name(), items, ..Default::default() };
+        scene.report(report).await.unwrap();
+        let (one, other) = tokio::join!(scene.import(11, "web"), scene.import(11, "web"));
+        let (one, other) = (one.unwrap(), other.unwrap());
+        let mut codes = [one.code(), other.code()];
+        codes.sort_unstable();
+        assert_eq!(codes, [pb::ItemCode::Ok, pb::ItemCode::ObjectAlreadyExists], "{}", database.engine);
+        assert_eq!(one.name, other.name);
+
+        let message = pb::ImportAssetsRequest {
+            parent: main(),
+            account: account(11).name(),
+            imports: vec![pb::AssetImport { source_id: "db".into(), ..Default::default() }],
+            request_id: "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f".into(),
+        };
+        let import = async || {
+            let request = scene.request("AssetService/ImportAssets", message.clone());
+            AssetServiceClient::new(scene.channel()).import_assets(request).await.unwrap().into_inner()
+        };
+        let first = import().await;
+        assert_eq!(first.results[0].code(), pb::ItemCode::Ok);
+        assert_eq!(import().await, first);
+        scene.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_watch_tells_of_what_is_imported_and_removed_here_and_not_elsewhere() {
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        let items = vec![item("web", "10.0.0.1")];
+        let report = pb::ReportInventoryRequest { parent: account(11).name(), items, ..Default::default() };
+        scene.report(report).await.unwrap();
+        let message = pb::WatchAssetsRequest { parent: main(), ..Default::default() };
+        let request = scene.request("AssetService/WatchAssets", message);
+        let mut watch = AssetServiceClient::new(scene.channel()).watch_assets(request).await.unwrap().into_inner();
+        let begin = watch.message().await.unwrap().unwrap();
+        assert!(begin.assets.is_empty() && !begin.resume_token.is_empty(), "{}", database.engine);
+        scene.import(11, "web").await.unwrap();
+        let told = watch.message().await.unwrap().unwrap();
+        assert_eq!(told.assets.iter().map(|a| a.name.as_str()).collect::<Vec<_>>(), [asset("web")]);
+        // Members that have no assets here are nobody's news.
+        scene.add(&[13, 14]).await;
+        let request = scene
+            .request("AssetService/DeleteAsset", pb::DeleteAssetRequest { name: asset("web"), ..Default::default() });
+        AssetServiceClient::new(scene.channel()).delete_asset(request).await.unwrap();
+        let told = watch.message().await.unwrap().unwrap();
+        assert_eq!((told.assets.len(), told.unmatched_assets), (0, vec![asset("web")]));
+        let of_another = pb::WatchAssetsRequest {
+            parent: main(),
+            filter: "kind = ASSET_KIND_HOST".into(),
+            resume_token: told.resume_token,
+        };
+        let request = scene.request("AssetService/WatchAssets", of_another);
+        let refused = AssetServiceClient::new(scene.channel()).watch_assets(request).await.unwrap_err();
+        assert!(details(&refused).contains("PAGE_TOKEN_INVALID"), "{refused:?}");
+        scene.running.stop().await;
+    }
+}

@@ -37,6 +37,19 @@ pub(super) fn request(method: &str, rpc: &str, directory: &str, member: &str) ->
         "CreateNetworkDomain" | "ListNetworkDomains" | "MoveAssets" => json!({"parent": instance}),
         "GetNetworkDomain" | "DeleteNetworkDomain" => json!({"name": name("networkDomains")}),
         "UpdateNetworkDomain" => json!({"network_domain": {"name": name("networkDomains")}}),
+        "CreateBastionUser" | "ListBastionUsers" | "ImportRamUsers" | "CreateUserGroup" | "ListUserGroups"
+        | "CreateGrant" | "ListGrants" => json!({"parent": instance}),
+        "GetBastionUser" | "DeleteBastionUser" | "LockBastionUser" | "UnlockBastionUser" => {
+            json!({"name": name("bastionUsers")})
+        }
+        "UpdateBastionUser" => json!({"bastion_user": {"name": name("bastionUsers")}}),
+        "GetUserGroup" | "DeleteUserGroup" | "AddUserGroupUsers" | "RemoveUserGroupUsers" => {
+            json!({"name": name("userGroups")})
+        }
+        "UpdateUserGroup" => json!({"user_group": {"name": name("userGroups")}}),
+        "GetGrant" | "DeleteGrant" | "EnableGrant" | "DisableGrant" => json!({"name": name("grants")}),
+        "UpdateGrant" => json!({"grant": {"name": name("grants")}}),
+        "ListUserAssets" => json!({"parent": name("bastionUsers")}),
         _ => missing(method),
     }
 }

@@ -5,7 +5,10 @@ use bailiwick_db::{Committed, IdempotencyKey, PageTokenError, Place, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{Bastion, Error, ItemResult, Outcome, Page, resource::check_home};
+use super::{
+    Bastion, Error, ItemResult, Outcome, Page,
+    resource::{check_home, named_by},
+};
 use crate::bastion::{
     domain::{Asset, AssetView, BastionError, Home, Instance, Meta, Resource, ResourceKind},
     store::{self, Part},
@@ -81,7 +84,7 @@ impl Bastion {
     /// Removes an asset.
     ///
     /// # Errors
-    /// [`BastionError::NotFound`], [`BastionError::EtagMismatch`].
+    /// [`BastionError::NotFound`], [`BastionError::EtagMismatch`], [`BastionError::InUse`].
     pub(crate) async fn asset_delete(
         &self,
         call: &Call,
@@ -93,6 +96,9 @@ impl Bastion {
             store::head_lock(tx.conn(), home.directory).await?;
             let gone = found_asset(tx.conn(), home, id).await?;
             gone.check_etag(etag)?;
+            if let Some(used_by) = named_by(tx.conn(), home, ResourceKind::Asset, id).await? {
+                return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
+            }
             remove(&tx, home, id).await?;
             self.record_assets(&tx, (call, key), home, vec![gone.name()], gone.owner());
             Ok::<_, Error>(())
@@ -117,9 +123,13 @@ impl Bastion {
             let (mut results, mut names, mut owners) = (Vec::new(), Vec::new(), Vec::new());
             for id in ids {
                 let name = ResourceKind::Asset.name(home, id);
-                let outcome = match store::asset(tx.conn(), home, id).await? {
-                    None => Outcome::Missing,
-                    Some(gone) => {
+                let used_by = named_by(tx.conn(), home, ResourceKind::Asset, id).await?;
+                let outcome = match (store::asset(tx.conn(), home, id).await?, used_by) {
+                    (None, _) => Outcome::Missing,
+                    (Some(gone), Some(used_by)) => {
+                        Outcome::Refused(BastionError::InUse { resource: gone.name(), used_by }.to_string())
+                    }
+                    (Some(gone), None) => {
                         remove(&tx, home, id).await?;
                         owners.extend(gone.owner());
                         names.push(name.clone());
@@ -193,7 +203,7 @@ async fn remove(tx: &Tx, home: &Home, id: &str) -> Result<(), Error> {
     store::references_remove_in(tx.conn(), home, &source).await?;
     store::secrets_remove_in(tx.conn(), &inside).await?;
     store::remove_in(tx.conn(), &inside).await?;
-    store::group_assets_remove_of(tx.conn(), home, id).await?;
+    store::memberships_remove_of(tx.conn(), (home, ResourceKind::AssetGroup), id).await?;
     Ok(store::asset_remove(tx.conn(), home, id).await?)
 }
 

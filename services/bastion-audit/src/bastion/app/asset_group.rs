@@ -1,4 +1,4 @@
-//! Groups of assets.
+//! Groups of assets, and what is the same for groups of users.
 
 use bailiwick_db::{Committed, IdempotencyKey, Tx};
 use bailiwick_rpc::Call;
@@ -6,13 +6,13 @@ use sea_orm::DatabaseTransaction;
 
 use super::{Bastion, Error, ItemResult, Kept, Outcome, resource::found};
 use crate::bastion::{
-    domain::{AssetGroup, GROUP_ASSETS_MAX, Home, Resource, ResourceKind},
+    domain::{AssetGroup, GROUP_ASSETS_MAX, Home, Resource, ResourceKind, User},
     store,
 };
 
 impl Kept for AssetGroup {
     async fn removed(&self, conn: &DatabaseTransaction) -> Result<(), Error> {
-        Ok(store::group_assets_remove(conn, &self.meta.home, &self.meta.id).await?)
+        Ok(store::memberships_remove(conn, (&self.meta.home, Self::KIND), &self.meta.id).await?)
     }
 }
 
@@ -25,27 +25,47 @@ impl Bastion {
         &self,
         call: &Call,
         key: &IdempotencyKey,
+        of: (&str, &str),
+        assets: (&[String], bool),
+    ) -> Result<Committed<Vec<ItemResult>>, Error> {
+        self.members::<AssetGroup>(call, key, of, (ResourceKind::Asset, GROUP_ASSETS_MAX), assets).await
+    }
+
+    /// Puts assets or users into a group of a kind, as many as it may have, or takes them out of it.
+    ///
+    /// # Errors
+    /// [`super::BastionError::NotFound`] for the group.
+    pub(super) async fn members<G: Kept>(
+        &self,
+        call: &Call,
+        key: &IdempotencyKey,
         (instance, group): (&str, &str),
-        (assets, put): (&[String], bool),
+        (kind, most): (ResourceKind, usize),
+        (items, put): (&[String], bool),
     ) -> Result<Committed<Vec<ItemResult>>, Error> {
         let home = &Home::within(call.permit.tenant_directory()?, instance);
         let work = |tx: Tx| async move {
             store::head_lock(tx.conn(), home.directory).await?;
-            let group: AssetGroup = found(tx.conn(), home, group).await?;
-            let mut count = store::group_asset_count(tx.conn(), home, &group.meta.id).await?;
+            let group: G = found(tx.conn(), home, group).await?;
+            let of = (home, G::KIND);
+            let mut count = store::member_count(tx.conn(), of, &group.meta().id).await?;
             let (mut results, mut changed) = (Vec::new(), false);
-            for asset in assets {
-                let (name, pair) = (ResourceKind::Asset.name(home, asset), (group.meta.id.as_str(), asset.as_str()));
+            for item in items {
+                let (name, pair) = (kind.name(home, item), (group.meta().id.as_str(), item.as_str()));
+                let there = match kind {
+                    ResourceKind::Asset => store::asset(tx.conn(), home, item).await?.is_some(),
+                    _ => store::find::<User>(tx.conn(), home, item).await?.is_some(),
+                };
                 let outcome = if !put {
-                    match store::group_asset_remove(tx.conn(), home, pair).await? {
+                    match store::member_remove(tx.conn(), of, pair).await? {
                         true => Outcome::Done(name.clone()),
                         false => Outcome::Missing,
                     }
-                } else if store::asset(tx.conn(), home, asset).await?.is_none() {
+                } else if !there {
                     Outcome::Missing
-                } else if count >= GROUP_ASSETS_MAX {
-                    Outcome::Refused(format!("a group has at most {GROUP_ASSETS_MAX} assets"))
-                } else if store::group_asset_save(tx.conn(), home, pair).await? {
+                } else if count >= most {
+                    Outcome::Refused(format!("a group has at most {most} of them"))
+                } else if store::member_save(tx.conn(), of, pair).await? {
                     count += 1;
                     Outcome::Done(name.clone())
                 } else {
@@ -59,6 +79,6 @@ impl Bastion {
             }
             Ok::<_, Error>(results)
         };
-        self.db().write_once("bastion_group_assets", key, work).await
+        self.db().write_once("bastion_group_members", key, work).await
     }
 }

@@ -128,7 +128,7 @@ impl AssetWatch {
                 None => return Ok(None),
                 Some(TailEvent::Changes(changes)) => {
                     for change in &changes {
-                        self.take(change)?;
+                        self.take(change).await?;
                     }
                 }
                 Some(TailEvent::Pong { .. }) => {
@@ -171,7 +171,7 @@ impl AssetWatch {
     }
 
     /// What a change in the log means for the watcher.
-    fn take(&mut self, logged: &LoggedChange) -> Result<(), Error> {
+    async fn take(&mut self, logged: &LoggedChange) -> Result<(), Error> {
         let of_assets = under(&self.home.assets(), &logged.change.resource);
         let members = format!("{}/{}", self.home.directory.name(), MEMBERS.collection);
         if of_assets || under(&members, &logged.change.resource) {
@@ -182,8 +182,11 @@ impl AssetWatch {
                 let some = ids.chunks(usize::from(BATCH)).map(|ids| Work::Changed(ids.iter().cloned().collect()));
                 self.work.extend(some);
             } else {
+                // Of many members, few have assets here.
+                let owners = store::owners_in(self.bastion.db().reader(), &self.home).await?;
                 let accounts = change.accounts.iter().filter_map(|name| name.strip_prefix("accounts/")?.parse().ok());
-                self.work.extend(accounts.map(|account| Work::OfOwner(account, None)));
+                let owners = accounts.filter(|account| owners.contains(account));
+                self.work.extend(owners.map(|account| Work::OfOwner(account, None)));
             }
         }
         self.work.push_back(Work::Reached(logged.revision));

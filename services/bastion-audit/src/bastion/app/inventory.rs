@@ -115,29 +115,22 @@ impl Bastion {
         (directory, account): (DirectoryId, AccountId),
     ) -> Result<Option<bailiwick_db::Position>, Error> {
         let mut last = None;
-        loop {
+        while store::inventory_settling(self.db().reader(), directory, account).await? {
             let step = |tx: Tx| async move {
                 let mut inventory = store::inventory_lock(tx.conn(), directory, account).await?;
-                if inventory.settle_before == 0 {
-                    return Ok::<_, Error>(None);
-                }
                 let gone = store::not_named_since(tx.conn(), &inventory, SETTLE_BATCH).await?;
+                // Another call may have settled it meanwhile: nothing is then before its end.
                 let more = number(gone.len()) == SETTLE_BATCH;
                 store::discovered_remove(tx.conn(), directory, account, &gone).await?;
                 inventory.items -= number(gone.len());
                 inventory.settle_before = if more { inventory.settle_before } else { 0 };
                 store::inventory_save(tx.conn(), &inventory).await?;
                 let changed = gone.into_iter().map(|id| (id, None)).collect();
-                self.inventory_changed(&tx, (call, key), (directory, account), &changed).await?;
-                Ok(Some(more))
+                self.inventory_changed(&tx, (call, key), (directory, account), &changed).await
             };
-            let done = self.db().write("bastion_inventory_settle", step).await?;
-            let Some(more) = done.value else { return Ok(last) };
-            last = Some(done.position);
-            if !more {
-                return Ok(last);
-            }
+            last = Some(self.db().write("bastion_inventory_settle", step).await?.position);
         }
+        Ok(last)
     }
 
     /// Lets what was imported follow what has changed, and records it: the change of the inventory, and of the assets of each

@@ -6,6 +6,7 @@ mod asset_group;
 mod asset_watch;
 mod error;
 mod follow;
+mod grant;
 mod import;
 mod instance;
 mod inventory;
@@ -14,6 +15,7 @@ mod network_domain;
 mod record;
 mod resource;
 mod secret;
+mod user;
 
 use std::sync::Arc;
 
@@ -26,11 +28,13 @@ pub(crate) use super::store::{DiscoveredFilter, Part};
 pub(crate) use asset_watch::WatchBatch;
 pub(crate) use error::Error;
 pub(crate) use follow::BastionFacts;
+pub(crate) use grant::UserAsset;
 pub(crate) use import::{DiscoveredView, Import, ItemResult, Outcome};
 pub(crate) use inventory::{Report, Reported};
 pub(crate) use member::AssetsFirst;
 pub(crate) use resource::{Kept, Page};
 pub(crate) use secret::Secrets;
+pub(crate) use user::{RamUserImport, UserView};
 
 /// The bastion hosts, and what is in them.
 #[derive(Clone)]

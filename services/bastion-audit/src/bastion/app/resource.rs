@@ -94,7 +94,7 @@ impl Bastion {
     /// Saves a resource; the transaction holds the head.
     async fn put<T: Kept>(&self, tx: &Tx, after: &T, before: Option<&T>) -> Result<(), Error> {
         let home = &after.meta().home;
-        match store::called(tx.conn(), home, T::KIND, after.display_name()).await? {
+        match store::called(tx.conn(), home, T::KIND, after.unique()).await? {
             Some(id) if id != after.meta().id => return Err(BastionError::Exists(T::KIND.name(home, &id)).into()),
             _ => {}
         }
@@ -161,8 +161,7 @@ impl Bastion {
                     return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
                 }
                 let instance = &home.instance();
-                if let Some(source) = store::referring(tx.conn(), instance, T::KIND, id).await? {
-                    let used_by = format!("{}/{source}", instance.name());
+                if let Some(used_by) = named_by(tx.conn(), instance, T::KIND, &gone.meta().reference()).await? {
                     return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
                 }
                 gone.removed(tx.conn()).await?;
@@ -265,14 +264,57 @@ async fn check_references(
         by_kind.entry(named.kind).or_default().insert(&named.id);
     }
     for (kind, ids) in by_kind {
-        let there = store::existing(conn, instance, kind, &ids).await?;
+        let there = match kind {
+            ResourceKind::Asset => store::assets_existing(conn, instance, &ids).await?,
+            ResourceKind::AssetAccount => accounts_existing(conn, instance, &ids).await?,
+            _ => store::existing(conn, instance, kind, &ids).await?,
+        };
         let missing = |(_, named): &&(_, Reference)| named.kind == kind && !there.contains(&named.id);
         if let Some((field, named)) = references.iter().find(missing) {
-            let reference = kind.name(instance, &named.id);
+            let reference = format!("{}/{}", instance.name(), within_instance(named));
             return Err(BastionError::UnknownReference { field, reference }.into());
         }
     }
     Ok(())
+}
+
+/// Those of some accounts of assets, `{asset}/{id}`, that are there.
+async fn accounts_existing(
+    conn: &impl ConnectionTrait,
+    instance: &Home,
+    ids: &BTreeSet<&str>,
+) -> Result<BTreeSet<String>, Error> {
+    let mut of_assets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (asset, id) in ids.iter().filter_map(|id| id.split_once('/')) {
+        of_assets.entry(asset).or_default().insert(id);
+    }
+    let mut there = BTreeSet::new();
+    for (asset, ids) in of_assets {
+        let inside = Home::of_asset(instance.directory, &instance.place, asset);
+        let found = store::existing(conn, &inside, ResourceKind::AssetAccount, &ids).await?;
+        there.extend(found.into_iter().map(|id| format!("{asset}/{id}")));
+    }
+    Ok(there)
+}
+
+/// The name of what is named, within its bastion host.
+fn within_instance(named: &Reference) -> String {
+    let collection = named.kind.collection();
+    match named.id.split_once('/') {
+        Some((asset, id)) => format!("{}/{asset}/{collection}/{id}", ResourceKind::Asset.collection()),
+        None => format!("{collection}/{}", named.id),
+    }
+}
+
+/// The name of something that names a resource.
+pub(super) async fn named_by(
+    conn: &impl ConnectionTrait,
+    instance: &Home,
+    kind: ResourceKind,
+    reference: &str,
+) -> Result<Option<String>, Error> {
+    let source = store::referring(conn, instance, kind, reference).await?;
+    Ok(source.map(|source| format!("{}/{source}", instance.name())))
 }
 
 /// A resource.

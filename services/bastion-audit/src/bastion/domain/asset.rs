@@ -108,7 +108,7 @@ impl Resource for Asset {
         &mut self.meta
     }
 
-    fn display_name(&self) -> &str {
+    fn unique(&self) -> &str {
         &self.display_name
     }
 }

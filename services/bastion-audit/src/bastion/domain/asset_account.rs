@@ -43,7 +43,7 @@ impl Resource for AssetAccount {
         &mut self.meta
     }
 
-    fn display_name(&self) -> &str {
+    fn unique(&self) -> &str {
         &self.login_name
     }
 }
@@ -96,7 +96,7 @@ impl Resource for SharedKey {
         &mut self.meta
     }
 
-    fn display_name(&self) -> &str {
+    fn unique(&self) -> &str {
         &self.display_name
     }
 }

@@ -26,7 +26,7 @@ impl Resource for AssetGroup {
         &mut self.meta
     }
 
-    fn display_name(&self) -> &str {
+    fn unique(&self) -> &str {
         &self.display_name
     }
 }

@@ -64,7 +64,7 @@ impl Resource for Instance {
         &mut self.meta
     }
 
-    fn display_name(&self) -> &str {
+    fn unique(&self) -> &str {
         &self.display_name
     }
 }

@@ -6,10 +6,12 @@ pub(crate) mod asset_filter;
 mod asset_group;
 mod credential;
 mod error;
+mod grant;
 mod instance;
 mod network_domain;
 mod reference;
 mod resource;
+mod user;
 
 pub(crate) use asset::{
     AddressType, Asset, AssetKind, AssetView, DatabaseEngine, Discovered, OperatingSystem, Origin, Rank, SOURCES,
@@ -21,7 +23,9 @@ pub(crate) use credential::{
     CredentialKind, KnownKey, OwnKey, PASSWORD, PRIVATE_KEY, Secret, read_private_key, read_public_key,
 };
 pub(crate) use error::BastionError;
+pub(crate) use grant::{Accounts, Grant, GrantState, Granted, granted};
 pub(crate) use instance::{Edition, Instance};
 pub(crate) use network_domain::{NetworkDomain, Proxy, ProxyPlace, ProxyProtocol, ProxyTarget};
 pub(crate) use reference::Reference;
 pub(crate) use resource::{Home, Meta, Resource, ResourceKind};
+pub(crate) use user::{User, UserGroup, UserKey, UserState};

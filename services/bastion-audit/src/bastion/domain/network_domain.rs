@@ -67,7 +67,7 @@ impl Resource for NetworkDomain {
         &mut self.meta
     }
 
-    fn display_name(&self) -> &str {
+    fn unique(&self) -> &str {
         &self.display_name
     }
 }

@@ -6,5 +6,6 @@ use super::ResourceKind;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Reference {
     pub(crate) kind: ResourceKind,
+    /// Of what is in an asset, `{asset}/{id}`.
     pub(crate) id: String,
 }

@@ -14,6 +14,9 @@ pub(crate) enum ResourceKind {
     AssetAccount,
     SharedKey,
     NetworkDomain,
+    User,
+    UserGroup,
+    Grant,
 }
 
 /// What a resource is in.
@@ -47,8 +50,8 @@ pub(crate) trait Resource: Clone + PartialEq + Serialize + DeserializeOwned + Se
 
     fn meta_mut(&mut self) -> &mut Meta;
 
-    /// What people call it: no two of a kind are called the same in one place.
-    fn display_name(&self) -> &str;
+    /// What no two of a kind have in one place: what people call them, as a rule.
+    fn unique(&self) -> &str;
 
     fn name(&self) -> String {
         Self::KIND.name(&self.meta().home, &self.meta().id)
@@ -128,6 +131,14 @@ impl Meta {
         }
     }
 
+    /// The id by which others in its bastion host name it.
+    pub(crate) fn reference(&self) -> String {
+        match self.home.asset() {
+            Some(asset) => format!("{asset}/{}", self.id),
+            None => self.id.clone(),
+        }
+    }
+
     /// Changes with each change.
     pub(crate) fn etag(&self) -> String {
         format!("{}.{}", self.create_time.as_micros(), self.version)
@@ -146,6 +157,9 @@ impl ResourceKind {
             Self::AssetAccount => "assetAccounts",
             Self::SharedKey => "sharedKeys",
             Self::NetworkDomain => "networkDomains",
+            Self::User => "bastionUsers",
+            Self::UserGroup => "userGroups",
+            Self::Grant => "grants",
         }
     }
 
@@ -162,6 +176,9 @@ impl ResourceKind {
             Self::NetworkDomain => {
                 "directories/{directory}/bastionInstances/{bastion_instance}/networkDomains/{network_domain}"
             }
+            Self::User => "directories/{directory}/bastionInstances/{bastion_instance}/bastionUsers/{bastion_user}",
+            Self::UserGroup => "directories/{directory}/bastionInstances/{bastion_instance}/userGroups/{user_group}",
+            Self::Grant => "directories/{directory}/bastionInstances/{bastion_instance}/grants/{grant}",
         }
     }
 
@@ -174,6 +191,9 @@ impl ResourceKind {
             Self::AssetAccount => 50,
             Self::SharedKey => 500,
             Self::NetworkDomain => 100,
+            Self::User => 10_000,
+            Self::UserGroup => 1_000,
+            Self::Grant => 2_000,
         }
     }
 

@@ -74,7 +74,8 @@ pub(super) fn item_result(ItemResult { item, outcome }: ItemResult) -> pb::ItemR
     pb::ItemResult { item, code: code.into(), message, name }
 }
 
-fn kind(kind: AssetKind) -> pb::AssetKind {
+/// A kind as the contract has it.
+pub(super) fn kind(kind: AssetKind) -> pb::AssetKind {
     match kind {
         AssetKind::Host => pb::AssetKind::Host,
         AssetKind::Database => pb::AssetKind::Database,

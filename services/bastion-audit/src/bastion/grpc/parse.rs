@@ -229,6 +229,21 @@ impl Named {
     }
 }
 
+/// A moment, to the microsecond.
+pub(super) fn moment(
+    fields: &mut InvalidFields,
+    field: &str,
+    asked: Option<&prost_types::Timestamp>,
+) -> Option<Timestamp> {
+    let asked = asked?;
+    let nanos = (0..1_000_000_000).contains(&asked.nanos).then_some(i64::from(asked.nanos));
+    // What a calendar can show, the years 1 to 9999.
+    let seconds = (-62_135_596_800..253_402_300_800).contains(&asked.seconds).then_some(asked.seconds);
+    let us = seconds.zip(nanos).map(|(seconds, nanos)| seconds * 1_000_000 + nanos / 1_000);
+    fields.check(field, us.is_some(), "must be a moment of the years 1 to 9999");
+    us.map(Timestamp::from_micros)
+}
+
 /// A moment as the contract has it.
 pub(super) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     let nanos = time.as_micros().rem_euclid(1_000_000) * 1_000;

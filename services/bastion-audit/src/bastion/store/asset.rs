@@ -14,7 +14,7 @@ use sea_orm::{
 };
 
 use super::{
-    CHUNK, broken,
+    CHUNK, account, broken,
     entity::asset::{Column, Entity, Model},
     number,
 };
@@ -60,6 +60,21 @@ fn account_number(name: &str) -> Option<i64> {
 /// An asset, if it is there.
 pub(crate) async fn asset(conn: &impl ConnectionTrait, home: &Home, id: &str) -> Result<Option<Asset>, DbError> {
     within(home).filter(Column::Id.eq(id)).one(conn).await?.map(read).transpose()
+}
+
+/// Those of some ids that are there.
+pub(crate) async fn assets_existing(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    ids: &BTreeSet<&str>,
+) -> Result<BTreeSet<String>, DbError> {
+    let mut found = BTreeSet::new();
+    for chunk in ids.iter().collect::<Vec<_>>().chunks(CHUNK) {
+        let some = within(home).filter(Column::Id.is_in(chunk.iter().map(|id| **id)));
+        let some: Vec<String> = some.select_only().column(Column::Id).into_tuple().all(conn).await?;
+        found.extend(some);
+    }
+    Ok(found)
 }
 
 /// The id of the asset that people call so.
@@ -139,6 +154,13 @@ pub(crate) async fn asset_of(
     let of_owner = Entity::find().filter(Column::Directory.eq(directory.to_string()));
     let row = of_owner.filter(Column::Owner.eq(number(owner)?)).one(conn).await?;
     row.map(|row| read(row).map(|asset| asset.name())).transpose()
+}
+
+/// The accounts that assets of a bastion host belong to.
+pub(crate) async fn owners_in(conn: &impl ConnectionTrait, home: &Home) -> Result<BTreeSet<AccountId>, DbError> {
+    let owned = within(home).filter(Column::Owner.ne(0)).select_only().column(Column::Owner).distinct();
+    let owners: Vec<i64> = owned.into_tuple().all(conn).await?;
+    owners.into_iter().map(account).collect()
 }
 
 /// Whether a bastion host has an asset of another account than this one.

@@ -63,6 +63,17 @@ pub(crate) async fn inventory_lock(
     })
 }
 
+/// Whether a complete listing of an account is still to be settled.
+pub(crate) async fn inventory_settling(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    account: AccountId,
+) -> Result<bool, DbError> {
+    let sql =
+        "SELECT settle_before FROM bastion_inventories WHERE directory = $1 AND account = $2 AND settle_before > 0";
+    Ok(conn.query_one_raw(statement(conn, sql, of(directory, account)?)).await?.is_some())
+}
+
 /// Saves how far the reports of an account have come.
 pub(crate) async fn inventory_save(conn: &impl ConnectionTrait, inventory: &Inventory) -> Result<(), DbError> {
     let sql = "UPDATE bastion_inventories SET report = $3, listing = $4, listing_begin = $5, settle_before = $6, \

@@ -70,6 +70,26 @@ pub(crate) async fn referring(
     row.map(|row| Ok(row.try_get("", "source")?)).transpose()
 }
 
+/// The ids of the resources of a kind that name something.
+pub(crate) async fn all_referring(
+    conn: &impl ConnectionTrait,
+    instance: &Home,
+    by: ResourceKind,
+    named: &Reference,
+) -> Result<Vec<String>, DbError> {
+    let sql = "SELECT source FROM bastion_references \
+               WHERE directory = $1 AND instance = $2 AND kind = $3 AND id = $4 AND source LIKE $5";
+    let prefix = format!("{}/", by.collection());
+    let mut values = of(instance, named.kind.collection());
+    values.extend([named.id.as_str().into(), format!("{prefix}%").into()]);
+    let mut ids = Vec::new();
+    for row in conn.query_all_raw(statement(conn, sql, values)).await? {
+        let source: String = row.try_get("", "source")?;
+        ids.extend(source.strip_prefix(&prefix).map(str::to_owned));
+    }
+    Ok(ids)
+}
+
 fn of(instance: &Home, third: &str) -> Vec<Value> {
     vec![instance.directory.to_string().into(), instance.place.as_str().into(), third.into()]
 }

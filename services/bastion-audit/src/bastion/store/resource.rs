@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bailiwick_db::DbError;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 
-use super::{CHUNK, broken, statement};
+use super::{CHUNK, broken, membership::names, statement};
 use crate::bastion::domain::{Home, Resource, ResourceKind};
 
 /// A resource, if it is there.
@@ -20,17 +20,17 @@ pub(crate) async fn find<T: Resource>(
     conn.query_one_raw(statement(conn, sql, values)).await?.map(|row| read(&row)).transpose()
 }
 
-/// The id of the resource that people call so.
+/// The id of the resource that has what no other has.
 pub(crate) async fn called(
     conn: &impl ConnectionTrait,
     home: &Home,
     kind: ResourceKind,
-    display_name: &str,
+    unique: &str,
 ) -> Result<Option<String>, DbError> {
     let sql = "SELECT id FROM bastion_resources \
-               WHERE directory = $1 AND place = $2 AND kind = $3 AND display_name = $4";
+               WHERE directory = $1 AND place = $2 AND kind = $3 AND unique_name = $4";
     let mut values = of(home, kind);
-    values.push(display_name.into());
+    values.push(unique.into());
     let row = conn.query_one_raw(statement(conn, sql, values)).await?;
     Ok(row.map(|row| row.try_get("", "id")).transpose()?)
 }
@@ -47,14 +47,33 @@ pub(crate) async fn page<T: Resource>(
     after: &str,
     limit: u64,
 ) -> Result<Vec<T>, DbError> {
+    page_in(conn, home, None, after, limit).await
+}
+
+/// The same of those in a group of a kind, by its id, if it is given.
+pub(crate) async fn page_in<T: Resource>(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    group: Option<(ResourceKind, &str)>,
+    after: &str,
+    limit: u64,
+) -> Result<Vec<T>, DbError> {
     // Other collations than this one pass over hyphens.
     let bytes = if conn.get_database_backend() == DbBackend::Postgres { " COLLATE \"C\"" } else { "" };
-    let sql = format!(
-        "SELECT body FROM bastion_resources WHERE directory = $1 AND place = $2 AND kind = $3 \
-         AND id{bytes} > $4 ORDER BY id{bytes} LIMIT $5"
-    );
     let mut values = of(home, T::KIND);
     values.extend([after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()]);
+    let mut within = String::new();
+    if let Some((kind, group)) = group {
+        let [table, in_group, member] = names(kind);
+        within = format!(
+            " AND id IN (SELECT {member} FROM {table} WHERE directory = $1 AND instance = $2 AND {in_group} = $6)"
+        );
+        values.push(group.into());
+    }
+    let sql = format!(
+        "SELECT body FROM bastion_resources WHERE directory = $1 AND place = $2 AND kind = $3{within} \
+         AND id{bytes} > $4 ORDER BY id{bytes} LIMIT $5"
+    );
     conn.query_all_raw(statement(conn, sql, values)).await?.iter().map(read).collect()
 }
 
@@ -111,11 +130,11 @@ pub(crate) async fn existing(
 
 /// Inserts a resource, or replaces it.
 pub(crate) async fn save<T: Resource>(conn: &impl ConnectionTrait, resource: &T) -> Result<(), DbError> {
-    let sql = "INSERT INTO bastion_resources (directory, place, kind, id, display_name, body) \
+    let sql = "INSERT INTO bastion_resources (directory, place, kind, id, unique_name, body) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (directory, place, kind, id) \
-               DO UPDATE SET display_name = excluded.display_name, body = excluded.body";
+               DO UPDATE SET unique_name = excluded.unique_name, body = excluded.body";
     let mut values = of(&resource.meta().home, T::KIND);
-    values.extend([resource.meta().id.as_str().into(), resource.display_name().into()]);
+    values.extend([resource.meta().id.as_str().into(), resource.unique().into()]);
     values.push(serde_json::to_string(resource).map_err(broken)?.into());
     conn.execute_raw(statement(conn, sql, values)).await?;
     Ok(())

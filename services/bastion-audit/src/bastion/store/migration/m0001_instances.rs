@@ -21,11 +21,11 @@ impl MigrationTrait for Instances {
         manager.create_table(table("bastion_heads", &["directory"], vec![text("directory")])).await?;
         // Of the bastion hosts themselves, the place is empty.
         let columns =
-            vec![text("directory"), text("place"), text("kind"), text("id"), text("display_name"), text("body")];
+            vec![text("directory"), text("place"), text("kind"), text("id"), text("unique_name"), text("body")];
         manager.create_table(table("bastion_resources", &["directory", "place", "kind", "id"], columns)).await?;
         let mut called = Index::create();
         called.name("bastion_resources_called").table("bastion_resources").unique();
-        called.col("directory").col("place").col("kind").col("display_name");
+        called.col("directory").col("place").col("kind").col("unique_name");
         manager.create_index(called).await
     }
 }

@@ -3,6 +3,7 @@
 mod m0001_instances;
 mod m0002_assets;
 mod m0003_accounts;
+mod m0004_grants;
 
 use sea_orm_migration::{
     MigrationTrait,
@@ -11,7 +12,12 @@ use sea_orm_migration::{
 
 /// The migrations of the bastion.
 pub(crate) fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-    vec![Box::new(m0001_instances::Instances), Box::new(m0002_assets::Assets), Box::new(m0003_accounts::Accounts)]
+    vec![
+        Box::new(m0001_instances::Instances),
+        Box::new(m0002_assets::Assets),
+        Box::new(m0003_accounts::Accounts),
+        Box::new(m0004_grants::Grants),
+    ]
 }
 
 fn table(name: &'static str, key: &[&'static str], columns: Vec<ColumnDef>) -> TableCreateStatement {
