@@ -162,7 +162,7 @@ async fn change(watch: &mut Answers) -> Value {
     }
 }
 
-/// covers: R-BAS-01, R-BAS-02, R-BAS-04
+/// covers: R-BAS-02, R-BAS-04
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bastion_hosts_are_listed_by_region_and_belong_to_whoever_created_them() {
     for databases in [Databases::Sqlite, Databases::Postgres] {
