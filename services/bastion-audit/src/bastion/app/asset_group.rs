@@ -20,7 +20,7 @@ impl Bastion {
     /// Puts assets into a group, or takes them out of it.
     ///
     /// # Errors
-    /// [`super::BastionError::NotFound`] for the group.
+    /// `BastionError::NotFound` for the group.
     pub(crate) async fn group_assets(
         &self,
         call: &Call,
@@ -34,7 +34,7 @@ impl Bastion {
     /// Puts assets or users into a group of a kind, as many as it may have, or takes them out of it.
     ///
     /// # Errors
-    /// [`super::BastionError::NotFound`] for the group.
+    /// `BastionError::NotFound` for the group.
     pub(super) async fn members<G: Kept>(
         &self,
         call: &Call,

@@ -68,7 +68,7 @@ impl Bastion {
     /// Follows the assets of a bastion host that are asked for.
     ///
     /// # Errors
-    /// [`super::BastionError::NotFound`]; [`Error::Token`] if the resume token is of another watch, or too old.
+    /// `BastionError::NotFound`; [`Error::Token`] if the resume token is of another watch, or too old.
     pub(crate) async fn asset_watch(
         &self,
         call: &Call,

@@ -31,7 +31,7 @@ impl Bastion {
     /// Moves assets into a network domain, or out of all of them if it is empty.
     ///
     /// # Errors
-    /// [`super::BastionError::NotFound`] for the bastion host or the network domain.
+    /// `BastionError::NotFound` for the bastion host or the network domain.
     pub(crate) async fn assets_move(
         &self,
         call: &Call,
