@@ -170,6 +170,7 @@ async fn a_long_listing_releases_what_it_does_not_have_and_a_crash_in_between_is
             parent: parent.clone(),
             items,
             listing_id: "nightly".into(),
+            begin: complete,
             complete,
             request_id: "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f".into(),
             ..Default::default()

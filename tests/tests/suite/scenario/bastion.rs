@@ -434,7 +434,7 @@ async fn imported_assets_follow_the_inventory_of_their_account() {
         drop(watch);
 
         // A listing in two parts: only with the last one, what it does not have is released.
-        let part = |items: Value, complete: bool| json!({"parent": client, "items": items, "listing_id": "nightly", "complete": complete});
+        let part = |items: Value, complete: bool| json!({"parent": client, "items": items, "listing_id": "night-1", "begin": !complete, "complete": complete});
         b.call(REPORT, part(json!([host("i-2", "new", "10.0.0.3")]), false)).await.unwrap();
         assert_eq!(text(&scene.asset("orders").await, "state"), "ASSET_STATE_NORMAL");
         let meanwhile = json!({"parent": client, "items": [host("i-3", "newer", "10.0.0.4")]});
@@ -446,6 +446,20 @@ async fn imported_assets_follow_the_inventory_of_their_account() {
         let found = b.call(DISCOVERED, list).await.unwrap();
         let found: Vec<_> = found["discoveredAssets"].as_array().unwrap().iter().map(|i| text(i, "sourceId")).collect();
         assert_eq!(found, ["i-1", "i-2", "i-3"], "what was named since the listing began stays");
+
+        // The answer was lost, and the connector sends the last part again. Others come late, or were never begun.
+        let last = part(json!([host("i-1", "web", "10.0.0.1")]), true);
+        assert_eq!(counts(&b.call(REPORT, last).await.unwrap()), [0; 3]);
+        let late = json!({"parent": client, "items": [host("i-2", "new", "10.0.0.3")], "listing_id": "night-1"});
+        let lost = json!({"parent": client, "listing_id": "night-0", "complete": true});
+        for request in [late, lost, part(json!([]), false)] {
+            let refused = b.refused(REPORT, request.clone()).await;
+            assert_eq!((refused.code, &*refused.reason), (Code::FailedPrecondition, "BASTION_LISTING_NOT_OPEN"));
+            assert_eq!(refused.metadata["listing_id"], text(&request, "listing_id"));
+        }
+        assert_eq!(text(&scene.asset("web").await, "state"), "ASSET_STATE_NORMAL");
+        let found = b.call(DISCOVERED, json!({"parent": scene.main(), "account": client})).await.unwrap();
+        assert_eq!(found["discoveredAssets"].as_array().unwrap().len(), 3, "none of them releases anything");
 
         // A watch goes on where an earlier one ended.
         let mut resumed = ask;
@@ -461,6 +475,7 @@ async fn imported_assets_follow_the_inventory_of_their_account() {
         assert_eq!(gone, [json!(scene.named("assets", "orders"))]);
         for (field, request) in [
             ("complete", json!({"parent": client, "complete": true})),
+            ("begin", json!({"parent": client, "begin": true})),
             ("items[1].source_id", json!({"parent": client, "items": [host("a", "a", "a"), host("a", "a", "a")]})),
             ("items[0].private_address", json!({"parent": client, "items": [host("a", "a", "")]})),
             ("items[0].private_address", json!({"parent": client, "items": [host("a", "a", "a b")]})),

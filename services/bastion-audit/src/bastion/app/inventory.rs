@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Bastion, Error};
 use crate::bastion::{
-    domain::{Asset, BastionError, Discovered, Home, Instance, Resource},
+    domain::{Asset, BastionError, Discovered, Home, Instance, ListingPart, Progress, Resource},
     store::{self, Inventory},
 };
 
@@ -25,14 +25,12 @@ pub(crate) struct Report {
     pub(crate) items: Vec<Discovered>,
     /// The ids of what is there no more.
     pub(crate) released: BTreeSet<String>,
-    /// Of which listing it is a part; empty for none.
-    pub(crate) listing: String,
-    /// The listing is complete with it.
-    pub(crate) complete: bool,
+    /// Of a listing of everything.
+    pub(crate) part: ListingPart,
 }
 
 /// What a report changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reported {
     pub(crate) added: i32,
     pub(crate) changed: i32,
@@ -43,7 +41,7 @@ impl Bastion {
     /// Takes a report.
     ///
     /// # Errors
-    /// [`BastionError::NoMember`], [`BastionError::InventoryQuota`].
+    /// [`BastionError::NoMember`], [`BastionError::ListingNotOpen`], [`BastionError::InventoryQuota`].
     pub(crate) async fn inventory_report(
         &self,
         call: &Call,
@@ -76,12 +74,11 @@ impl Bastion {
     ) -> Result<Reported, Error> {
         let (directory, account) = (inventory.directory, inventory.account);
         inventory.report += 1;
-        if !report.listing.is_empty() && report.listing != inventory.listing {
-            (inventory.listing, inventory.listing_begin) = (report.listing.clone(), inventory.report);
-        }
-        if report.complete {
-            inventory.listing.clear();
-            inventory.settle_before = inventory.listing_begin;
+        match inventory.listings.take(&report.part, inventory.report)? {
+            Progress::Takes => {}
+            Progress::Completes(begin) => inventory.settle_before = begin.max(inventory.settle_before),
+            // What it names may be otherwise by now.
+            Progress::Repeats => return Ok(Reported::default()),
         }
         let named: BTreeSet<_> = report.items.iter().map(|item| item.source_id.clone()).collect();
         let asked = named.union(&report.released).cloned().collect();

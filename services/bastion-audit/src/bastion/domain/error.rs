@@ -37,6 +37,9 @@ pub(crate) enum BastionError {
     /// The account has as many assets as the inventory takes.
     #[error("an account has at most {0} assets")]
     InventoryQuota(i64),
+    /// The report is a part of a listing of this id, which is not the open one.
+    #[error("a listing of the id `{0}` is not open: begin a new one")]
+    ListingNotOpen(String),
     /// The field names what does not exist.
     #[error("`{reference}`, which `{field}` names, does not exist")]
     UnknownReference { field: &'static str, reference: String },

@@ -8,6 +8,7 @@ mod credential;
 mod error;
 mod grant;
 mod instance;
+mod listing;
 mod network_domain;
 mod reference;
 mod resource;
@@ -25,6 +26,7 @@ pub(crate) use credential::{
 pub(crate) use error::BastionError;
 pub(crate) use grant::{Accounts, Grant, GrantState, Granted, granted};
 pub(crate) use instance::{Edition, Instance};
+pub(crate) use listing::{ListingPart, Listings, Progress};
 pub(crate) use network_domain::{NetworkDomain, Proxy, ProxyPlace, ProxyProtocol, ProxyTarget};
 pub(crate) use reference::Reference;
 pub(crate) use resource::{Home, Meta, Resource, ResourceKind};

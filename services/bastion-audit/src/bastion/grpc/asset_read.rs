@@ -10,7 +10,8 @@ use super::parse::{self, Named};
 use crate::bastion::{
     app::{Import, Report},
     domain::{
-        AddressType, Asset, AssetKind, BastionError, DatabaseEngine, Discovered, Meta, OperatingSystem, Origin, Seen,
+        AddressType, Asset, AssetKind, BastionError, DatabaseEngine, Discovered, ListingPart, Meta, OperatingSystem,
+        Origin, Seen,
     },
 };
 
@@ -210,8 +211,9 @@ pub(super) fn report(
     if !asked.listing_id.is_empty() {
         parse::new_id(fields, "listing_id", &asked.listing_id);
     }
-    let part = !asked.complete || !asked.listing_id.is_empty();
-    fields.check("complete", part, "must not be set without `listing_id`");
+    for (field, set) in [("begin", asked.begin), ("complete", asked.complete)] {
+        fields.check(field, !set || !asked.listing_id.is_empty(), "must not be set without `listing_id`");
+    }
     if !bounded {
         return None;
     }
@@ -228,7 +230,8 @@ pub(super) fn report(
         read.extend(discovered(fields, &field, account, item));
     }
     let released = released.iter().cloned().collect();
-    Some(Report { items: read, released, listing: asked.listing_id.clone(), complete: asked.complete })
+    let part = ListingPart { listing: asked.listing_id.clone(), begin: asked.begin, complete: asked.complete };
+    Some(Report { items: read, released, part })
 }
 
 fn discovered(

@@ -33,6 +33,7 @@ impl ApiError for BastionError {
             Self::InUse { .. }
             | Self::EditionRequired { .. }
             | Self::MemberLeaving(_)
+            | Self::ListingNotOpen(_)
             | Self::ImportDirection { .. } => Kind::FailedPrecondition,
             Self::NoMember(_) => Kind::PermissionDenied,
             Self::Invalid { .. } | Self::UnknownReference { .. } => Kind::InvalidArgument,
@@ -49,6 +50,7 @@ impl ApiError for BastionError {
             Self::EditionRequired { .. } => ErrorReason::BastionEditionRequired,
             Self::NoMember(_) => ErrorReason::AccountNotEnrolled,
             Self::MemberLeaving(_) => ErrorReason::BastionMemberLeaving,
+            Self::ListingNotOpen(_) => ErrorReason::BastionListingNotOpen,
             Self::ImportDirection { .. } => ErrorReason::BastionImportDirection,
             Self::Invalid { .. } => ErrorReason::InvalidField,
             Self::UnknownReference { .. } => ErrorReason::BastionReferenceUnknown,
@@ -75,6 +77,7 @@ impl ApiError for BastionError {
                 vec![("account", account.name()), ("owner_account", owner.name())]
             }
             Self::InventoryQuota(limit) => vec![("resource", "inventory".to_owned()), ("limit", limit.to_string())],
+            Self::ListingNotOpen(listing) => vec![("listing_id", listing.clone())],
             Self::UnknownReference { reference, .. } => vec![("reference", reference.clone())],
             Self::Invalid { .. } => Vec::new(),
         }

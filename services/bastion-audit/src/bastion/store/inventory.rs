@@ -7,7 +7,7 @@ use bailiwick_db::DbError;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 
 use super::{CHUNK, account, broken, number, statement};
-use crate::bastion::domain::{AssetKind, Discovered, Home};
+use crate::bastion::domain::{AssetKind, Discovered, Home, Listings};
 
 /// How far the reports of an account have come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,9 +16,7 @@ pub(crate) struct Inventory {
     pub(crate) account: AccountId,
     /// The last report.
     pub(crate) report: i64,
-    /// The id of the listing that is not complete, and its first report; empty if there is none.
-    pub(crate) listing: String,
-    pub(crate) listing_begin: i64,
+    pub(crate) listings: Listings,
     /// What was last named before this report is to be released; 0 if nothing is.
     pub(crate) settle_before: i64,
     /// How many there are.
@@ -42,12 +40,12 @@ pub(crate) async fn inventory_lock(
 ) -> Result<Inventory, DbError> {
     let values = of(directory, account)?;
     let insert = "INSERT INTO bastion_inventories \
-                  (directory, account, report, listing, listing_begin, settle_before, items) \
-                  VALUES ($1, $2, 0, '', 0, 0, 0) ON CONFLICT (directory, account) DO NOTHING";
+                  (directory, account, report, listing, listing_begin, completed, settle_before, items) \
+                  VALUES ($1, $2, 0, '', 0, '', 0, 0) ON CONFLICT (directory, account) DO NOTHING";
     conn.execute_raw(statement(conn, insert, values.clone())).await?;
     let lock = if conn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
     let sql = format!(
-        "SELECT report, listing, listing_begin, settle_before, items FROM bastion_inventories \
+        "SELECT report, listing, listing_begin, completed, settle_before, items FROM bastion_inventories \
          WHERE directory = $1 AND account = $2{lock}"
     );
     let row = conn.query_one_raw(statement(conn, sql, values)).await?;
@@ -56,8 +54,11 @@ pub(crate) async fn inventory_lock(
         directory,
         account,
         report: row.try_get("", "report")?,
-        listing: row.try_get("", "listing")?,
-        listing_begin: row.try_get("", "listing_begin")?,
+        listings: Listings {
+            open: row.try_get("", "listing")?,
+            begin: row.try_get("", "listing_begin")?,
+            completed: row.try_get("", "completed")?,
+        },
         settle_before: row.try_get("", "settle_before")?,
         items: row.try_get("", "items")?,
     })
@@ -77,10 +78,11 @@ pub(crate) async fn inventory_settling(
 /// Saves how far the reports of an account have come.
 pub(crate) async fn inventory_save(conn: &impl ConnectionTrait, inventory: &Inventory) -> Result<(), DbError> {
     let sql = "UPDATE bastion_inventories SET report = $3, listing = $4, listing_begin = $5, settle_before = $6, \
-               items = $7 WHERE directory = $1 AND account = $2";
+               items = $7, completed = $8 WHERE directory = $1 AND account = $2";
     let mut values = of(inventory.directory, inventory.account)?;
-    values.extend([inventory.report.into(), inventory.listing.as_str().into(), inventory.listing_begin.into()]);
-    values.extend([inventory.settle_before.into(), inventory.items.into()]);
+    let Listings { open, begin, completed } = &inventory.listings;
+    values.extend([inventory.report.into(), open.as_str().into(), (*begin).into()]);
+    values.extend([inventory.settle_before.into(), inventory.items.into(), completed.as_str().into()]);
     conn.execute_raw(statement(conn, sql, values)).await?;
     Ok(())
 }

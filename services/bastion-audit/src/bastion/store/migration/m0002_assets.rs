@@ -36,6 +36,8 @@ async fn inventories(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         // The listing that is not complete yet, and its first report.
         text("listing"),
         number("listing_begin"),
+        // That which was completed last.
+        text("completed"),
         // What was last named before this report is to be released; 0 if nothing is.
         number("settle_before"),
         number("items"),
