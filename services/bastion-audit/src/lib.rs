@@ -69,7 +69,7 @@ pub async fn build(deps: Deps) -> Result<Module, DbError> {
     let lists = Lists::new(ROLE, vec![MEMBERS], deps).await?;
     let arrivals = app::Arrivals::new(db.clone());
     let trail = app::Trail::new(db.clone(), PageTokens::new(sealer), arrivals.clone(), shutdown.clone());
-    let members = grpc::BastionMembers::new(lists.roster_with(MEMBERS, bastion::departure()), bastion.clone());
+    let members = grpc::BastionMembers::new(lists.roster_with(MEMBERS, bastion::departure()));
     let routes = Routes::new(BastionMemberServiceServer::new(members))
         .add_service(AuditServiceServer::new(grpc::AuditEntries::new(trail)));
     let routes = bastion::routes(routes, &bastion);

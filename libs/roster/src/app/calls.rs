@@ -85,7 +85,8 @@ impl Roster {
     }
 
     /// Adds members: enrols them, waits until the follower has made their entries, and sets what is selected. All or
-    /// none is enrolled; a member that is enrolled already keeps its entry. A repetition with the same request id
+    /// none is enrolled; a member that is enrolled already keeps its entry, unless a removal of it was begun: that is
+    /// completed before. A repetition with the same request id
     /// completes what was left half done, or returns the first result.
     ///
     /// # Errors
@@ -104,6 +105,7 @@ impl Roster {
             return Ok(done);
         }
         let accounts = members.accounts();
+        self.complete_removals(call, directory, accounts).await?;
         let enrolled = self.enrolments.enrol(&Behalf::of(call), self.spec.service, directory, accounts).await?;
         self.reached(call, &enrolled.position).await?;
         let enrolled = &enrolled;
@@ -113,6 +115,35 @@ impl Roster {
             Ok::<_, RosterError>(Stored { value: entries, delegation: Some(enrolled.position.clone()) })
         });
         Ok(done.await?.into())
+    }
+
+    /// Ends the enrolments of which a removal was begun and not completed. Whoever began it may go on with it at any time,
+    /// and would end an enrolment that was kept.
+    async fn complete_removals(
+        &self,
+        call: &Call,
+        directory: DirectoryId,
+        accounts: &[AccountId],
+    ) -> Result<(), RosterError> {
+        let Some(departure) = &self.departure else { return Ok(()) };
+        let begun = self.db.write("roster_removals", |tx| async move {
+            let mut present = Vec::new();
+            for (account, uid) in departure.leaving(tx.clone(), directory, accounts.to_vec()).await? {
+                let entry = store::entry(tx.conn(), (self.spec.service, directory, account)).await?;
+                present.extend(entry.filter(|entry| entry.uid == uid).map(|_| (account, uid)));
+            }
+            Ok::<_, RosterError>(present)
+        });
+        let begun = begun.await?.value;
+        if begun.is_empty() {
+            return Ok(());
+        }
+        let ended = self.enrolments.end(&Behalf::of(call), self.spec.service, directory, &begun).await?;
+        self.reached(call, &ended).await?;
+        let begun = &begun;
+        let end = |tx| async move { Ok::<_, RosterError>(departure.end(tx, directory, begun.clone()).await?) };
+        self.db.write("roster_removed", end).await?;
+        Ok(())
     }
 
     /// The entries of just these enrolments, with what is selected.
@@ -281,23 +312,45 @@ impl Roster {
             let found = store::entry(tx.conn(), (self.spec.service, directory, account)).await?;
             let entry = found.ok_or_else(|| self.not_found(directory, account))?;
             entry.check_etag(&self.spec, etag)?;
-            if let Some(departure) = &self.departure
-                && let Some(used_by) = departure.begin(tx, directory, account, entry.uid.clone()).await?
-            {
-                let entry = self.spec.name(directory, account);
-                return Err(EntryError::InUse { entry, used_by }.into());
-            }
+            self.ask(tx, &entry).await?;
             Ok::<_, RosterError>(entry.uid)
         });
-        let ending = [(account, begun.await?.value)];
+        let begun = begun.await?;
+        let (uid, ending) = (&begun.value, [(account, begun.value.clone())]);
+        if begun.replayed {
+            // What was decided then need not hold any more.
+            let ask = |tx: Tx| async move {
+                let found = store::entry(tx.conn(), (self.spec.service, directory, account)).await?;
+                match found.filter(|entry| entry.uid == *uid) {
+                    Some(entry) => self.ask(tx, &entry).await,
+                    None => Ok(()),
+                }
+            };
+            self.db.write("roster_delete_ask", ask).await?;
+        }
         let ended = self.enrolments.end(&Behalf::of(call), self.spec.service, directory, &ending).await?;
         self.reached(call, &ended).await?;
-        let ended = &ended;
+        let (ended, ending) = (&ended, &ending);
         let done = self.db.write_once("roster_delete", key, |tx| async move {
+            if let Some(departure) = &self.departure {
+                departure.end(tx.clone(), directory, ending.to_vec()).await?;
+            }
             tx.record(self.change(call, directory, &[account], &key.request_id));
             Ok::<_, RosterError>(Stored { value: (), delegation: Some(ended.clone()) })
         });
         Ok(done.await?.into())
+    }
+
+    /// Whether nothing stands against the removal of a member, which is then begun.
+    async fn ask(&self, tx: Tx, entry: &Entry) -> Result<(), RosterError> {
+        let Some(departure) = &self.departure else { return Ok(()) };
+        match departure.begin(tx, entry.directory, entry.account, entry.uid.clone()).await? {
+            Some(used_by) => {
+                let entry = self.spec.name(entry.directory, entry.account);
+                Err(EntryError::InUse { entry, used_by }.into())
+            }
+            None => Ok(()),
+        }
     }
 
     /// Waits until the follower has made `position` its own.

@@ -31,11 +31,18 @@ struct Inner {
     enrolled: tokio::sync::Mutex<BTreeMap<(String, String), String>>,
     facts: Arc<Mutex<Snapshot>>,
     next: std::sync::atomic::AtomicU64,
+    failing: std::sync::atomic::AtomicBool,
 }
 
 impl FakeDelegation {
     pub(super) fn new(log: FakeLog, facts: Arc<Mutex<Snapshot>>) -> Self {
-        Self(Arc::new(Inner { log, enrolled: Default::default(), facts, next: Default::default() }))
+        Self(Arc::new(Inner {
+            log,
+            enrolled: Default::default(),
+            facts,
+            next: Default::default(),
+            failing: Default::default(),
+        }))
     }
 
     /// Its log.
@@ -69,6 +76,11 @@ impl FakeDelegation {
         let gone = enrolment(directory, service, member, "");
         self.commit(Change { method: "test".into(), facts: vec![AccessFactChange::gone(gone)], ..Change::default() })
             .await
+    }
+
+    /// The next call that ends enrolments by their unique ids fails, and ends none.
+    pub fn fail_once(&self) {
+        self.0.failing.store(true, std::sync::atomic::Ordering::SeqCst);
     }
 
     /// How many members are enrolled in a service.
@@ -146,6 +158,9 @@ impl EnrolmentService for FakeDelegation {
         request: Request<BatchDeleteEnrolmentsRequest>,
     ) -> Result<Response<BatchDeleteEnrolmentsResponse>, Status> {
         let (call, message) = split(request)?;
+        if self.0.failing.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            return Err(Status::unavailable("it was told to fail"));
+        }
         let mut enrolled = self.0.enrolled.lock().await;
         let mut facts = Vec::new();
         for (account, uid) in message.accounts.into_iter().zip(message.uids) {

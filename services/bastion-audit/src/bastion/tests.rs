@@ -7,7 +7,7 @@ use bailiwick_api::bastion::v1::{
     bastion_instance_service_client::BastionInstanceServiceClient,
     bastion_member_service_client::BastionMemberServiceClient, inventory_service_client::InventoryServiceClient,
 };
-use bailiwick_core::{DirectoryId, Role, SystemEntropy, TrustedService};
+use bailiwick_core::{Role, SystemEntropy, TrustedService};
 use bailiwick_db::{Sealer, Tx};
 use bailiwick_roster::testing::{Running, Suite, account, directory};
 use bailiwick_testkit::{ManualClock, databases};
@@ -121,7 +121,52 @@ fn details(refused: &Status) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_removal_that_was_begun_keeps_imports_out_until_the_member_is_added_again() {
+async fn a_removal_that_was_begun_keeps_imports_out_until_the_member_is_enrolled_anew() {
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        let report = pb::ReportInventoryRequest {
+            parent: account(11).name(),
+            items: vec![item("web", "10.0.0.1")],
+            ..Default::default()
+        };
+        scene.report(report.clone()).await.unwrap();
+        let remove = async || {
+            let id = account(11).to_string();
+            let message = bailiwick_api::bastion::v1::DeleteBastionMemberRequest {
+                name: format!("{}/bastionMembers/{id}", directory(1).name()),
+                request_id: "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f".into(),
+                ..Default::default()
+            };
+            let request = scene.request("BastionMemberService/DeleteBastionMember", message);
+            BastionMemberServiceClient::new(scene.channel()).delete_bastion_member(request).await
+        };
+        let conn = scene.suite.db.reader();
+        let uid = async || super::store::enrolment(conn, directory(1), account(11)).await.unwrap();
+        let first = uid().await;
+        scene.suite.delegation.fail_once();
+        assert_eq!(remove().await.unwrap_err().code(), Code::Unavailable, "{}", database.engine);
+        let refused = scene.import(11, "web").await.unwrap_err();
+        assert_eq!(refused.code(), Code::FailedPrecondition);
+        assert!(details(&refused).contains("BASTION_MEMBER_LEAVING"), "{refused:?}");
+
+        scene.add(&[11]).await;
+        let second = uid().await;
+        assert!(second.is_some() && second != first, "the removal was completed, and the member enrolled anew");
+        scene.report(report).await.unwrap();
+        assert_eq!(scene.import(11, "web").await.unwrap().code(), pb::ItemCode::Ok);
+        // Whoever began the removal repeats it: it is of the enrolment that has ended.
+        remove().await.unwrap();
+        assert_eq!(uid().await, second);
+        assert_eq!(scene.state("web").await, pb::AssetState::Normal);
+        let marks = super::store::departures_among(conn, directory(1), &[account(11)]).await.unwrap();
+        assert_eq!(marks, [], "nothing is left of it");
+        scene.running.stop().await;
+    }
+}
+
+/// A removal that was decided before something was imported ends nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_goes_on_asks_again_what_the_member_has() {
     for database in databases().await {
         let scene = Scene::start(&database.url).await;
         let report = pb::ReportInventoryRequest {
@@ -130,24 +175,28 @@ async fn a_removal_that_was_begun_keeps_imports_out_until_the_member_is_added_ag
             ..Default::default()
         };
         scene.report(report).await.unwrap();
-        let departure = super::departure();
-        let (db, of) = (&scene.suite.db, (directory(1), account(11)));
-        let uid = super::store::enrolment(db.reader(), of.0, of.1).await.unwrap().unwrap();
-        let begin = |directory: DirectoryId, uid: String| {
-            let departure = &departure;
-            db.write("test", move |tx: Tx| departure.begin(tx, directory, account(11), uid.clone()))
+        let remove = async || {
+            let message = bailiwick_api::bastion::v1::DeleteBastionMemberRequest {
+                name: format!("{}/bastionMembers/{}", directory(1).name(), account(11)),
+                request_id: "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f".into(),
+                ..Default::default()
+            };
+            let request = scene.request("BastionMemberService/DeleteBastionMember", message);
+            BastionMemberServiceClient::new(scene.channel()).delete_bastion_member(request).await
         };
-        // Interrupted here, as if `delegation` had not answered.
-        assert_eq!(begin(directory(1), uid).await.unwrap().value, None, "{}", database.engine);
-        let refused = scene.import(11, "web").await.unwrap_err();
-        assert_eq!(refused.code(), Code::FailedPrecondition);
-        assert!(details(&refused).contains("BASTION_MEMBER_LEAVING"), "{refused:?}");
-        scene.add(&[11]).await;
-        assert_eq!(scene.import(11, "web").await.unwrap().code(), pb::ItemCode::Ok);
-        let in_the_way = begin(directory(1), "any".into()).await.unwrap().value;
-        assert_eq!(in_the_way, Some(asset("web")));
-        // Of another enrolment than the one that is left, nothing is kept out.
-        begin(directory(2), "earlier".into()).await.unwrap();
+        scene.suite.delegation.fail_once();
+        remove().await.unwrap_err();
+        // As if the mark were lost, as by a backup of before.
+        let conn = scene.suite.db.reader();
+        let uid = super::store::enrolment(conn, directory(1), account(11)).await.unwrap().unwrap();
+        let unmark = |tx: Tx| {
+            let uid = uid.clone();
+            async move { super::store::departure_remove(tx.conn(), directory(1), account(11), &uid).await }
+        };
+        scene.suite.db.write::<_, bailiwick_db::DbError, _, _>("test", unmark).await.unwrap();
+        assert_eq!(scene.import(11, "web").await.unwrap().code(), pb::ItemCode::Ok, "{}", database.engine);
+        let refused = remove().await.unwrap_err();
+        assert!(details(&refused).contains("ENTRY_IN_USE"), "{refused:?}");
         assert_eq!(scene.suite.delegation.enrolled(TrustedService::Bastionhost).await, 2);
         scene.running.stop().await;
     }

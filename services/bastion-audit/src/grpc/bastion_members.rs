@@ -9,23 +9,15 @@ use bailiwick_api::bastion::v1::{
     UpdateBastionMemberRequest, bastion_member_service_server::BastionMemberService,
 };
 use bailiwick_roster::{EligibleView, Endpoint, EntryView, ListRequest, Roster, Shape};
-use bailiwick_rpc::{Call, split};
+use bailiwick_rpc::split;
 use tonic::{Request, Response, Status};
 
-use crate::bastion::Bastion;
-
 /// The service over its list.
-pub(crate) struct BastionMembers(Endpoint<BastionMember>, Bastion);
+pub(crate) struct BastionMembers(Endpoint<BastionMember>);
 
 impl BastionMembers {
-    pub(crate) fn new(roster: Arc<Roster>, bastion: Bastion) -> Self {
-        Self(Endpoint::new(roster, Shape { field: "bastion_member", read, write }), bastion)
-    }
-
-    /// Takes back removals that were begun of these.
-    async fn stay(&self, call: &Call, accounts: &[&str]) -> Result<(), Status> {
-        let accounts = accounts.iter().filter_map(|name| name.strip_prefix("accounts/")?.parse().ok());
-        Ok(self.1.members_stay(call, &accounts.collect::<Vec<_>>()).await?)
+    pub(crate) fn new(roster: Arc<Roster>) -> Self {
+        Self(Endpoint::new(roster, Shape { field: "bastion_member", read, write }))
     }
 }
 
@@ -36,9 +28,7 @@ impl BastionMemberService for BastionMembers {
         request: Request<CreateBastionMemberRequest>,
     ) -> Result<Response<BastionMember>, Status> {
         let (call, message) = split(request)?;
-        let added = self.0.create(&call, message.bastion_member, &message.request_id).await?;
-        self.stay(&call, &[&added.get_ref().account]).await?;
-        Ok(added)
+        self.0.create(&call, message.bastion_member, &message.request_id).await
     }
 
     async fn batch_create_bastion_members(
@@ -47,8 +37,6 @@ impl BastionMemberService for BastionMembers {
     ) -> Result<Response<BatchCreateBastionMembersResponse>, Status> {
         let (call, message) = split(request)?;
         let entries = self.0.batch_create(&call, &message.accounts, &message.request_id).await?;
-        let added: Vec<_> = entries.get_ref().iter().map(|entry| entry.account.as_str()).collect();
-        self.stay(&call, &added).await?;
         Ok(entries.map(|bastion_members| BatchCreateBastionMembersResponse { bastion_members }))
     }
 

@@ -7,7 +7,7 @@ use bailiwick_rpc::Call;
 use futures::future::BoxFuture;
 use sea_orm::ConnectionTrait;
 
-use super::{Bastion, Error};
+use super::Error;
 use crate::bastion::{
     domain::{BastionError, Instance, Rank, check_direction},
     store,
@@ -34,24 +34,29 @@ impl Departure for AssetsFirst {
             Ok(asset)
         })
     }
-}
 
-impl Bastion {
-    /// Members that were added: if a removal of them was begun, it is taken back.
-    ///
-    /// # Errors
-    /// By the database.
-    pub(crate) async fn members_stay(&self, call: &Call, accounts: &[AccountId]) -> Result<(), Error> {
-        let directory = call.permit.tenant_directory()?;
-        let stay = |tx: Tx| async move {
+    fn leaving(
+        &self,
+        tx: Tx,
+        directory: DirectoryId,
+        accounts: Vec<AccountId>,
+    ) -> BoxFuture<'_, Result<Vec<(AccountId, String)>, DbError>> {
+        Box::pin(async move { store::departures_among(tx.conn(), directory, &accounts).await })
+    }
+
+    fn end(
+        &self,
+        tx: Tx,
+        directory: DirectoryId,
+        left: Vec<(AccountId, String)>,
+    ) -> BoxFuture<'_, Result<(), DbError>> {
+        Box::pin(async move {
             store::head_lock(tx.conn(), directory).await?;
-            for account in accounts {
-                store::departure_remove(tx.conn(), directory, *account).await?;
+            for (account, uid) in left {
+                store::departure_remove(tx.conn(), directory, account, &uid).await?;
             }
-            Ok::<_, Error>(())
-        };
-        self.db().write("bastion_members_stay", stay).await?;
-        Ok(())
+            Ok(())
+        })
     }
 }
 

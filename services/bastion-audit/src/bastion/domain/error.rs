@@ -29,7 +29,7 @@ pub(crate) enum BastionError {
     #[error("`{}` is no member of the bastion host", .0.name())]
     NoMember(AccountId),
     /// A removal of the member was begun.
-    #[error("a removal of `{}` was begun: repeat it, or add the member again", .0.name())]
+    #[error("a removal of `{}` was begun: repeat it, or add the member anew", .0.name())]
     MemberLeaving(AccountId),
     /// Assets are imported downwards only (E-BAS-02).
     #[error("assets of `{}` do not go into a bastion host of `{}`", .account.name(), .owner.name())]

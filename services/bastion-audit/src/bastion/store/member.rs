@@ -7,7 +7,7 @@ use bailiwick_db::DbError;
 use bailiwick_roster::JoinMethod;
 use sea_orm::{ConnectionTrait, Value};
 
-use super::{account, number, statement};
+use super::{CHUNK, account, number, statement};
 use crate::bastion::domain::Rank;
 
 /// An account administers the bastion hosts of a directory.
@@ -116,14 +116,41 @@ pub(crate) async fn departure(
     row.map(|row| Ok(row.try_get("", "uid")?)).transpose()
 }
 
-/// It was taken back.
+/// The same of some members.
+pub(crate) async fn departures_among(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    accounts: &[AccountId],
+) -> Result<Vec<(AccountId, String)>, DbError> {
+    let mut found = Vec::new();
+    for chunk in accounts.chunks(CHUNK) {
+        let mut values: Vec<Value> = vec![directory.to_string().into()];
+        for one in chunk {
+            values.push(number(*one)?.into());
+        }
+        let places: Vec<_> = (2..=values.len()).map(|at| format!("${at}")).collect();
+        let sql = format!(
+            "SELECT account, uid FROM bastion_departures WHERE directory = $1 AND account IN ({})",
+            places.join(", ")
+        );
+        for row in conn.query_all_raw(statement(conn, sql, values)).await? {
+            found.push((account(row.try_get("", "account")?)?, row.try_get("", "uid")?));
+        }
+    }
+    Ok(found)
+}
+
+/// That enrolment has ended.
 pub(crate) async fn departure_remove(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
     account: AccountId,
+    uid: &str,
 ) -> Result<(), DbError> {
-    let sql = "DELETE FROM bastion_departures WHERE directory = $1 AND account = $2";
-    conn.execute_raw(statement(conn, sql, of(directory, account)?)).await?;
+    let sql = "DELETE FROM bastion_departures WHERE directory = $1 AND account = $2 AND uid = $3";
+    let mut values = of(directory, account)?;
+    values.push(uid.into());
+    conn.execute_raw(statement(conn, sql, values)).await?;
     Ok(())
 }
 

@@ -23,7 +23,7 @@ pub(crate) use inventory::{
 };
 pub(crate) use member::{
     administrator_remove, administrator_save, administrators_remove_all, departure, departure_remove, departure_save,
-    enrolment, members_among, rank,
+    departures_among, enrolment, members_among, rank,
 };
 pub(crate) use membership::{
     groups_of, member_count, member_remove, member_save, members_of, memberships_remove, memberships_remove_of,
