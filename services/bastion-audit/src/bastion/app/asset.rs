@@ -28,7 +28,7 @@ impl Bastion {
     ) -> Result<Committed<AssetView>, Error> {
         let (home, make) = (&Home::within(call.permit.tenant_directory()?, instance), &make);
         let work = |tx: Tx| async move {
-            self.begin(&tx, home).await?;
+            self.begin(&tx, call, home).await?;
             if store::asset_count(tx.conn(), home).await? >= ResourceKind::Asset.limit() {
                 return Err(BastionError::Quota(ResourceKind::Asset).into());
             }
@@ -54,7 +54,7 @@ impl Bastion {
     ) -> Result<Committed<AssetView>, Error> {
         let (home, change) = (&Home::within(call.permit.tenant_directory()?, instance), &change);
         let work = |tx: Tx| async move {
-            store::head_lock(tx.conn(), home.directory).await?;
+            self.begin(&tx, call, home).await?;
             let before = found_asset(tx.conn(), home, id).await?;
             before.check_etag(etag)?;
             let mut after = before.clone();
@@ -93,7 +93,7 @@ impl Bastion {
     ) -> Result<Committed<()>, Error> {
         let home = &Home::within(call.permit.tenant_directory()?, instance);
         let work = |tx: Tx| async move {
-            store::head_lock(tx.conn(), home.directory).await?;
+            self.begin(&tx, call, home).await?;
             let gone = found_asset(tx.conn(), home, id).await?;
             gone.check_etag(etag)?;
             if let Some(used_by) = named_by(tx.conn(), home, ResourceKind::Asset, id).await? {
@@ -119,7 +119,7 @@ impl Bastion {
     ) -> Result<Committed<Vec<ItemResult>>, Error> {
         let home = &Home::within(call.permit.tenant_directory()?, instance);
         let work = |tx: Tx| async move {
-            self.begin(&tx, home).await?;
+            self.begin(&tx, call, home).await?;
             let (mut results, mut names, mut owners) = (Vec::new(), Vec::new(), Vec::new());
             for id in ids {
                 let name = ResourceKind::Asset.name(home, id);
@@ -150,6 +150,7 @@ impl Bastion {
     /// [`BastionError::NotFound`].
     pub(crate) async fn asset_get(&self, call: &Call, (instance, id): (&str, &str)) -> Result<AssetView, Error> {
         let (home, reader) = (Home::within(call.permit.tenant_directory()?, instance), self.db().reader());
+        check_home(reader, call, &home).await?;
         let asset = found_asset(reader, &home, id).await?;
         view(reader, &home, asset).await
     }
@@ -166,7 +167,7 @@ impl Bastion {
         (size, token): (u32, &str),
     ) -> Result<Page<AssetView>, Error> {
         let (home, reader) = (Home::within(call.permit.tenant_directory()?, instance), self.db().reader());
-        check_home(reader, &home).await?;
+        check_home(reader, call, &home).await?;
         let fingerprint = format!("{}\n{part:?}", listing.fingerprint()).into_bytes();
         let after = match self.after(call, &fingerprint, token).await?.as_str() {
             "" => None,

@@ -45,7 +45,7 @@ impl Bastion {
     ) -> Result<Committed<Vec<ItemResult>>, Error> {
         let home = &Home::within(call.permit.tenant_directory()?, instance);
         let work = |tx: Tx| async move {
-            store::head_lock(tx.conn(), home.directory).await?;
+            self.begin(&tx, call, home).await?;
             let group: G = found(tx.conn(), home, group).await?;
             let of = (home, G::KIND);
             let mut count = store::member_count(tx.conn(), of, &group.meta().id).await?;

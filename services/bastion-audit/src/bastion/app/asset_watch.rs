@@ -77,7 +77,7 @@ impl Bastion {
         resume: &str,
     ) -> Result<AssetWatch, Error> {
         let home = Home::within(call.permit.tenant_directory()?, instance);
-        check_home(self.db().reader(), &home).await?;
+        check_home(self.db().reader(), call, &home).await?;
         let head = self.db().head().await?;
         let reached = match self.after(call, &fingerprint(&filter), resume).await?.as_str() {
             "" => head.revision,
@@ -133,7 +133,7 @@ impl AssetWatch {
                 }
                 Some(TailEvent::Pong { .. }) => {
                     // A bastion host that was deleted is followed no more.
-                    check_home(self.bastion.db().reader(), &self.home).await?;
+                    check_home(self.bastion.db().reader(), &self.call, &self.home).await?;
                     return self.batch(WatchBatch::default()).await.map(Some);
                 }
             }

@@ -7,7 +7,10 @@ use bailiwick_db::Snapshot;
 use bailiwick_rpc::Call;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use super::{Bastion, Error, Kept, Page, resource::found};
+use super::{
+    Bastion, Error, Kept, Page,
+    resource::{check_home, found},
+};
 use crate::bastion::{
     domain::{
         Asset, AssetAccount, AssetKind, BastionError, Grant, Granted, Home, Reference, Resource, ResourceKind, User,
@@ -68,6 +71,7 @@ impl Bastion {
         // Grants, groups and assets as they are in one moment.
         let read = |snapshot: Snapshot| async move {
             let conn = snapshot.conn();
+            check_home(conn, call, home).await?;
             found::<User>(conn, home, user).await?;
             let granted = of_user(conn, home, user, now).await?;
             assets_after(conn, home, &granted, (filter, after), wanted).await

@@ -7,7 +7,11 @@ use bailiwick_db::{Committed, IdempotencyKey, Tx};
 use bailiwick_rpc::Call;
 use serde::{Deserialize, Serialize};
 
-use super::{Bastion, Error, Page, member::check_importable, resource::found};
+use super::{
+    Bastion, Error, Page,
+    member::{check_caller, check_importable},
+    resource::found,
+};
 use crate::bastion::{
     domain::{Asset, BastionError, Discovered, Home, Instance, Meta, Resource, ResourceKind, slug},
     store::{self, DiscoveredFilter},
@@ -75,6 +79,7 @@ impl Bastion {
             store::inventory_lock(tx.conn(), directory, account).await?;
             store::head_lock(tx.conn(), directory).await?;
             let into: Instance = found(tx.conn(), &Home::of_instances(directory), instance).await?;
+            check_caller(tx.conn(), call, &into).await?;
             check_importable(tx.conn(), call, &into, account).await?;
             let ids = imports.iter().map(|import| import.source_id.clone()).collect();
             let known = store::discovered(tx.conn(), directory, account, &ids).await?;
@@ -162,6 +167,7 @@ impl Bastion {
     ) -> Result<Page<DiscoveredView>, Error> {
         let (directory, reader) = (call.permit.tenant_directory()?, self.db().reader());
         let into: Instance = found(reader, &Home::of_instances(directory), instance).await?;
+        check_caller(reader, call, &into).await?;
         let fingerprint = format!("{filter:?}").into_bytes();
         let after = match self.after(call, &fingerprint, token).await?.as_str() {
             "" => (0, String::new()),

@@ -30,6 +30,10 @@ impl Kept for Instance {
         }
     }
 
+    fn as_instance(&self) -> Option<&Instance> {
+        Some(self)
+    }
+
     fn owner(&self) -> Option<AccountId> {
         Some(self.owner)
     }

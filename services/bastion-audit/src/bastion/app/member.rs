@@ -1,6 +1,9 @@
 //! Members, as far as their assets are concerned.
 
-use bailiwick_core::{AccountId, DirectoryId};
+use bailiwick_core::{
+    AccountId, DirectoryId, TrustedService,
+    authz::{Reason, Refusal, Scope},
+};
 use bailiwick_db::{DbError, Tx};
 use bailiwick_roster::Departure;
 use bailiwick_rpc::Call;
@@ -9,7 +12,7 @@ use sea_orm::ConnectionTrait;
 
 use super::Error;
 use crate::bastion::{
-    domain::{BastionError, Instance, Rank, check_direction},
+    domain::{BastionError, Instance, Rank, Resource, check_direction},
     store,
 };
 
@@ -60,26 +63,47 @@ impl Departure for AssetsFirst {
     }
 }
 
+/// Whether a bastion host is open to who calls: what is in it may belong to accounts that stand below its owner and not below
+/// who calls (E-BAS-02).
+///
+/// # Errors
+/// [`BastionError::OwnerAbove`].
+pub(super) async fn check_caller(conn: &impl ConnectionTrait, call: &Call, instance: &Instance) -> Result<(), Error> {
+    let (directory, owner) = (instance.meta.home.directory, instance.owner);
+    let caller = call.permit.account();
+    let owner_rank = store::rank(conn, directory, owner).await?;
+    // Whoever calls holds the seat of an administrator at least, though that may not have been followed yet.
+    if caller == Some(owner) || owner_rank <= Rank::Administrator {
+        return Ok(());
+    }
+    if let Some(caller) = caller
+        && store::rank(conn, directory, caller).await? >= owner_rank
+    {
+        return Ok(());
+    }
+    Err(BastionError::OwnerAbove { instance: instance.name(), owner }.into())
+}
+
 /// Whether assets of an account may be imported into a bastion host.
 ///
 /// # Errors
-/// [`BastionError::ImportDirection`], [`BastionError::EditionRequired`], [`BastionError::NoMember`],
-/// [`BastionError::MemberLeaving`].
+/// [`Error::Refusal`] for an administrator of folders, [`BastionError::ImportDirection`],
+/// [`BastionError::EditionRequired`], [`BastionError::NoMember`], [`BastionError::MemberLeaving`].
 pub(super) async fn check_importable(
     conn: &impl ConnectionTrait,
     call: &Call,
     instance: &Instance,
     account: AccountId,
 ) -> Result<(), Error> {
+    // Of what is in a bastion host nothing else is theirs.
+    if *call.permit.scope() != Scope::Whole {
+        return Err(outside_scope().into());
+    }
     let (directory, owner) = (instance.meta.home.directory, instance.owner);
     if account == owner {
         return Ok(());
     }
-    let mut owner_rank = store::rank(conn, directory, owner).await?;
-    if call.permit.account() == Some(owner) {
-        // It holds the seat, though that may not have been followed yet.
-        owner_rank = owner_rank.max(Rank::Administrator);
-    }
+    let owner_rank = store::rank(conn, directory, owner).await?;
     check_direction((account, store::rank(conn, directory, account).await?), (owner, owner_rank))?;
     instance.check_multi_account()?;
     let Some(uid) = store::enrolment(conn, directory, account).await? else {
@@ -89,4 +113,13 @@ pub(super) async fn check_importable(
         return Err(BastionError::MemberLeaving(account).into());
     }
     Ok(())
+}
+
+fn outside_scope() -> Refusal {
+    Refusal {
+        reason: Reason::OutsideFolderScope,
+        message: "the caller administers some folders of the directory, and a bastion host is for all of it".to_owned(),
+        metadata: vec![("trusted_service", TrustedService::Bastionhost.id().to_owned())],
+        field: None,
+    }
 }

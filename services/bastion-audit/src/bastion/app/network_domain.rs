@@ -41,7 +41,7 @@ impl Bastion {
     ) -> Result<Committed<Vec<ItemResult>>, Error> {
         let home = &Home::within(call.permit.tenant_directory()?, instance);
         let work = |tx: Tx| async move {
-            self.begin(&tx, home).await?;
+            self.begin(&tx, call, home).await?;
             if !domain.is_empty() {
                 found::<NetworkDomain>(tx.conn(), home, domain).await?;
             }

@@ -8,7 +8,7 @@ use bailiwick_db::{Committed, IdempotencyKey, PageQuery, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
-use super::{Bastion, Error, Secrets};
+use super::{Bastion, Error, Secrets, member::check_caller};
 use crate::bastion::{
     domain::{BastionError, Home, Instance, Meta, Reference, Resource, ResourceKind},
     store,
@@ -47,6 +47,11 @@ pub(crate) trait Kept: Resource {
         async { Ok(()) }
     }
 
+    /// The bastion host, if it is one.
+    fn as_instance(&self) -> Option<&Instance> {
+        None
+    }
+
     /// The account that it belongs to.
     fn owner(&self) -> Option<AccountId> {
         None
@@ -69,7 +74,7 @@ impl Bastion {
         let (home, make) = (&Home::within(call.permit.tenant_directory()?, place), &make);
         self.db()
             .write_once("bastion_create", key, |tx: Tx| async move {
-                self.begin(&tx, home).await?;
+                self.begin(&tx, call, home).await?;
                 if store::count(tx.conn(), home, T::KIND).await? >= T::KIND.limit() {
                     return Err(BastionError::Quota(T::KIND).into());
                 }
@@ -85,10 +90,11 @@ impl Bastion {
             .await
     }
 
-    /// Locks the directory, for something to be changed in a bastion host that is there.
-    pub(super) async fn begin(&self, tx: &Tx, home: &Home) -> Result<(), Error> {
+    /// Locks the directory, for something to be changed in a bastion host that is there, and whose owner does not stand
+    /// above who calls.
+    pub(super) async fn begin(&self, tx: &Tx, call: &Call, home: &Home) -> Result<(), Error> {
         store::head_lock(tx.conn(), home.directory).await?;
-        check_home(tx.conn(), home).await
+        check_home(tx.conn(), call, home).await
     }
 
     /// Saves a resource; the transaction holds the head.
@@ -126,8 +132,9 @@ impl Bastion {
         let (home, change) = (&Home::within(call.permit.tenant_directory()?, place), &change);
         self.db()
             .write_once("bastion_update", key, |tx: Tx| async move {
-                store::head_lock(tx.conn(), home.directory).await?;
+                self.begin(&tx, call, home).await?;
                 let before: T = found(tx.conn(), home, id).await?;
+                check_itself(tx.conn(), call, &before).await?;
                 before.check_etag(etag)?;
                 let mut after = before.clone();
                 let secrets = change(&mut after);
@@ -154,8 +161,9 @@ impl Bastion {
         let home = &Home::within(call.permit.tenant_directory()?, place);
         self.db()
             .write_once("bastion_delete", key, |tx: Tx| async move {
-                store::head_lock(tx.conn(), home.directory).await?;
+                self.begin(&tx, call, home).await?;
                 let gone: T = found(tx.conn(), home, id).await?;
+                check_itself(tx.conn(), call, &gone).await?;
                 gone.check_etag(etag)?;
                 if let Some(used_by) = gone.used_by(tx.conn()).await? {
                     return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
@@ -179,7 +187,9 @@ impl Bastion {
     /// # Errors
     /// [`BastionError::NotFound`].
     pub(crate) async fn get<T: Kept>(&self, call: &Call, (place, id): (&str, &str)) -> Result<T, Error> {
-        found(self.db().reader(), &Home::within(call.permit.tenant_directory()?, place), id).await
+        let (home, reader) = (Home::within(call.permit.tenant_directory()?, place), self.db().reader());
+        check_home(reader, call, &home).await?;
+        found(reader, &home, id).await
     }
 
     /// A page of the resources of a kind in a place, by id.
@@ -193,7 +203,7 @@ impl Bastion {
         (size, token): (u32, &str),
     ) -> Result<Page<T>, Error> {
         let (home, reader) = (Home::within(call.permit.tenant_directory()?, place), self.db().reader());
-        check_home(reader, &home).await?;
+        check_home(reader, call, &home).await?;
         let after = self.after(call, &[], token).await?;
         let items = store::page::<T>(reader, &home, &after, u64::from(size) + 1).await?;
         self.cut(call, &[], size, (items, |item: &T| item.meta().id.clone())).await
@@ -238,18 +248,28 @@ impl Bastion {
     }
 }
 
-/// Whether the bastion host of a place is there, and the asset if it is the inside of one; a directory is, by its rule.
-pub(super) async fn check_home(conn: &impl ConnectionTrait, home: &Home) -> Result<(), Error> {
+/// Whether the bastion host of a place is there and open to who calls, and the asset if it is the inside of one; a directory
+/// is, by its rule.
+pub(super) async fn check_home(conn: &impl ConnectionTrait, call: &Call, home: &Home) -> Result<(), Error> {
     let instance = home.instance();
     if instance.place.is_empty() {
         return Ok(());
     }
-    found::<Instance>(conn, &Home::of_instances(home.directory), &instance.place).await?;
+    let host: Instance = found(conn, &Home::of_instances(home.directory), &instance.place).await?;
+    check_caller(conn, call, &host).await?;
     match home.asset() {
         Some(asset) if store::asset(conn, &instance, asset).await?.is_none() => {
             Err(BastionError::NotFound(home.name()).into())
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether a bastion host may be changed by who calls; what is in one was looked at before.
+async fn check_itself<T: Kept>(conn: &impl ConnectionTrait, call: &Call, resource: &T) -> Result<(), Error> {
+    match resource.as_instance() {
+        Some(instance) => check_caller(conn, call, instance).await,
+        None => Ok(()),
     }
 }
 

@@ -80,7 +80,7 @@ impl Bastion {
         (size, token): (u32, &str),
     ) -> Result<Page<UserView>, Error> {
         let (home, reader) = (Home::within(call.permit.tenant_directory()?, instance), self.db().reader());
-        check_home(reader, &home).await?;
+        check_home(reader, call, &home).await?;
         let after = self.after(call, group.as_bytes(), token).await?;
         let limit = u64::from(size) + 1;
         let of = (!group.is_empty()).then_some((ResourceKind::UserGroup, group));
@@ -121,7 +121,7 @@ impl Bastion {
     ) -> Result<Committed<Vec<ItemResult>>, Error> {
         let home = &Home::within(call.permit.tenant_directory()?, instance);
         let work = |tx: Tx| async move {
-            self.begin(&tx, home).await?;
+            self.begin(&tx, call, home).await?;
             let asked: Vec<_> = imports.iter().map(|import| import.ram_user.clone()).collect();
             let known = store::ram_users_among(tx.conn(), home.directory, &asked).await?;
             let (mut results, mut names) = (Vec::new(), Vec::new());

@@ -31,6 +31,9 @@ pub(crate) enum BastionError {
     /// A removal of the member was begun.
     #[error("a removal of `{}` was begun: repeat it, or add the member anew", .0.name())]
     MemberLeaving(AccountId),
+    /// The owner of the bastion host stands above who calls (E-BAS-02).
+    #[error("`{instance}` belongs to `{}`, which stands above the account that calls", .owner.name())]
+    OwnerAbove { instance: String, owner: AccountId },
     /// Assets are imported downwards only (E-BAS-02).
     #[error("assets of `{}` do not go into a bastion host of `{}`", .account.name(), .owner.name())]
     ImportDirection { account: AccountId, owner: AccountId },

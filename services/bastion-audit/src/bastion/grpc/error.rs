@@ -35,7 +35,7 @@ impl ApiError for BastionError {
             | Self::MemberLeaving(_)
             | Self::ListingNotOpen(_)
             | Self::ImportDirection { .. } => Kind::FailedPrecondition,
-            Self::NoMember(_) => Kind::PermissionDenied,
+            Self::NoMember(_) | Self::OwnerAbove { .. } => Kind::PermissionDenied,
             Self::Invalid { .. } | Self::UnknownReference { .. } => Kind::InvalidArgument,
         }
     }
@@ -51,6 +51,7 @@ impl ApiError for BastionError {
             Self::NoMember(_) => ErrorReason::AccountNotEnrolled,
             Self::MemberLeaving(_) => ErrorReason::BastionMemberLeaving,
             Self::ListingNotOpen(_) => ErrorReason::BastionListingNotOpen,
+            Self::OwnerAbove { .. } => ErrorReason::BastionOwnerAbove,
             Self::ImportDirection { .. } => ErrorReason::BastionImportDirection,
             Self::Invalid { .. } => ErrorReason::InvalidField,
             Self::UnknownReference { .. } => ErrorReason::BastionReferenceUnknown,
@@ -77,6 +78,9 @@ impl ApiError for BastionError {
                 vec![("account", account.name()), ("owner_account", owner.name())]
             }
             Self::InventoryQuota(limit) => vec![("resource", "inventory".to_owned()), ("limit", limit.to_string())],
+            Self::OwnerAbove { instance, owner } => {
+                vec![("resource", instance.clone()), ("owner_account", owner.name())]
+            }
             Self::ListingNotOpen(listing) => vec![("listing_id", listing.clone())],
             Self::UnknownReference { reference, .. } => vec![("reference", reference.clone())],
             Self::Invalid { .. } => Vec::new(),
