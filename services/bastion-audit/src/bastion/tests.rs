@@ -103,9 +103,13 @@ impl Scene {
         Ok(results.remove(0))
     }
 
-    async fn state(&self, id: &str) -> pb::AssetState {
+    async fn asset(&self, id: &str) -> pb::Asset {
         let request = self.request("AssetService/GetAsset", pb::GetAssetRequest { name: asset(id) });
-        AssetServiceClient::new(self.channel()).get_asset(request).await.unwrap().into_inner().state()
+        AssetServiceClient::new(self.channel()).get_asset(request).await.unwrap().into_inner()
+    }
+
+    async fn state(&self, id: &str) -> pb::AssetState {
+        self.asset(id).await.state()
     }
 
     async fn discovered(&self) -> Vec<String> {
@@ -160,6 +164,45 @@ async fn a_removal_that_was_begun_keeps_imports_out_until_the_member_is_enrolled
         assert_eq!(scene.state("web").await, pb::AssetState::Normal);
         let marks = super::store::departures_among(conn, directory(1), &[account(11)]).await.unwrap();
         assert_eq!(marks, [], "nothing is left of it");
+        scene.running.stop().await;
+    }
+}
+
+/// What an account left behind is not taken up again by its coming back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_left_and_came_back_has_nothing_of_before() {
+    for database in databases().await {
+        let scene = Scene::start(&database.url).await;
+        let report = pb::ReportInventoryRequest {
+            parent: account(11).name(),
+            items: vec![item("web", "10.0.0.1"), item("db", "10.0.0.2")],
+            ..Default::default()
+        };
+        scene.report(report.clone()).await.unwrap();
+        assert_eq!(scene.import(11, "web").await.unwrap().code(), pb::ItemCode::Ok);
+        assert!(!scene.asset("web").await.suspended);
+        scene.suite.delegation.end(directory(1), TrustedService::Bastionhost, account(11)).await;
+        let conn = scene.suite.db.reader();
+        let enrolled = async || super::store::enrolment(conn, directory(1), account(11)).await.unwrap();
+        while enrolled().await.is_some() {
+            tokio::task::yield_now().await;
+        }
+        assert!(scene.asset("web").await.suspended, "{}", database.engine);
+        scene.add(&[11]).await;
+        assert!(scene.asset("web").await.suspended, "it is another enrolment");
+        assert_eq!(scene.discovered().await, Vec::<String>::new());
+        assert_eq!(scene.import(11, "web").await.unwrap().code(), pb::ItemCode::ObjectNotFound);
+
+        let web = pb::ReportInventoryRequest { items: vec![item("web", "10.0.0.9")], ..report };
+        let reported = scene.report(web).await.unwrap();
+        assert_eq!(reported.added_count, 1, "the inventory begins anew");
+        assert_eq!(scene.discovered().await, ["web"]);
+        assert!(scene.asset("web").await.suspended);
+        let again = scene.import(11, "web").await.unwrap();
+        assert_eq!((again.code(), again.name), (pb::ItemCode::Ok, asset("web")));
+        let web = scene.asset("web").await;
+        assert_eq!((web.suspended, web.state(), &*web.private_address), (false, pb::AssetState::Normal, "10.0.0.9"));
+        assert_eq!(scene.import(11, "web").await.unwrap().code(), pb::ItemCode::ObjectAlreadyExists);
         scene.running.stop().await;
     }
 }

@@ -7,6 +7,7 @@ use sea_orm::ConnectionTrait;
 
 use super::{
     Bastion, Error, ItemResult, Outcome, Page,
+    claim::Claims,
     resource::{check_home, named_by},
 };
 use crate::bastion::{
@@ -229,10 +230,15 @@ pub(super) async fn views(
     assets: Vec<Asset>,
 ) -> Result<Vec<AssetView>, Error> {
     let instance: Option<Instance> = store::find(conn, &Home::of_instances(home.directory), &home.place).await?;
-    let own = instance.map(|instance| instance.owner);
     let owners = assets.iter().filter_map(Asset::owner).collect();
-    let members = store::members_among(conn, home.directory, &owners).await?;
-    let suspended = |owner: AccountId| own != Some(owner) && !members.contains(&owner);
-    let view = |asset: Asset| AssetView { suspended: asset.owner().is_some_and(suspended), asset };
+    let claims = match &instance {
+        Some(instance) => Some(Claims::of(conn, instance, &owners).await?),
+        None => None,
+    };
+    let held = |owner, claim: &str| claims.as_ref().is_some_and(|claims| claims.has(owner, claim));
+    let view = |asset: Asset| {
+        let suspended = asset.owner().zip(asset.claim()).is_some_and(|(owner, claim)| !held(owner, claim));
+        AssetView { asset, suspended }
+    };
     Ok(assets.into_iter().map(view).collect())
 }

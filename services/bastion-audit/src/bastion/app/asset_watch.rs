@@ -16,11 +16,16 @@ use bailiwick_rpc::Call;
 use futures::stream;
 use prost::Message;
 
-use super::{Bastion, Error, asset::views, resource::check_home};
+use super::{
+    Bastion, Error,
+    asset::views,
+    claim::owner_claim,
+    resource::{check_home, found},
+};
 use crate::{
     MEMBERS,
     bastion::{
-        domain::{AssetView, Home, ResourceKind},
+        domain::{AssetView, Home, Instance, ResourceKind},
         store::{self, Part},
     },
 };
@@ -37,6 +42,9 @@ pub(crate) struct AssetWatch {
     home: Home,
     filter: Filter,
     tail: Tail,
+    /// Whose bastion host it is, and in which right it has what belongs to that account: no list says so.
+    owner: AccountId,
+    own: Option<String>,
     work: VecDeque<Work>,
     /// The revision up to which everything was sent.
     reached: i64,
@@ -78,6 +86,8 @@ impl Bastion {
     ) -> Result<AssetWatch, Error> {
         let home = Home::within(call.permit.tenant_directory()?, instance);
         check_home(self.db().reader(), call, &home).await?;
+        let host: Instance = found(self.db().reader(), &Home::of_instances(home.directory), instance).await?;
+        let own = owner_claim(self.db().reader(), &host, None).await?;
         let head = self.db().head().await?;
         let reached = match self.after(call, &fingerprint(&filter), resume).await?.as_str() {
             "" => head.revision,
@@ -91,6 +101,8 @@ impl Bastion {
             home,
             filter,
             tail,
+            owner: host.owner,
+            own,
             work: VecDeque::new(),
             reached,
             begun: false,
@@ -127,6 +139,7 @@ impl AssetWatch {
             match self.tail.next().await? {
                 None => return Ok(None),
                 Some(TailEvent::Changes(changes)) => {
+                    self.look_at_owner().await?;
                     for change in &changes {
                         self.take(change).await?;
                     }
@@ -134,10 +147,27 @@ impl AssetWatch {
                 Some(TailEvent::Pong { .. }) => {
                     // A bastion host that was deleted is followed no more.
                     check_home(self.bastion.db().reader(), &self.call, &self.home).await?;
+                    self.look_at_owner().await?;
+                    if !self.work.is_empty() {
+                        continue;
+                    }
                     return self.batch(WatchBatch::default()).await.map(Some);
                 }
             }
         }
+    }
+
+    /// The log of the bastion does not tell when the owner of a bastion host gets or loses its seat.
+    async fn look_at_owner(&mut self) -> Result<(), Error> {
+        let reader = self.bastion.db().reader();
+        let instances = Home::of_instances(self.home.directory);
+        let host: Instance = found(reader, &instances, &self.home.place).await?;
+        let own = owner_claim(reader, &host, None).await?;
+        let former = std::mem::replace(&mut self.owner, host.owner);
+        if own != std::mem::replace(&mut self.own, own.clone()) || former != host.owner {
+            self.work.push_back(Work::OfOwner(former, None));
+        }
+        Ok(())
     }
 
     /// What is to be sent of a piece of work; none if there is nothing.

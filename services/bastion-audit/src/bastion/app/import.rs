@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Bastion, Error, Page,
+    claim::{Claims, inventory_claims, owner_claim},
     member::{check_caller, check_importable},
     resource::found,
 };
@@ -76,19 +77,22 @@ impl Bastion {
         let home = &Home::within(directory, instance);
         let work = |tx: Tx| async move {
             // Until it is done, the inventory stays as it is read.
-            store::inventory_lock(tx.conn(), directory, account).await?;
+            let inventory = store::inventory_lock(tx.conn(), directory, account).await?;
             store::head_lock(tx.conn(), directory).await?;
             let into: Instance = found(tx.conn(), &Home::of_instances(directory), instance).await?;
             check_caller(tx.conn(), call, &into).await?;
-            check_importable(tx.conn(), call, &into, account).await?;
+            let claim = &check_importable(tx.conn(), call, &into, account).await?;
             let ids = imports.iter().map(|import| import.source_id.clone()).collect();
-            let known = store::discovered(tx.conn(), directory, account, &ids).await?;
+            let mut known = store::discovered(tx.conn(), directory, account, &ids).await?;
+            if !inventory_claims(tx.conn(), (directory, account)).await?.contains(&inventory.claim) {
+                known.clear();
+            }
             let (mut results, mut names) = (Vec::new(), Vec::new());
             for import in imports {
                 let outcome = match (&import.problem, known.get(&import.source_id)) {
                     (Some(problem), _) => Outcome::Invalid(problem.clone()),
                     (None, None) => Outcome::Missing,
-                    (None, Some(item)) => self.import_one(&tx, call, home, (import, item)).await?,
+                    (None, Some(item)) => self.import_one(&tx, call, &into, (import, item, claim)).await?,
                 };
                 if let Outcome::Done(name) = &outcome {
                     names.push(name.clone());
@@ -105,13 +109,23 @@ impl Bastion {
         &self,
         tx: &Tx,
         call: &Call,
-        home: &Home,
-        (import, item): (&Import, &Discovered),
+        into: &Instance,
+        (import, item, claim): (&Import, &Discovered, &str),
     ) -> Result<Outcome, Error> {
+        let home = &into.home();
         let (conn, same) = (tx.conn(), BTreeSet::from([item.source_id.clone()]));
         let imported = store::imported_as(conn, home.directory, item.account, &same).await?;
         if let Some(asset) = imported.iter().find(|asset| asset.meta.home == *home) {
-            return Ok(Outcome::Exists(asset.name()));
+            let claims = Claims::of(conn, into, &BTreeSet::from([item.account])).await?;
+            if asset.claim().is_some_and(|claim| claims.has(item.account, claim)) {
+                return Ok(Outcome::Exists(asset.name()));
+            }
+            // What its account left behind, and has again.
+            let mut again = asset.clone();
+            again.claimed(claim, &item.seen);
+            again.changed_from(asset, self.now());
+            store::assets_save(conn, std::slice::from_ref(&again)).await?;
+            return Ok(Outcome::Done(again.name()));
         }
         if store::asset_count(conn, home).await? >= ResourceKind::Asset.limit() {
             return Ok(Outcome::Refused(BastionError::Quota(ResourceKind::Asset).to_string()));
@@ -137,7 +151,7 @@ impl Bastion {
             id => id.to_owned(),
         };
         let meta = Meta::new(home.clone(), &id, &call.operator.principal, self.now());
-        let asset = Asset::imported(meta, display_name, item);
+        let asset = Asset::imported(meta, display_name, item, claim);
         store::assets_save(conn, std::slice::from_ref(&asset)).await?;
         Ok(Outcome::Done(asset.name()))
     }
@@ -174,7 +188,8 @@ impl Bastion {
             text => store::read_place(text).ok_or(bailiwick_db::PageTokenError::Invalid)?,
         };
         let (home, limit) = (into.home(), i64::from(size) + 1);
-        let rows = store::discovered_page(reader, (&home, into.owner), filter, &after, limit).await?;
+        let owner = owner_claim(reader, &into, Some(call)).await?.map(|_| into.owner);
+        let rows = store::discovered_page(reader, (&home, owner), filter, &after, limit).await?;
         let view = |(item, asset): (Discovered, Option<String>)| DiscoveredView {
             asset: asset.map(|id| ResourceKind::Asset.name(&home, &id)),
             item,

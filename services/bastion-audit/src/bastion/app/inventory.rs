@@ -8,9 +8,12 @@ use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
 
-use super::{Bastion, Error};
+use super::{
+    Bastion, Error,
+    claim::{inventory_claims, owner_claim},
+};
 use crate::bastion::{
-    domain::{Asset, BastionError, Discovered, Home, Instance, ListingPart, Progress, Resource},
+    domain::{Asset, BastionError, Discovered, Home, Instance, ListingPart, Listings, Progress, Resource},
     store::{self, Inventory},
 };
 
@@ -51,11 +54,15 @@ impl Bastion {
         let account = call.permit.tenant_account()?;
         let directory = call.permit.directory().ok_or(BastionError::NoMember(account))?;
         let of = (directory, account);
+        self.inventory_renew(of).await?;
         // What an interrupted call has left: nothing is named anew before it is settled.
         self.inventory_settle((call, key), of).await?;
         let work = |tx: Tx| async move {
-            check_reporter(tx.conn(), of).await?;
             let mut inventory = store::inventory_lock(tx.conn(), directory, account).await?;
+            if !check_reporter(tx.conn(), of).await?.contains(&inventory.claim) {
+                // It has left and come back since it was looked at.
+                return Err(BastionError::NoMember(account).into());
+            }
             let reported = self.take(&tx, (call, key), &mut inventory, report).await?;
             store::inventory_save(tx.conn(), &inventory).await?;
             Ok::<_, Error>(reported)
@@ -63,6 +70,24 @@ impl Bastion {
         let done = self.db().write_once("bastion_inventory", key, work).await?;
         let settled = self.inventory_settle((call, key), of).await?;
         Ok(Committed { position: settled.unwrap_or(done.position), ..done })
+    }
+
+    /// Begins the inventory of an account anew that has left and come back since: what is known of it is gone.
+    async fn inventory_renew(&self, (directory, account): (DirectoryId, AccountId)) -> Result<(), Error> {
+        let renew = |tx: Tx| async move {
+            let mut inventory = store::inventory_lock(tx.conn(), directory, account).await?;
+            let claims = check_reporter(tx.conn(), (directory, account)).await?;
+            if let Some(claim) = claims.first().filter(|_| !claims.contains(&inventory.claim)) {
+                inventory.report += 1;
+                inventory.settle_before = inventory.report;
+                inventory.listings = Listings::default();
+                inventory.claim.clone_from(claim);
+                store::inventory_save(tx.conn(), &inventory).await?;
+            }
+            Ok::<_, Error>(())
+        };
+        self.db().write("bastion_inventory_renew", renew).await?;
+        Ok(())
     }
 
     async fn take(
@@ -166,17 +191,23 @@ impl Bastion {
     }
 }
 
-/// Whether there is use for the inventory of an account: it is a member of the bastion host, or one belongs to it.
+/// Whether there is use for the inventory of an account: it is a member of the bastion host, or one belongs to it. In which
+/// rights it can be reported.
 async fn check_reporter(
     conn: &impl ConnectionTrait,
     (directory, account): (DirectoryId, AccountId),
-) -> Result<(), Error> {
+) -> Result<Vec<String>, Error> {
+    let claims = inventory_claims(conn, (directory, account)).await?;
     if store::enrolment(conn, directory, account).await?.is_some() {
-        return Ok(());
+        return Ok(claims);
     }
     let instances: Vec<Instance> = store::all(conn, &Home::of_instances(directory)).await?;
-    let owns = instances.iter().any(|instance| instance.owner == account);
-    if owns { Ok(()) } else { Err(BastionError::NoMember(account).into()) }
+    for own in instances.iter().filter(|instance| instance.owner == account) {
+        if owner_claim(conn, own, None).await?.is_some() {
+            return Ok(claims);
+        }
+    }
+    Err(BastionError::NoMember(account).into())
 }
 
 /// A report has a bound, far below what fits.

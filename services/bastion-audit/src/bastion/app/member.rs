@@ -10,7 +10,7 @@ use bailiwick_rpc::Call;
 use futures::future::BoxFuture;
 use sea_orm::ConnectionTrait;
 
-use super::Error;
+use super::{Error, claim::owner_claim};
 use crate::bastion::{
     domain::{BastionError, Instance, Rank, Resource, check_direction},
     store,
@@ -84,7 +84,7 @@ pub(super) async fn check_caller(conn: &impl ConnectionTrait, call: &Call, insta
     Err(BastionError::OwnerAbove { instance: instance.name(), owner }.into())
 }
 
-/// Whether assets of an account may be imported into a bastion host.
+/// Whether assets of an account may be imported into a bastion host, and in which right.
 ///
 /// # Errors
 /// [`Error::Refusal`] for an administrator of folders, [`BastionError::ImportDirection`],
@@ -94,14 +94,16 @@ pub(super) async fn check_importable(
     call: &Call,
     instance: &Instance,
     account: AccountId,
-) -> Result<(), Error> {
+) -> Result<String, Error> {
     // Of what is in a bastion host nothing else is theirs.
     if *call.permit.scope() != Scope::Whole {
         return Err(outside_scope().into());
     }
     let (directory, owner) = (instance.meta.home.directory, instance.owner);
-    if account == owner {
-        return Ok(());
+    if account == owner
+        && let Some(own) = owner_claim(conn, instance, Some(call)).await?
+    {
+        return Ok(own);
     }
     let owner_rank = store::rank(conn, directory, owner).await?;
     check_direction((account, store::rank(conn, directory, account).await?), (owner, owner_rank))?;
@@ -112,7 +114,7 @@ pub(super) async fn check_importable(
     if store::departure(conn, directory, account).await?.is_some_and(|leaving| leaving == uid) {
         return Err(BastionError::MemberLeaving(account).into());
     }
-    Ok(())
+    Ok(uid)
 }
 
 fn outside_scope() -> Refusal {

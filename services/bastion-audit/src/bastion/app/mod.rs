@@ -4,6 +4,7 @@ mod asset;
 mod asset_account;
 mod asset_group;
 mod asset_watch;
+mod claim;
 mod error;
 mod follow;
 mod grant;

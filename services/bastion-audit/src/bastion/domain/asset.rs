@@ -35,8 +35,9 @@ pub(crate) struct Asset {
 pub(crate) enum Origin {
     /// Added by hand.
     Local,
-    /// From the inventory of the account that it belongs to, by its id there.
-    Imported { owner: AccountId, source_id: String },
+    /// From the inventory of the account that it belongs to, by its id there. The claim tells in which right: the unique id
+    /// of the enrolment, or, of the owner of the bastion host, that of its membership.
+    Imported { owner: AccountId, source_id: String, claim: String },
 }
 
 /// What an asset is: as the inventory of its account says, or whoever added it by hand.
@@ -60,7 +61,7 @@ pub(crate) struct Seen {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AssetView {
     pub(crate) asset: Asset,
-    /// Its owner is not one of those whose assets the bastion host manages.
+    /// The bastion host has it in no right any more.
     pub(crate) suspended: bool,
 }
 
@@ -115,12 +116,16 @@ impl Resource for Asset {
 
 impl Asset {
     /// As it is imported from what an inventory has.
-    pub(crate) fn imported(meta: Meta, display_name: String, item: &Discovered) -> Self {
+    pub(crate) fn imported(meta: Meta, display_name: String, item: &Discovered, claim: &str) -> Self {
         Self {
             meta,
             display_name,
             comment: String::new(),
-            origin: Origin::Imported { owner: item.account, source_id: item.source_id.clone() },
+            origin: Origin::Imported {
+                owner: item.account,
+                source_id: item.source_id.clone(),
+                claim: claim.to_owned(),
+            },
             released: false,
             seen: item.seen.clone(),
             address_type: None,
@@ -138,6 +143,22 @@ impl Asset {
             Origin::Local => None,
             Origin::Imported { owner, .. } => Some(*owner),
         }
+    }
+
+    /// In which right the bastion host has it, if it was imported.
+    pub(crate) fn claim(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Local => None,
+            Origin::Imported { claim, .. } => Some(claim),
+        }
+    }
+
+    /// Is had in this right from now on, as the inventory has it.
+    pub(crate) fn claimed(&mut self, now: &str, seen: &Seen) {
+        if let Origin::Imported { claim, .. } = &mut self.origin {
+            now.clone_into(claim);
+        }
+        self.follow(Some(seen));
     }
 
     /// Its id in that account.
@@ -321,7 +342,7 @@ mod tests {
             Discovered { account: account(1), source_id: "i-1".into(), display_name: "web".into(), seen: seen.clone() };
         let home = Home::within("rd-0000000000001".parse().unwrap(), "main");
         let meta = Meta::new(home, "web", "alice", bailiwick_core::Timestamp::default());
-        let mut asset = Asset::imported(meta, "web".into(), &item);
+        let mut asset = Asset::imported(meta, "web".into(), &item, "u1");
         assert_eq!((asset.owner(), asset.released), (Some(account(1)), false));
         asset.follow(None);
         assert!(asset.released && asset.seen == seen, "what it was is still known");

@@ -252,7 +252,7 @@ fn within(home: &Home) -> Select<Entity> {
 fn row(asset: &Asset) -> Result<Model, DbError> {
     let (source, owner, source_key) = match &asset.origin {
         Origin::Local => (SOURCES[0].1, 0, format!("/{}", asset.meta.id)),
-        Origin::Imported { owner, source_id } => (SOURCES[1].1, number(*owner)?, source_id.clone()),
+        Origin::Imported { owner, source_id, .. } => (SOURCES[1].1, number(*owner)?, source_id.clone()),
     };
     Ok(Model {
         directory: asset.meta.home.directory.to_string(),

@@ -6,7 +6,7 @@ use bailiwick_core::{AccountId, DirectoryId, TrustedService};
 use bailiwick_db::DbError;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 
-use super::{CHUNK, account, broken, number, statement};
+use super::{CHUNK, OWN, account, broken, number, statement};
 use crate::bastion::domain::{AssetKind, Discovered, Home, Listings};
 
 /// How far the reports of an account have come.
@@ -17,6 +17,8 @@ pub(crate) struct Inventory {
     /// The last report.
     pub(crate) report: i64,
     pub(crate) listings: Listings,
+    /// In which right it was reported.
+    pub(crate) claim: String,
     /// What was last named before this report is to be released; 0 if nothing is.
     pub(crate) settle_before: i64,
     /// How many there are.
@@ -40,12 +42,12 @@ pub(crate) async fn inventory_lock(
 ) -> Result<Inventory, DbError> {
     let values = of(directory, account)?;
     let insert = "INSERT INTO bastion_inventories \
-                  (directory, account, report, listing, listing_begin, completed, settle_before, items) \
-                  VALUES ($1, $2, 0, '', 0, '', 0, 0) ON CONFLICT (directory, account) DO NOTHING";
+                  (directory, account, report, listing, listing_begin, completed, settle_before, items, claim) \
+                  VALUES ($1, $2, 0, '', 0, '', 0, 0, '') ON CONFLICT (directory, account) DO NOTHING";
     conn.execute_raw(statement(conn, insert, values.clone())).await?;
     let lock = if conn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
     let sql = format!(
-        "SELECT report, listing, listing_begin, completed, settle_before, items FROM bastion_inventories \
+        "SELECT report, listing, listing_begin, completed, settle_before, items, claim FROM bastion_inventories \
          WHERE directory = $1 AND account = $2{lock}"
     );
     let row = conn.query_one_raw(statement(conn, sql, values)).await?;
@@ -59,6 +61,7 @@ pub(crate) async fn inventory_lock(
             begin: row.try_get("", "listing_begin")?,
             completed: row.try_get("", "completed")?,
         },
+        claim: row.try_get("", "claim")?,
         settle_before: row.try_get("", "settle_before")?,
         items: row.try_get("", "items")?,
     })
@@ -78,11 +81,12 @@ pub(crate) async fn inventory_settling(
 /// Saves how far the reports of an account have come.
 pub(crate) async fn inventory_save(conn: &impl ConnectionTrait, inventory: &Inventory) -> Result<(), DbError> {
     let sql = "UPDATE bastion_inventories SET report = $3, listing = $4, listing_begin = $5, settle_before = $6, \
-               items = $7, completed = $8 WHERE directory = $1 AND account = $2";
+               items = $7, completed = $8, claim = $9 WHERE directory = $1 AND account = $2";
     let mut values = of(inventory.directory, inventory.account)?;
     let Listings { open, begin, completed } = &inventory.listings;
     values.extend([inventory.report.into(), open.as_str().into(), (*begin).into()]);
     values.extend([inventory.settle_before.into(), inventory.items.into(), completed.as_str().into()]);
+    values.push(inventory.claim.as_str().into());
     conn.execute_raw(statement(conn, sql, values)).await?;
     Ok(())
 }
@@ -171,11 +175,11 @@ pub(crate) async fn not_named_since(
 /// Where an item is in the list of a bastion host.
 pub(crate) type DiscoveredPlace = (i64, String);
 
-/// At most `limit` of what can be imported into a bastion host of an account, or was, by account and id, with the id of
+/// At most `limit` of what can be imported into a bastion host, of an owner if it has one, or was, by account and id, with the id of
 /// the asset that it became.
 pub(crate) async fn discovered_page(
     conn: &impl ConnectionTrait,
-    (home, owner): (&Home, AccountId),
+    (home, owner): (&Home, Option<AccountId>),
     filter: &DiscoveredFilter,
     after: &DiscoveredPlace,
     limit: i64,
@@ -183,11 +187,12 @@ pub(crate) async fn discovered_page(
     let mut values: Vec<Value> = vec![
         home.directory.to_string().into(),
         home.place.as_str().into(),
-        number(owner)?.into(),
+        owner.map(number).transpose()?.unwrap_or_default().into(),
         TrustedService::Bastionhost.id().into(),
         after.0.into(),
         after.1.as_str().into(),
         limit.into(),
+        OWN.into(),
     ];
     let mut narrower = String::new();
     if let Some(account) = filter.account {
@@ -204,6 +209,10 @@ pub(crate) async fn discovered_page(
     let sql = format!(
         "SELECT i.body, a.id FROM bastion_inventory_items i LEFT JOIN bastion_assets a ON a.directory = i.directory \
          AND a.owner = i.account AND a.source_key = i.source_id AND a.instance = $2 WHERE i.directory = $1 \
+         AND EXISTS (SELECT 1 FROM bastion_inventories h LEFT JOIN roster_entries e ON e.service = $4 \
+         AND e.directory = h.directory AND e.account = h.account LEFT JOIN roster_accounts m \
+         ON m.directory = h.directory AND m.account = h.account WHERE h.directory = i.directory \
+         AND h.account = i.account AND (h.claim = e.uid OR h.claim = $8 || m.incarnation)) \
          AND (i.account = $3 OR EXISTS (SELECT 1 FROM roster_entries e \
          WHERE e.service = $4 AND e.directory = i.directory AND e.account = i.account)) \
          AND (i.account > $5 OR i.account = $5 AND i.source_id > $6){narrower} \

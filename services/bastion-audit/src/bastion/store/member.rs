@@ -1,6 +1,6 @@
 //! What is known of members and administrators: those of the list in its own tables, administrators in one that follows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bailiwick_core::{AccountId, DirectoryId, TrustedService};
 use bailiwick_db::DbError;
@@ -9,6 +9,9 @@ use sea_orm::{ConnectionTrait, Value};
 
 use super::{CHUNK, account, number, statement};
 use crate::bastion::domain::Rank;
+
+/// What a claim begins with that is of a membership, and not of an enrolment.
+pub(crate) const OWN: &str = "own ";
 
 /// An account administers the bastion hosts of a directory.
 pub(crate) async fn administrator_save(
@@ -68,14 +71,25 @@ pub(crate) async fn enrolment(
     row.map(|row| Ok(row.try_get("", "uid")?)).transpose()
 }
 
-/// Those of some accounts that are members of the bastion host, at most 1,000.
-pub(crate) async fn members_among(
+/// The incarnation of the membership of an account in a directory.
+pub(crate) async fn membership(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    account: AccountId,
+) -> Result<Option<String>, DbError> {
+    let sql = "SELECT incarnation FROM roster_accounts WHERE directory = $1 AND account = $2";
+    let row = conn.query_one_raw(statement(conn, sql, of(directory, account)?)).await?;
+    row.map(|row| Ok(row.try_get("", "incarnation")?)).transpose()
+}
+
+/// The unique ids of the enrolments of those of some accounts that are members of the bastion host, at most 1,000.
+pub(crate) async fn enrolments_among(
     conn: &impl ConnectionTrait,
     directory: DirectoryId,
     accounts: &BTreeSet<AccountId>,
-) -> Result<BTreeSet<AccountId>, DbError> {
+) -> Result<BTreeMap<AccountId, String>, DbError> {
     if accounts.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(BTreeMap::new());
     }
     let mut values: Vec<Value> = vec![TrustedService::Bastionhost.id().into(), directory.to_string().into()];
     for one in accounts {
@@ -83,11 +97,11 @@ pub(crate) async fn members_among(
     }
     let places: Vec<_> = (3..=values.len()).map(|at| format!("${at}")).collect();
     let sql = format!(
-        "SELECT account FROM roster_entries WHERE service = $1 AND directory = $2 AND account IN ({})",
+        "SELECT account, uid FROM roster_entries WHERE service = $1 AND directory = $2 AND account IN ({})",
         places.join(", ")
     );
     let rows = conn.query_all_raw(statement(conn, sql, values)).await?;
-    rows.iter().map(|row| account(row.try_get("", "account")?)).collect()
+    rows.iter().map(|row| Ok((account(row.try_get("", "account")?)?, row.try_get("", "uid")?))).collect()
 }
 
 /// A removal of a member was begun, in the enrolment of this unique id.

@@ -22,8 +22,8 @@ pub(crate) use inventory::{
     inventory_lock, inventory_save, inventory_settling, not_named_since, read_place,
 };
 pub(crate) use member::{
-    administrator_remove, administrator_save, administrators_remove_all, departure, departure_remove, departure_save,
-    departures_among, enrolment, members_among, rank,
+    OWN, administrator_remove, administrator_save, administrators_remove_all, departure, departure_remove,
+    departure_save, departures_among, enrolment, enrolments_among, membership, rank,
 };
 pub(crate) use membership::{
     groups_of, member_count, member_remove, member_save, members_of, memberships_remove, memberships_remove_of,

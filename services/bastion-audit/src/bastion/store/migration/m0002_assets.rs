@@ -41,6 +41,8 @@ async fn inventories(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         // What was last named before this report is to be released; 0 if nothing is.
         number("settle_before"),
         number("items"),
+        // The enrolment or membership in which it was reported.
+        text("claim"),
     ];
     manager.create_table(table("bastion_inventories", &["directory", "account"], columns)).await?;
     let columns = vec![
