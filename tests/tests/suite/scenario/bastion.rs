@@ -12,6 +12,8 @@ use crate::{
     patience::until,
 };
 
+use super::folder_scope::{create_folder, move_member, root_folder};
+
 pub(super) const CREATE_INSTANCE: &str = "bastion.v1.BastionInstanceService/CreateBastionInstance";
 const GET_INSTANCE: &str = "bastion.v1.BastionInstanceService/GetBastionInstance";
 const LIST_INSTANCES: &str = "bastion.v1.BastionInstanceService/ListBastionInstances";
@@ -374,14 +376,56 @@ async fn assets_are_imported_downwards_and_only_where_the_edition_has_it() {
         }
         // Each has its own; the administrator's may go up, once it is a member of the bastion host.
         for (instance, account) in [("above", management), ("main", &scene.administrator)] {
-            let done = b.call(IMPORT, into(instance, &account.name)).await.unwrap();
+            let done = account.root.call(IMPORT, into(instance, &account.name)).await.unwrap();
             assert_eq!(codes(&done), ["OK"]);
         }
-        let refused = b.refused(IMPORT, into("above", &scene.administrator.name)).await;
+        let refused = management.root.refused(IMPORT, into("above", &scene.administrator.name)).await;
         assert_eq!(refused.reason, "ACCOUNT_NOT_ENROLLED");
         let accounts = json!([scene.administrator.name]);
         b.call(ADD, json!({"parent": scene.directory, "accounts": accounts})).await.unwrap();
-        assert_eq!(codes(&b.call(IMPORT, into("above", &scene.administrator.name)).await.unwrap()), ["OK"]);
+        let done = management.root.call(IMPORT, into("above", &scene.administrator.name)).await.unwrap();
+        assert_eq!(codes(&done), ["OK"]);
+
+        // What is in the bastion host of the management account is closed to the administrator, whatever it is about.
+        let above = format!("{}/bastionInstances/above", scene.directory);
+        let (parent, name) = (json!({"parent": above}), json!({"name": above}));
+        let asset = format!("{above}/assets/web");
+        let local = json!({"parent": above, "asset_id": "mine", "asset": {"kind": "ASSET_KIND_HOST", "display_name": "mine",
+            "public_address": "192.0.2.7"}});
+        let account = json!({"parent": asset, "asset_account_id": "mine", "asset_account": {"login_name": "mine"}});
+        for (method, request) in [
+            (IMPORT, into("above", &management.name)),
+            (IMPORT, into("above", &scene.member)),
+            (DISCOVERED, parent.clone()),
+            (LIST_ASSETS, parent.clone()),
+            (GET_ASSET, json!({"name": asset})),
+            (CREATE_ASSET, local),
+            (UPDATE_ASSET, json!({"asset": {"name": asset, "comment": "mine"}, "update_mask": "comment"})),
+            (DELETE_ASSET, json!({"name": asset})),
+            (DELETE_ASSETS, json!({"parent": above, "names": [asset]})),
+            ("bastion.v1.AssetAccountService/CreateAssetAccount", account),
+            ("bastion.v1.AssetAccountService/ListAssetAccounts", json!({"parent": asset})),
+            ("bastion.v1.SharedKeyService/ListSharedKeys", parent.clone()),
+            ("bastion.v1.BastionUserService/ListBastionUsers", parent.clone()),
+            (
+                UPDATE_INSTANCE,
+                json!({"bastion_instance": {"name": above, "comment": "mine"}, "update_mask": "comment"}),
+            ),
+            (DELETE_INSTANCE, name.clone()),
+        ] {
+            let refused = b.refused(method, request).await;
+            assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, "BASTION_OWNER_ABOVE"), "{method}");
+            assert_eq!(
+                (&*refused.metadata["resource"], &refused.metadata["owner_account"]),
+                (&*above, &management.name)
+            );
+        }
+        let refused = match b.watch(WATCH_ASSETS, parent).await {
+            Ok(mut answers) => answers.next().await.unwrap_err(),
+            Err(refused) => refused,
+        };
+        assert_eq!(refused.reason, "BASTION_OWNER_ABOVE");
+        b.call(GET_INSTANCE, name).await.unwrap();
 
         b.call(CREATE_INSTANCE, scene.instance("basic", "eu-1", "BASIC")).await.unwrap();
         let refused = b.refused(IMPORT, into("basic", &scene.member)).await;
@@ -394,6 +438,86 @@ async fn assets_are_imported_downwards_and_only_where_the_edition_has_it() {
         assert_eq!(b.refused(UPDATE_INSTANCE, basic.clone()).await.reason, "BASTION_EDITION_REQUIRED");
         b.call(DELETE_ASSET, json!({"name": scene.named("assets", "web-2")})).await.unwrap();
         b.call(UPDATE_INSTANCE, basic).await.unwrap();
+        scene.suite.stop().await;
+    }
+}
+
+/// covers: R-BAS-06, E-BAS-02
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bastion_host_outlives_the_seat_of_its_owner() {
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let scene = Scene::set_up(databases).await;
+        let (owner, management) = (&scene.administrator, &scene.management);
+        let items = json!([host("i-9", "own", "10.0.0.9")]);
+        let report = json!({"parent": owner.name, "items": items});
+        owner.root.call(REPORT, report.clone()).await.unwrap();
+        scene.imported(&owner.name, "i-9", "own").await;
+        let get = json!({"name": scene.named("assets", "own")});
+        assert_eq!(management.root.call(GET_ASSET, get.clone()).await.unwrap()["suspended"], json!(false));
+        let mut watch = management.root.watch(WATCH_ASSETS, json!({"parent": scene.main()})).await.unwrap();
+        watch.next().await.unwrap().unwrap();
+
+        let id = owner.name.trim_start_matches("accounts/");
+        let seat = format!("{}/trustedServices/bastionhost/delegatedAdministrators/{id}", scene.directory);
+        let replace = json!({"name": seat});
+        management
+            .root
+            .call("delegation.v1.DelegatedAdministratorService/DeleteDelegatedAdministrator", replace)
+            .await
+            .unwrap();
+        designate(management, &scene.directory, "bastionhost", &scene.other.name).await;
+        // The next one goes on with it; what is the former one's is a member's now, and that is none of the bastion host.
+        let after = &scene.other.root;
+        let import = scene.import(&scene.client.name, &json!([{"source_id": "i-1", "asset_id": "web"}]));
+        until("the seat is known", async || after.call(IMPORT, import.clone()).await.is_ok()).await;
+        until("the owner's seat is gone", async || {
+            after.call(GET_ASSET, get.clone()).await.unwrap()["suspended"] == json!(true)
+        })
+        .await;
+        for client in [after, &owner.root] {
+            assert_eq!(client.refused(REPORT, report.clone()).await.reason, "ACCOUNT_NOT_ENROLLED");
+        }
+        let refused = after.refused(IMPORT, scene.import(&owner.name, &json!([{"source_id": "i-9"}]))).await;
+        assert_eq!(refused.reason, "ACCOUNT_NOT_ENROLLED");
+        let list = json!({"parent": scene.main(), "account": owner.name});
+        assert_eq!(after.call(DISCOVERED, list).await.unwrap()["discoveredAssets"], json!([]));
+        let mut told = Vec::new();
+        while !told.contains(&("own".to_owned(), true)) {
+            let answer = change(&mut watch).await;
+            let assets = answer["assets"].as_array().cloned().unwrap_or_default();
+            let id = |asset: &Value| text(asset, "name").rsplit('/').next().unwrap().to_owned();
+            told.extend(assets.iter().map(|asset| (id(asset), asset["suspended"] == json!(true))));
+        }
+        scene.suite.stop().await;
+    }
+}
+
+/// covers: E-DEL-13
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_administrator_of_a_folder_imports_into_no_bastion_host() {
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let scene = Scene::set_up(databases).await;
+        let management = &scene.management;
+        let root = root_folder(management, &scene.directory).await;
+        let sales = create_folder(management, &root, "sales").await;
+        move_member(management, &scene.directory, &scene.client.name, &sales).await;
+        let parent = format!("{}/trustedServices/bastionhost", scene.directory);
+        let of_folder = json!({"account": scene.other.name, "folder": sales});
+        let seat = json!({"parent": parent, "delegated_administrator": of_folder});
+        management
+            .root
+            .call("delegation.v1.DelegatedAdministratorService/CreateDelegatedAdministrator", seat)
+            .await
+            .unwrap();
+        // What is found in its members is its matter, and what is in a bastion host is not.
+        let items = json!([host("i-7", "seven", "10.0.0.7")]);
+        let reported =
+            scene.other.root.call(REPORT, json!({"parent": scene.client.name, "items": items})).await.unwrap();
+        assert_eq!(counts(&reported), [1, 0, 0]);
+        let import = scene.import(&scene.client.name, &json!([{"source_id": "i-7"}]));
+        let refused = scene.other.root.refused(IMPORT, import.clone()).await;
+        assert_eq!((refused.code, &*refused.reason), (Code::PermissionDenied, "OUTSIDE_FOLDER_SCOPE"));
+        assert_eq!(codes(&scene.administrator.root.call(IMPORT, import).await.unwrap()), ["OK"]);
         scene.suite.stop().await;
     }
 }
