@@ -273,9 +273,10 @@ fn address(fields: &mut InvalidFields, field: String, text: &str) -> String {
     text.to_owned()
 }
 
+/// Whether something can be reached there that is not the bastion host itself, or what its own network tells it alone.
 pub(super) fn is_address(text: &str) -> bool {
-    if text.parse::<IpAddr>().is_ok_and(|address| address.to_string() == text) {
-        return true;
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return address.to_string() == text && address.to_canonical() == address && is_elsewhere(address);
     }
     let label = |label: &str| {
         let letters = label.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
@@ -283,7 +284,17 @@ pub(super) fn is_address(text: &str) -> bool {
     };
     // What ends with a number would be taken for an address.
     let last = text.rsplit('.').next().unwrap_or_default();
-    text.len() <= 253 && text.split('.').all(label) && !last.bytes().all(|byte| byte.is_ascii_digit())
+    let hexadecimal = last.strip_prefix("0x").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let number = hexadecimal || last.bytes().all(|byte| byte.is_ascii_digit());
+    text.len() <= 253 && text.split('.').all(label) && !number && last != "localhost"
+}
+
+fn is_elsewhere(address: IpAddr) -> bool {
+    let link_local = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    !(link_local || address.is_loopback() || address.is_unspecified() || address.is_multicast())
 }
 
 /// 0 stands for the usual one.
@@ -335,6 +346,25 @@ mod tests {
             ("web:22", false),
             ("a/b", false),
             ("", false),
+            ("10.0.0.1", true),
+            ("fd00::1", true),
+            ("0xcafe.example", true),
+            ("127.0.0.1", false),
+            ("0.0.0.0", false),
+            ("169.254.169.254", false),
+            ("255.255.255.255", false),
+            ("224.0.0.1", false),
+            ("::1", false),
+            ("::", false),
+            ("::ffff:127.0.0.1", false),
+            ("::ffff:192.0.2.1", false),
+            ("fe80::1", false),
+            ("ff02::1", false),
+            ("localhost", false),
+            ("db.localhost", false),
+            ("0x7f000001", false),
+            ("127.0.0.0x1", false),
+            ("2130706433", false),
         ] {
             assert_eq!(is_address(text), sound, "{text}");
         }
