@@ -696,6 +696,12 @@ async fn a_member_is_removed_only_when_its_assets_are() {
         let found = b.call(DISCOVERED, list).await.unwrap();
         assert_eq!(found["discoveredAssets"], json!([]), "nothing of an account that is no member");
         b.call(ADD, json!({"parent": scene.directory, "accounts": [client]})).await.unwrap();
+        // What was known of it before is not what it has now.
+        let again = b.call(IMPORT, scene.import(client, &imports)).await.unwrap();
+        assert_eq!(codes(&again), ["OBJECT_NOT_FOUND"]);
+        let item = json!({"source_id": "d-1", "kind": "ASSET_KIND_DATABASE", "private_address": "10.0.0.9",
+            "engine": "DATABASE_ENGINE_POSTGRESQL"});
+        b.call(REPORT, json!({"parent": client, "items": [item]})).await.unwrap();
         scene.imported(client, "d-1", "orders").await;
 
         // A member that leaves the directory keeps its assets in the bastion host, and no session begins to them.
