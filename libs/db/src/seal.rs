@@ -60,10 +60,13 @@ impl Sealer {
     /// the same, and whoever does not have it cannot try out values. With another `bound`, the digest is another.
     pub fn digest(&self, bound: &[&[u8]], plain: &[u8]) -> Result<[u8; 32], SealError> {
         let key = self.keys.first().ok_or(SealError)?;
+        // A key of its own, as each sealed value has one.
         let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_slice()).map_err(|_| SealError)?;
         mac.update(b"bailiwick digest 1");
+        let key = Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()));
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(key.as_slice()).map_err(|_| SealError)?;
+        mac.update(&bound.len().to_le_bytes());
         mac.update(&joined(bound));
-        mac.update(&[0]);
         mac.update(plain);
         Ok(mac.finalize().into_bytes().into())
     }
@@ -131,11 +134,9 @@ mod tests {
         for other in [digest(2, &[b"a"], b"secret"), digest(1, &[b"b"], b"secret"), digest(1, &[b"a"], b"Secret")] {
             assert_ne!(digest(1, &[b"a"], b"secret"), other);
         }
-        assert_ne!(
-            digest(1, &[b"a", b"b"], b""),
-            digest(1, &[b"a"], b"b"),
-            "what it is bound to is told from the value"
-        );
+        // What it is bound to is told from the value: this one spells a part after its length.
+        let part = [1_usize.to_le_bytes().as_slice(), b"b"].concat();
+        assert_ne!(digest(1, &[b"a", b"b"], b""), digest(1, &[b"a"], &part));
     }
 
     #[test]
