@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use bailiwick_api::bastion::v1::{
-    self as pb, asset_account_service_client::AssetAccountServiceClient, asset_service_client::AssetServiceClient,
+    self as pb, asset_service_client::AssetServiceClient,
     bastion_instance_service_client::BastionInstanceServiceClient,
     bastion_member_service_client::BastionMemberServiceClient, inventory_service_client::InventoryServiceClient,
 };
-use bailiwick_core::{Role, SystemEntropy, TrustedService};
-use bailiwick_db::{Sealer, Tx};
+use bailiwick_core::{Role, TrustedService};
+use bailiwick_db::Tx;
 use bailiwick_roster::testing::{Running, Suite, account, directory};
 use bailiwick_testkit::{ManualClock, databases};
-use sea_orm::{ConnectionTrait, Statement};
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Request, Status, transport::Channel};
 
@@ -119,6 +118,8 @@ impl Scene {
         page.discovered_assets.into_iter().map(|item| item.source_id).collect()
     }
 }
+
+mod secrets;
 
 fn details(refused: &Status) -> String {
     String::from_utf8_lossy(refused.details()).into_owned()
@@ -353,62 +354,6 @@ async fn nothing_of_another_directory_is_found_or_reported() {
         let request = scene.suite.request((account(21), "alice"), path, foreign).unwrap();
         let refused = InventoryServiceClient::new(scene.channel()).report_inventory(request).await.unwrap_err();
         assert!(details(&refused).contains("ACCOUNT_NOT_ENROLLED"), "{refused:?}");
-        scene.running.stop().await;
-    }
-}
-
-/// What of a secret is in the database opens with the key of the installation alone, in its own place alone.
-#[tokio::test(flavor = "multi_thread")]
-async fn secrets_are_sealed_and_nothing_else_has_them() {
-    const SECRET: &str = "correct horse battery staple";
-    for database in databases().await {
-        let scene = Scene::start(&database.url).await;
-        let message = pb::CreateAssetRequest {
-            parent: main(),
-            asset_id: "web".into(),
-            asset: Some(pb::Asset {
-                kind: pb::AssetKind::Host.into(),
-                display_name: "web".into(),
-                public_address: "192.0.2.7".into(),
-                ..Default::default()
-            }),
-            ..Default::default()
-        };
-        let request = scene.request("AssetService/CreateAsset", message);
-        AssetServiceClient::new(scene.channel()).create_asset(request).await.unwrap();
-        let account = pb::AssetAccount { login_name: "root".into(), password: SECRET.into(), ..Default::default() };
-        let message = pb::CreateAssetAccountRequest {
-            parent: asset("web"),
-            asset_account_id: "root".into(),
-            asset_account: Some(account),
-            request_id: "0b8fba4e-7d1c-4f53-9c3a-08cc5b4f5a5f".into(),
-        };
-        let request = scene.request("AssetAccountService/CreateAssetAccount", message);
-        AssetAccountServiceClient::new(scene.channel()).create_asset_account(request).await.unwrap();
-
-        let conn = scene.suite.db.reader();
-        let read = async |sql: &str| {
-            let statement = Statement::from_string(conn.get_database_backend(), sql);
-            conn.query_one_raw(statement).await.unwrap().unwrap()
-        };
-        let sealed: Vec<u8> = read("SELECT sealed FROM bastion_secrets").await.try_get("", "sealed").unwrap();
-        let sealer = Sealer::new([6; 32], Arc::new(SystemEntropy));
-        let directory = directory(1).to_string();
-        let bound = |id: &'static str| {
-            ["bastion", &directory, "main/assets/web", "assetAccounts", id, "password"].map(str::as_bytes)
-        };
-        assert_eq!(sealer.open(&bound("root"), &sealed).unwrap().as_slice(), SECRET.as_bytes(), "{}", database.engine);
-        sealer.open(&bound("other"), &sealed).unwrap_err();
-        let body: String =
-            read("SELECT body FROM bastion_resources WHERE kind = 'assetAccounts'").await.try_get("", "body").unwrap();
-        let fingerprint: Vec<u8> =
-            read("SELECT fingerprint FROM idempotency").await.try_get("", "fingerprint").unwrap();
-        let changes = scene.suite.db.changes_after(0, 1_000).await.unwrap();
-        let mut kept: Vec<Vec<u8>> = changes.into_iter().map(|logged| logged.change.payload).collect();
-        kept.extend([sealed, body.into_bytes(), fingerprint]);
-        for bytes in kept {
-            assert!(!String::from_utf8_lossy(&bytes).contains(SECRET));
-        }
         scene.running.stop().await;
     }
 }

@@ -618,7 +618,7 @@ async fn assets_of_others_are_added_by_hand_and_carry_no_owner() {
         let b = &scene.administrator.root;
         let asset = |id: &str, name: &str, kind: &str| {
             json!({"parent": scene.main(), "asset_id": id, "asset": {"kind": format!("ASSET_KIND_{kind}"),
-                "display_name": name, "public_address": "192.0.2.7", "owner_account": scene.member, "ssh_port": 2222}})
+                "display_name": name, "public_address": "192.0.2.7", "owner_account": scene.member}})
         };
         let partner = asset("partner", "partner", "HOST");
         scene.refused_to_others(CREATE_ASSET, &partner).await;

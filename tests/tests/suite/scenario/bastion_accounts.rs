@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tonic::Code;
 
-use super::bastion::{CREATE_ASSET, CREATE_INSTANCE, Scene, codes};
+use super::bastion::{CREATE_ASSET, CREATE_INSTANCE, REPORT, Scene, codes, host};
 use crate::{
     live::{Databases, text},
     patience::until,
@@ -45,6 +45,7 @@ lrE8LNtavm3K/R0f5UZ4AAAAB2NvbW1lbnQBAgMEBQY=
 ";
 const FINGERPRINT: &str = "SHA256:YN51wrVwuh6YiSHR8ULFjPU1pmn9LNtmcVfMQJYImQA";
 const HOST_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC8WrKHyeqEDN5JQqsZNElEDlrE8LNtavm3K/R0f5UZ4";
+const OTHER_HOST_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFo4zaeqsyMwQEzGX/3wrcZGioG9VdkkaSPiXgSnc4M+";
 const WEAK_KEY: &str = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQDI8IfO0Uvl/ytad/B1b+pDRVtwiuqiWxSM/nhX45vU8lnMe6AoiDKktZkFTtPpBLLUOEZd3RLeMUqBZtgJs0KRInlhsMjQfAgm0BhV4PVdk4Z9709MJpNIloWrRt/2uT4b5Q8ZbHJJVl9YqzfEO0/g8OYnGRSomlXgnm8INy/VWQ==";
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -250,6 +251,10 @@ async fn network_domains_bridge_to_assets_of_other_networks() {
         scene.refused_to_others(UPDATE_DOMAIN, &update(&other)).await;
         let kept = b.call(UPDATE_DOMAIN, update(&other)).await.unwrap();
         assert_eq!(kept["primaryProxy"]["hasPassword"], json!(true));
+        other["host_keys"] = json!([HOST_KEY, OTHER_HOST_KEY]);
+        let refused = b.refused(UPDATE_DOMAIN, update(&other)).await;
+        assert_eq!(refused.fields, ["network_domain.primary_proxy.password"], "not for whoever shows another key");
+        other["host_keys"] = json!([HOST_KEY]);
         other["address"] = json!("elsewhere.example");
         let refused = b.refused(UPDATE_DOMAIN, update(&other)).await;
         assert_eq!(refused.fields, ["network_domain.primary_proxy.password"]);
@@ -288,6 +293,99 @@ async fn network_domains_bridge_to_assets_of_other_networks() {
         b.call(MOVE, out).await.unwrap();
         b.call(DELETE_DOMAIN, json!({"name": name})).await.unwrap();
         assert_eq!(b.refused(GET_DOMAIN, json!({"name": name})).await.reason, "RESOURCE_NOT_FOUND");
+        scene.suite.stop().await;
+    }
+}
+
+/// A password is for the machine that it was stored for: whoever may change an asset need not know it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_password_goes_to_the_host_that_it_was_stored_for_and_to_none_that_proves_nothing() {
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let scene = Scene::set_up(databases).await;
+        let b = &scene.administrator.root;
+        by_hand(&scene, "partner", "HOST").await;
+        scene.imported(&scene.member, "i-1", "web").await;
+        let account = |asset: &str| {
+            json!({"parent": scene.named("assets", asset), "asset_account_id": "root",
+                "asset_account": {"login_name": "root", "password": PASSWORD}})
+        };
+        let update = |id: &str, field: &str, value: Value| {
+            let mut asset = json!({"name": scene.named("assets", id)});
+            asset[field] = value;
+            json!({"asset": asset, "update_mask": field})
+        };
+        for asset in ["partner", "web"] {
+            let made = b.call(CREATE_ACCOUNT, account(asset)).await.unwrap();
+            assert_eq!(made["passwordWithheld"], json!(true), "nobody there proves anything");
+        }
+        let name = json!({"name": format!("{}/assetAccounts/root", scene.named("assets", "partner"))});
+        let withheld = async || b.call(GET_ACCOUNT, name.clone()).await.unwrap()["passwordWithheld"].clone();
+
+        let moved = update("partner", "publicAddress", json!("198.51.100.1"));
+        scene.refused_to_others(UPDATE_ASSET, &moved).await;
+        assert_eq!(b.refused(UPDATE_ASSET, moved.clone()).await.fields, ["asset.public_address"]);
+        let port = update("partner", "sshPort", json!(2222));
+        assert_eq!(b.refused(UPDATE_ASSET, port).await.fields, ["asset.ssh_port"]);
+        b.call(UPDATE_ASSET, update("partner", "hostKeys", json!([HOST_KEY]))).await.unwrap();
+        assert_eq!(withheld().await, json!(false), "it has a key to show");
+        let list = json!({"parent": scene.named("assets", "partner")});
+        assert_eq!(b.call(LIST_ACCOUNTS, list).await.unwrap()["assetAccounts"][0]["passwordWithheld"], json!(false));
+        for keys in [json!([HOST_KEY, OTHER_HOST_KEY]), json!([OTHER_HOST_KEY]), json!([])] {
+            let refused = b.refused(UPDATE_ASSET, update("partner", "hostKeys", keys)).await;
+            assert_eq!(refused.fields, ["asset.host_keys"]);
+        }
+        let authority = update("partner", "hostAuthorityKeys", json!([OTHER_HOST_KEY]));
+        assert_eq!(b.refused(UPDATE_ASSET, authority).await.fields, ["asset.host_authority_keys"]);
+        b.call(UPDATE_ASSET, update("partner", "comment", json!("theirs"))).await.unwrap();
+
+        // Where an imported host is, its account says, whatever is kept here.
+        let items = json!([host("i-1", "web", "10.6.6.6")]);
+        b.call(REPORT, json!({"parent": scene.member, "items": items})).await.unwrap();
+        let accounts = json!({"parent": scene.named("assets", "web")});
+        let left = b.call(LIST_ACCOUNTS, accounts).await.unwrap();
+        assert_eq!(left["assetAccounts"][0]["passwordWithheld"], json!(true));
+
+        b.call(RESET, name.clone()).await.unwrap();
+        assert_eq!(text(&b.call(UPDATE_ASSET, moved).await.unwrap(), "publicAddress"), "198.51.100.1");
+        b.call(UPDATE_ASSET, update("partner", "hostKeys", json!([OTHER_HOST_KEY]))).await.unwrap();
+        assert_eq!(withheld().await, json!(false), "there is none");
+        scene.suite.stop().await;
+    }
+}
+
+/// Each kind of asset has its own fields, and what its account takes away from an imported one stands in nobody's way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_asset_has_the_fields_of_its_kind() {
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let scene = Scene::set_up(databases).await;
+        let b = &scene.administrator.root;
+        by_hand(&scene, "orders", "DATABASE").await;
+        let update = |id: &str, field: &str, value: Value| {
+            let mut asset = json!({"name": scene.named("assets", id)});
+            asset[field] = value;
+            json!({"asset": asset, "update_mask": field})
+        };
+        for (field, value, told) in [
+            ("sshPort", json!(22), "asset.ssh_port"),
+            ("hostAuthorityKeys", json!([HOST_KEY]), "asset.host_authority_keys"),
+            ("operatingSystem", json!("OPERATING_SYSTEM_LINUX"), "asset.operating_system"),
+        ] {
+            assert_eq!(b.refused(UPDATE_ASSET, update("orders", field, value)).await.fields, [told]);
+        }
+        let mut item = host("i-9", "nine", "10.0.0.9");
+        item["port"] = json!(22);
+        let report = json!({"parent": scene.member, "items": [item]});
+        assert_eq!(b.refused(REPORT, report).await.fields, ["items[0].port"]);
+
+        scene.imported(&scene.member, "i-1", "web").await;
+        let mut item = host("i-1", "web", "10.0.0.1");
+        item["public_address"] = json!("192.0.2.8");
+        b.call(REPORT, json!({"parent": scene.member, "items": [item]})).await.unwrap();
+        b.call(UPDATE_ASSET, update("web", "addressType", json!("ADDRESS_TYPE_PUBLIC"))).await.unwrap();
+        let items = json!([host("i-1", "web", "10.0.0.1")]);
+        b.call(REPORT, json!({"parent": scene.member, "items": items})).await.unwrap();
+        let after = b.call(UPDATE_ASSET, update("web", "comment", json!("lost its address"))).await.unwrap();
+        assert_eq!(text(&after, "addressType"), "ADDRESS_TYPE_PUBLIC");
         scene.suite.stop().await;
     }
 }

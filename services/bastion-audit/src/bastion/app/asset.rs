@@ -11,7 +11,7 @@ use super::{
     resource::{check_home, named_by},
 };
 use crate::bastion::{
-    domain::{Asset, AssetView, BastionError, Home, Instance, Meta, Resource, ResourceKind},
+    domain::{Asset, AssetAccount, AssetView, BastionError, Home, Instance, Meta, Resource, ResourceKind},
     store::{self, Part},
 };
 
@@ -37,7 +37,7 @@ impl Bastion {
             if store::asset(tx.conn(), home, id).await?.is_some() {
                 return Err(BastionError::Exists(made.name()).into());
             }
-            self.asset_put(&tx, (call, key), made).await
+            self.asset_put(&tx, (call, key), made, None).await
         };
         self.db().write_once("bastion_asset_create", key, work).await
     }
@@ -61,16 +61,27 @@ impl Bastion {
             let mut after = before.clone();
             change(&mut after)?;
             if after.changed_from(&before, self.now()) {
-                return self.asset_put(&tx, (call, key), after).await;
+                if let Err(moved) = after.check_same_machine(&before)
+                    && has_password(tx.conn(), &after).await?
+                {
+                    return Err(moved.into());
+                }
+                return self.asset_put(&tx, (call, key), after, Some(&before)).await;
             }
             view(tx.conn(), home, after).await
         };
         self.db().write_once("bastion_asset_update", key, work).await
     }
 
-    async fn asset_put(&self, tx: &Tx, by: (&Call, &IdempotencyKey), after: Asset) -> Result<AssetView, Error> {
+    async fn asset_put(
+        &self,
+        tx: &Tx,
+        by: (&Call, &IdempotencyKey),
+        after: Asset,
+        before: Option<&Asset>,
+    ) -> Result<AssetView, Error> {
         let home = after.meta.home.clone();
-        after.check()?;
+        after.check(before)?;
         match store::asset_called(tx.conn(), &home, &after.display_name).await? {
             Some(id) if id != after.meta.id => {
                 return Err(BastionError::Exists(ResourceKind::Asset.name(&home, &id)).into());
@@ -207,6 +218,14 @@ async fn remove(tx: &Tx, home: &Home, id: &str) -> Result<(), Error> {
     store::remove_in(tx.conn(), &inside).await?;
     store::memberships_remove_of(tx.conn(), (home, ResourceKind::AssetGroup), id).await?;
     Ok(store::asset_remove(tx.conn(), home, id).await?)
+}
+
+/// Whether a password is kept for an account of an asset, which has few.
+async fn has_password(conn: &impl ConnectionTrait, asset: &Asset) -> Result<bool, Error> {
+    let home = &asset.meta.home;
+    let inside = Home::of_asset(home.directory, &home.place, &asset.meta.id);
+    let accounts: Vec<AssetAccount> = store::all(conn, &inside).await?;
+    Ok(accounts.iter().any(|account| account.has_password))
 }
 
 /// An asset.

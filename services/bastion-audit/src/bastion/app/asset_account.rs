@@ -6,7 +6,10 @@ use sea_orm::DatabaseTransaction;
 
 use super::{Bastion, Error, Kept};
 use crate::bastion::{
-    domain::{AssetAccount, BastionError, CredentialKind, PASSWORD, PRIVATE_KEY, Reference, ResourceKind, SharedKey},
+    domain::{
+        AssetAccount, AssetAccountView, BastionError, CredentialKind, PASSWORD, PRIVATE_KEY, Reference, Resource,
+        ResourceKind, SharedKey,
+    },
     store,
 };
 
@@ -28,6 +31,21 @@ impl Kept for AssetAccount {
 impl Kept for SharedKey {}
 
 impl Bastion {
+    /// Accounts of one asset as they are now.
+    pub(crate) async fn account_views(&self, accounts: Vec<AssetAccount>) -> Result<Vec<AssetAccountView>, Error> {
+        let Some(first) = accounts.first() else { return Ok(Vec::new()) };
+        let home = &first.meta.home;
+        let asset = store::asset(self.db().reader(), &home.instance(), home.asset().unwrap_or_default()).await?;
+        Ok(accounts.into_iter().map(|account| account.at(asset.as_ref())).collect())
+    }
+
+    /// An account as it is now.
+    pub(crate) async fn account_view(&self, account: AssetAccount) -> Result<AssetAccountView, Error> {
+        let name = account.name();
+        let mut views = self.account_views(vec![account]).await?;
+        views.pop().ok_or_else(|| BastionError::NotFound(name).into())
+    }
+
     /// Forgets what an account is signed in with.
     ///
     /// # Errors
@@ -49,6 +67,7 @@ impl Bastion {
             }
             if *account != before {
                 account.credential_time = Some(self.now());
+                account.secrets += 1;
             }
             secrets
         };

@@ -177,24 +177,82 @@ impl Asset {
         }
     }
 
-    /// Whether it has the address that sessions shall go to. Of what was imported, only what the caller chose is at fault:
-    /// addresses come and go.
+    /// Whether it has the address that sessions shall go to, and nothing that its kind has not. Of what was imported, only
+    /// what is chosen now is at fault: addresses come and go.
     ///
     /// # Errors
     /// [`BastionError::Invalid`].
-    pub(crate) fn check(&self) -> Result<(), BastionError> {
+    pub(crate) fn check(&self, before: Option<&Self>) -> Result<(), BastionError> {
+        let invalid = |field, problem: &str| Err(BastionError::Invalid { field, problem: problem.to_owned() });
+        if let Some(field) = self.foreign() {
+            return invalid(field, "is not of what this asset is");
+        }
+        let followed = self.origin != Origin::Local;
+        if followed && before.is_some_and(|before| before.address_type == self.address_type) {
+            return Ok(());
+        }
         let Seen { private_address, public_address, .. } = &self.seen;
         let (field, missing) = match self.address_type {
             Some(AddressType::Private) => ("asset.private_address", private_address.is_empty()),
             Some(AddressType::Public) => ("asset.public_address", public_address.is_empty()),
             None => ("asset.private_address", private_address.is_empty() && public_address.is_empty()),
         };
-        if self.seen.kind != AssetKind::Host && !(self.host_keys.is_empty() && self.host_authority_keys.is_empty()) {
-            let problem = "are for hosts alone".to_owned();
-            return Err(BastionError::Invalid { field: "asset.host_keys", problem });
+        if missing { invalid(field, "must be set, since sessions shall go to it") } else { Ok(()) }
+    }
+
+    /// A field that is set and of another kind of asset.
+    fn foreign(&self) -> Option<&'static str> {
+        let host = self.seen.kind == AssetKind::Host;
+        let of_hosts = [
+            ("asset.ssh_port", self.ssh_port != 0),
+            ("asset.rdp_port", self.rdp_port != 0),
+            ("asset.host_keys", !self.host_keys.is_empty()),
+            ("asset.host_authority_keys", !self.host_authority_keys.is_empty()),
+        ];
+        let own = of_hosts.into_iter().find(|(_, set)| *set && !host).map(|(field, _)| field);
+        own.or_else(|| {
+            self.seen.foreign().map(|part| match part {
+                SeenPart::OperatingSystem => "asset.operating_system",
+                SeenPart::Engine => "asset.engine",
+                SeenPart::DatabasePort => "asset.database_port",
+            })
+        })
+    }
+}
+
+// === impl Seen ===
+
+/// What of an asset is known of some kinds alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeenPart {
+    OperatingSystem,
+    Engine,
+    DatabasePort,
+}
+
+impl Seen {
+    /// Something of a kind, of which nothing else is known.
+    pub(crate) fn unknown(kind: AssetKind) -> Self {
+        Self {
+            kind,
+            region: String::new(),
+            private_address: String::new(),
+            public_address: String::new(),
+            operating_system: None,
+            engine: None,
+            database_port: 0,
         }
-        let problem = "must be set, since sessions shall go to it".to_owned();
-        if missing { Err(BastionError::Invalid { field, problem }) } else { Ok(()) }
+    }
+
+    /// What is known and cannot be of its kind.
+    pub(crate) fn foreign(&self) -> Option<SeenPart> {
+        let (host, database) = (self.kind == AssetKind::Host, self.kind == AssetKind::Database);
+        let parts = [
+            (SeenPart::OperatingSystem, self.operating_system.is_some() && !host),
+            (SeenPart::Engine, self.engine.is_some() && !database),
+            (SeenPart::DatabasePort, self.database_port != 0 && !database),
+        ];
+        parts.into_iter().find(|(_, foreign)| *foreign).map(|(part, _)| part)
     }
 }
 
@@ -329,15 +387,7 @@ mod tests {
 
     #[test]
     fn an_asset_follows_what_the_inventory_has_under_its_id() {
-        let seen = Seen {
-            kind: AssetKind::Host,
-            region: String::new(),
-            private_address: "10.0.0.1".into(),
-            public_address: String::new(),
-            operating_system: None,
-            engine: None,
-            database_port: 0,
-        };
+        let seen = Seen { private_address: "10.0.0.1".into(), ..Seen::unknown(AssetKind::Host) };
         let item =
             Discovered { account: account(1), source_id: "i-1".into(), display_name: "web".into(), seen: seen.clone() };
         let home = Home::within("rd-0000000000001".parse().unwrap(), "main");
@@ -353,44 +403,74 @@ mod tests {
         assert!(asset.released && asset.seen == moved, "another kind of thing is not it");
     }
 
+    fn by_hand(kind: AssetKind) -> Asset {
+        let home = Home::within("rd-0000000000001".parse().unwrap(), "main");
+        Asset {
+            meta: Meta::new(home, "web", "alice", bailiwick_core::Timestamp::default()),
+            display_name: String::new(),
+            comment: String::new(),
+            origin: Origin::Local,
+            released: false,
+            seen: Seen { private_address: "a".into(), ..Seen::unknown(kind) },
+            address_type: None,
+            ssh_port: 0,
+            rdp_port: 0,
+            network_domain: String::new(),
+            host_keys: Vec::new(),
+            host_authority_keys: Vec::new(),
+        }
+    }
+
+    fn wrong(asset: &Asset, before: Option<&Asset>) -> Option<&'static str> {
+        asset.check(before).err().map(|error| match error {
+            BastionError::Invalid { field, .. } => field.trim_start_matches("asset."),
+            other => panic!("{other}"),
+        })
+    }
+
     #[test]
     fn sessions_need_the_address_that_they_go_to() {
         for (private, public, chosen, missing) in [
             ("a", "", None, None),
             ("", "b", None, None),
-            ("", "", None, Some("asset.private_address")),
-            ("a", "", Some(AddressType::Public), Some("asset.public_address")),
-            ("", "b", Some(AddressType::Private), Some("asset.private_address")),
+            ("", "", None, Some("private_address")),
+            ("a", "", Some(AddressType::Public), Some("public_address")),
+            ("", "b", Some(AddressType::Private), Some("private_address")),
             ("a", "b", Some(AddressType::Public), None),
         ] {
-            let home = Home::within("rd-0000000000001".parse().unwrap(), "main");
-            let asset = Asset {
-                meta: Meta::new(home, "web", "alice", bailiwick_core::Timestamp::default()),
-                display_name: String::new(),
-                comment: String::new(),
-                origin: Origin::Local,
-                released: false,
-                seen: Seen {
-                    kind: AssetKind::Host,
-                    region: String::new(),
-                    private_address: private.into(),
-                    public_address: public.into(),
-                    operating_system: None,
-                    engine: None,
-                    database_port: 0,
-                },
-                address_type: chosen,
-                ssh_port: 0,
-                rdp_port: 0,
-                network_domain: String::new(),
-                host_keys: Vec::new(),
-                host_authority_keys: Vec::new(),
-            };
-            let found = asset.check().err().map(|error| match error {
-                BastionError::Invalid { field, .. } => field,
-                other => panic!("{other}"),
-            });
-            assert_eq!(found, missing, "{private} {public} {chosen:?}");
+            let mut asset = Asset { address_type: chosen, ..by_hand(AssetKind::Host) };
+            asset.seen.private_address = private.into();
+            asset.seen.public_address = public.into();
+            assert_eq!(wrong(&asset, None), missing, "{private} {public} {chosen:?}");
+            assert_eq!(wrong(&asset, Some(&asset)), missing, "what is by hand is whole");
+            let origin = Origin::Imported { owner: account(1), source_id: "i-1".into(), claim: "u1".into() };
+            let imported = Asset { origin, ..asset };
+            assert_eq!(wrong(&imported, Some(&imported)), None, "its account may have taken the address away");
+            let other = if chosen.is_none() { Some(AddressType::Private) } else { None };
+            let before = Asset { address_type: other, ..imported.clone() };
+            assert_eq!(wrong(&imported, Some(&before)), missing, "what is chosen now must be there");
+        }
+    }
+
+    #[test]
+    fn each_kind_has_its_own_fields() {
+        use AssetKind::{Application, Database, Host};
+        type Set = fn(&mut Asset);
+        let fields: [(&str, AssetKind, Set); 7] = [
+            ("ssh_port", Host, |asset| asset.ssh_port = 22),
+            ("rdp_port", Host, |asset| asset.rdp_port = 3389),
+            ("host_keys", Host, |asset| asset.host_keys = vec!["k".into()]),
+            ("host_authority_keys", Host, |asset| asset.host_authority_keys = vec!["k".into()]),
+            ("operating_system", Host, |asset| asset.seen.operating_system = Some(OperatingSystem::Linux)),
+            ("engine", Database, |asset| asset.seen.engine = Some(DatabaseEngine::MySql)),
+            ("database_port", Database, |asset| asset.seen.database_port = 3306),
+        ];
+        for (field, of, set) in fields {
+            for kind in [Host, Database, Application] {
+                let mut asset = by_hand(kind);
+                set(&mut asset);
+                assert_eq!(wrong(&asset, None), (kind != of).then_some(field), "{kind:?}");
+            }
         }
     }
 }

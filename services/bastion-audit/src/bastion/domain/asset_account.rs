@@ -3,7 +3,7 @@
 use bailiwick_core::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AssetKind, BastionError, CredentialKind, KnownKey, Meta, Resource, ResourceKind};
+use super::{Asset, AssetKind, BastionError, CredentialKind, KnownKey, Meta, Resource, ResourceKind};
 
 /// An account of an asset. Its secrets are kept apart.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,16 @@ pub(crate) struct AssetAccount {
     pub(crate) shared_key: String,
     /// When a secret was last set or forgotten.
     pub(crate) credential_time: Option<Timestamp>,
+    /// Counts changes of secrets, which are kept apart: two of them can be in one moment.
+    pub(crate) secrets: u64,
+}
+
+/// An account, and what becomes of its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AssetAccountView {
+    pub(crate) account: AssetAccount,
+    /// It has one, which is sent to nobody: its host need not show that it is it.
+    pub(crate) password_withheld: bool,
 }
 
 /// A private key that several accounts are signed in with. The key itself is kept apart.
@@ -54,6 +64,12 @@ impl AssetAccount {
         let has_key = self.own_key.is_some() || !self.shared_key.is_empty();
         let kinds = [(has_key, CredentialKind::PrivateKey), (self.has_password, CredentialKind::Password)];
         kinds.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind).collect()
+    }
+
+    /// What becomes of its password, at its asset as that is now.
+    pub(crate) fn at(self, asset: Option<&Asset>) -> AssetAccountView {
+        let sent = asset.is_some_and(|asset| asset.seen.kind != AssetKind::Host || asset.proves_itself());
+        AssetAccountView { password_withheld: self.has_password && !sent, account: self }
     }
 
     /// Forgets what it is signed in with.
@@ -122,6 +138,7 @@ mod tests {
             own_key,
             shared_key: shared_key.into(),
             credential_time: None,
+            secrets: 0,
         }
     }
 

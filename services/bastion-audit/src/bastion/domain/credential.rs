@@ -81,6 +81,9 @@ pub(crate) fn read_private_key(text: String) -> Result<OwnKey, String> {
     if key.is_encrypted() {
         return Err("must not have a passphrase".to_owned());
     }
+    if matches!(key.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256) {
+        return Err("must not be of a security key, which signs only where it is".to_owned());
+    }
     let public_key = sound(key.public_key())?;
     let known = KnownKey { fingerprint: fingerprint(key.public_key()), public_key };
     Ok(OwnKey { secret, known })

@@ -4,6 +4,7 @@ mod asset;
 mod asset_account;
 pub(crate) mod asset_filter;
 mod asset_group;
+mod asset_move;
 mod credential;
 mod error;
 mod grant;
@@ -16,9 +17,9 @@ mod user;
 
 pub(crate) use asset::{
     AddressType, Asset, AssetKind, AssetView, DatabaseEngine, Discovered, OperatingSystem, Origin, Rank, SOURCES,
-    STATES, Seen, check_direction, slug,
+    STATES, Seen, SeenPart, check_direction, slug,
 };
-pub(crate) use asset_account::{AssetAccount, SharedKey};
+pub(crate) use asset_account::{AssetAccount, AssetAccountView, SharedKey};
 pub(crate) use asset_group::{AssetGroup, GROUP_ASSETS_MAX};
 pub(crate) use credential::{
     CredentialKind, KnownKey, OwnKey, PASSWORD, PRIVATE_KEY, Secret, read_private_key, read_public_key,

@@ -2,6 +2,7 @@
 
 use bailiwick_api::bastion::v1::{self as pb, asset_account_service_server::AssetAccountService};
 use bailiwick_core::Timestamp;
+use bailiwick_db::Committed;
 use bailiwick_rpc::{Call, InvalidFields, split};
 use tonic::{Request, Response, Status};
 
@@ -9,8 +10,8 @@ use super::parse::{self, Named, timestamp};
 use crate::bastion::{
     app::{Bastion, Secrets},
     domain::{
-        AssetAccount, CredentialKind, Home, Meta, OwnKey, PASSWORD, PRIVATE_KEY, Resource, ResourceKind, Secret,
-        read_private_key,
+        AssetAccount, AssetAccountView, CredentialKind, Home, Meta, OwnKey, PASSWORD, PRIVATE_KEY, Resource,
+        ResourceKind, Secret, read_private_key,
     },
 };
 
@@ -49,7 +50,7 @@ impl AssetAccountService for AssetAccounts {
         let now = self.0.now();
         let done =
             self.0.create(&call, &key, (&place, &message.asset_account_id), |meta| draft.made(meta, now)).await?;
-        Ok(parse::done(done, asset_account))
+        answered(&self.0, done).await
     }
 
     async fn get_asset_account(
@@ -63,7 +64,8 @@ impl AssetAccountService for AssetAccounts {
         else {
             return Err(fields.into_status());
         };
-        Ok(Response::new(asset_account(self.0.get(&call, (&parse::inside(instance, asset), id)).await?)))
+        let account = self.0.get(&call, (&parse::inside(instance, asset), id)).await?;
+        Ok(Response::new(asset_account(self.0.account_view(account).await?)))
     }
 
     async fn list_asset_accounts(
@@ -76,7 +78,7 @@ impl AssetAccountService for AssetAccounts {
         let size = fields.page_size("page_size", message.page_size);
         let (Some(place), Some(size)) = (place, size) else { return Err(fields.into_status()) };
         let page = self.0.list(&call, &place, (size, &message.page_token)).await?;
-        let asset_accounts = page.items.into_iter().map(asset_account).collect();
+        let asset_accounts = self.0.account_views(page.items).await?.into_iter().map(asset_account).collect();
         Ok(Response::new(pb::ListAssetAccountsResponse { asset_accounts, next_page_token: page.next }))
     }
 
@@ -97,10 +99,8 @@ impl AssetAccountService for AssetAccounts {
         fields.finish()?;
         let now = self.0.now();
         let change = |to: &mut _| draft.take(to, now);
-        Ok(parse::done(
-            self.0.update(&call, &key, (&parse::inside(instance, asset), id, &etag), change).await?,
-            asset_account,
-        ))
+        let place = parse::inside(instance, asset);
+        answered(&self.0, self.0.update(&call, &key, (&place, id, &etag), change).await?).await
     }
 
     async fn delete_asset_account(
@@ -140,8 +140,15 @@ impl AssetAccountService for AssetAccounts {
         fields.finish()?;
         let place = parse::inside(instance, asset);
         let of = (place.as_str(), id, message.etag.as_str());
-        Ok(parse::done(self.0.account_reset(&call, &key, of, &kinds).await?, asset_account))
+        answered(&self.0, self.0.account_reset(&call, &key, of, &kinds).await?).await
     }
+}
+
+/// The answer to a change of an account, with what becomes of its password now.
+async fn answered(bastion: &Bastion, done: Committed<AssetAccount>) -> Result<Response<pb::AssetAccount>, Status> {
+    let Committed { value, position, replayed } = done;
+    let value = bastion.account_view(value).await?;
+    Ok(parse::done(Committed { value, position, replayed }, asset_account))
 }
 
 // === impl Draft ===
@@ -156,6 +163,7 @@ impl Draft {
             own_key: None,
             shared_key: String::new(),
             credential_time: None,
+            secrets: 0,
         };
         let secrets = self.take(&mut made, now);
         (made, secrets)
@@ -177,6 +185,7 @@ impl Draft {
         }
         if !secrets.is_empty() {
             account.credential_time = Some(now);
+            account.secrets += 1;
         }
         secrets
     }
@@ -217,7 +226,7 @@ fn kind(fields: &mut InvalidFields, number: i32) -> Option<CredentialKind> {
     }
 }
 
-fn asset_account(account: AssetAccount) -> pb::AssetAccount {
+fn asset_account(AssetAccountView { account, password_withheld }: AssetAccountView) -> pb::AssetAccount {
     let home = &account.meta.home;
     let shared_key = match account.shared_key.as_str() {
         "" => String::new(),
@@ -241,5 +250,6 @@ fn asset_account(account: AssetAccount) -> pb::AssetAccount {
         shared_key,
         private_key_fingerprint: account.own_key.map(|key| key.fingerprint).unwrap_or_default(),
         credential_update_time: account.credential_time.map(timestamp),
+        password_withheld,
     }
 }

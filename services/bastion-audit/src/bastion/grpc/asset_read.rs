@@ -11,7 +11,7 @@ use crate::bastion::{
     app::{Import, Report},
     domain::{
         AddressType, Asset, AssetKind, BastionError, DatabaseEngine, Discovered, ListingPart, Meta, OperatingSystem,
-        Origin, Seen,
+        Origin, Seen, SeenPart,
     },
 };
 
@@ -65,15 +65,7 @@ impl Draft {
             comment: String::new(),
             origin: Origin::Local,
             released: false,
-            seen: Seen {
-                kind,
-                region: String::new(),
-                private_address: String::new(),
-                public_address: String::new(),
-                operating_system: None,
-                engine: None,
-                database_port: 0,
-            },
+            seen: Seen::unknown(kind),
             address_type: None,
             ssh_port: 0,
             rdp_port: 0,
@@ -257,6 +249,14 @@ fn discovered(
         engine: engine(fields, at("engine"), item.engine),
         database_port: port(fields, at("port"), item.port),
     };
+    if let Some(part) = seen.foreign() {
+        let part = match part {
+            SeenPart::OperatingSystem => "operating_system",
+            SeenPart::Engine => "engine",
+            SeenPart::DatabasePort => "port",
+        };
+        fields.violation(at(part), "is not of what this is");
+    }
     let reached = !seen.private_address.is_empty() || !seen.public_address.is_empty();
     fields.check(at("private_address"), reached, "must be set if there is no public one");
     let display_name = if display_name.is_empty() { item.source_id.clone() } else { display_name };
@@ -290,11 +290,15 @@ pub(super) fn is_address(text: &str) -> bool {
 }
 
 fn is_elsewhere(address: IpAddr) -> bool {
-    let link_local = match address {
+    let special = match address {
         IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
-        IpAddr::V6(address) => address.is_unicast_link_local(),
+        // What stands for an address of IPv4, by itself or behind a translator or a tunnel, is written as that one.
+        IpAddr::V6(address) => match address.segments() {
+            [0, 0, 0, 0, 0, 0, ..] | [0x64, 0xff9b, ..] | [0x2002, ..] => true,
+            _ => address.is_unicast_link_local(),
+        },
     };
-    !(link_local || address.is_loopback() || address.is_unspecified() || address.is_multicast())
+    !(special || address.is_loopback() || address.is_unspecified() || address.is_multicast())
 }
 
 /// 0 stands for the usual one.
@@ -358,6 +362,13 @@ mod tests {
             ("::", false),
             ("::ffff:127.0.0.1", false),
             ("::ffff:192.0.2.1", false),
+            ("::127.0.0.1", false),
+            ("::7f00:1", false),
+            ("64:ff9b::7f00:1", false),
+            ("64:ff9b::a9fe:a9fe", false),
+            ("64:ff9b:1::7f00:1", false),
+            ("2002:7f00:1::1", false),
+            ("2001:db8::ffff:7f00:1", true),
             ("fe80::1", false),
             ("ff02::1", false),
             ("localhost", false),

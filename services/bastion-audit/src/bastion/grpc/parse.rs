@@ -64,15 +64,15 @@ pub(super) fn secret_key(
 }
 
 /// Whether a text can be an id. An id has none of the characters by which users, accounts and assets are told apart in the
-/// user name of an SSH client.
+/// user name of an SSH client, and is not taken for an option.
 pub(super) fn is_id(id: &str) -> bool {
     let letters = id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-    letters && (1..=ID_MAX).contains(&id.len())
+    letters && (1..=ID_MAX).contains(&id.len()) && !id.starts_with('-')
 }
 
 /// The id of a resource to be created, or another text of the same form.
 pub(super) fn new_id(fields: &mut InvalidFields, field: &str, id: &str) {
-    fields.check(field, is_id(id), "must have 1 to 64 characters of a-z, 0-9 and -");
+    fields.check(field, is_id(id), "must have 1 to 64 characters of a-z, 0-9 and -, the first not -");
 }
 
 /// A display name; empty where it is at fault.
@@ -158,10 +158,19 @@ pub(super) fn instance_of(name: &str) -> String {
 /// A login name; empty where it is at fault. It has none of the characters by which users, accounts and assets are told
 /// apart in the user name of an SSH client.
 pub(super) fn login_name(fields: &mut InvalidFields, field: String, text: &str) -> String {
+    fields.check(
+        field,
+        is_login_name(text),
+        "must have 1 to 64 characters of A-Z, a-z, 0-9, `.`, `_` and `-`, the first not `-`",
+    );
+    text.to_owned()
+}
+
+/// An option, and what stands for a folder, is nobody's name.
+fn is_login_name(text: &str) -> bool {
     let letters = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
     let sound = letters && (1..=LOGIN_NAME_MAX).contains(&text.len());
-    fields.check(field, sound, "must have 1 to 64 characters of A-Z, a-z, 0-9, `.`, `_` and `-`");
-    text.to_owned()
+    sound && !text.starts_with('-') && !matches!(text, "." | "..")
 }
 
 /// A password; none where it is at fault.
@@ -254,4 +263,31 @@ pub(super) fn timestamp(time: Timestamp) -> prost_types::Timestamp {
 pub(super) fn done<T, M>(done: Committed<T>, message: impl FnOnce(T) -> M) -> Response<M> {
     let position = log_position(ROLE, &done.position);
     respond(message(done.value), Some(position))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_no_options_and_no_folders() {
+        for (text, id, login_name) in [
+            ("web-1", true, true),
+            ("1-", true, true),
+            ("-web", false, false),
+            ("-", false, false),
+            (".", false, false),
+            ("..", false, false),
+            ("...", false, true),
+            (".x", false, true),
+            ("_x", false, true),
+            ("a b", false, false),
+            ("", false, false),
+            ("a:b", false, false),
+            ("a%b", false, false),
+        ] {
+            assert_eq!((is_id(text), is_login_name(text)), (id, login_name), "{text}");
+        }
+        assert!(is_id(&"x".repeat(64)) && !is_id(&"x".repeat(65)) && !is_login_name(&"x".repeat(65)));
+    }
 }

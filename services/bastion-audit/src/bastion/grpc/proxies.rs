@@ -22,9 +22,13 @@ pub(super) struct ProxyDraft {
 }
 
 impl ProxyDraft {
-    /// The proxy after what it was before. A secret is for where it was set: it is not sent anywhere else.
+    /// The proxy after what it was before. A secret is for where it was set: it is not sent anywhere else, and not to a host
+    /// that shows another key.
     pub(super) fn made(&self, place: ProxyPlace, before: Option<Proxy>) -> (Proxy, Secrets) {
-        let before = before.filter(|before| before.target == self.target);
+        let same = |before: &Proxy| {
+            before.target == self.target && self.host_keys.iter().all(|key| before.host_keys.contains(key))
+        };
+        let before = before.filter(same);
         let [password_slot, key_slot] = place.slots();
         let mut secrets = Secrets::new();
         let mut has_password = before.as_ref().is_some_and(|before| before.has_password);

@@ -78,3 +78,15 @@ fn a_public_key_has_one_spelling() {
     assert_eq!(known.fingerprint, ED25519_FINGERPRINT);
     read_public_key(RSA_2048).unwrap();
 }
+
+/// A security key signs where it is plugged in, and what is kept of it is a handle.
+#[test]
+fn a_handle_of_a_security_key_is_no_private_key_of_an_account() {
+    use ssh_key::{LineEnding, private, public};
+    let public = public::SkEd25519::new(public::Ed25519PublicKey([7; 32]), "ssh:");
+    let pair = private::KeypairData::SkEd25519(private::SkEd25519::new(public, 1, [1, 2, 3]).unwrap());
+    let key = PrivateKey::new(pair, "").unwrap();
+    let text = key.to_openssh(LineEnding::LF).unwrap();
+    assert!(read_private_key(text.to_string()).unwrap_err().contains("must not be of a security key"));
+    read_public_key(&key.public_key().to_openssh().unwrap()).unwrap();
+}
