@@ -76,6 +76,7 @@ pub async fn build(deps: Deps) -> Result<Module, DbError> {
     let mut others: Vec<BackgroundTask> = vec![
         ("project-own-log", Box::pin(app::OwnLog::new(ROLE, db).run(shutdown.clone()))),
         ("watch-arrivals", Box::pin(arrivals.run(shutdown.clone()))),
+        bastion::upkeep(&bastion, shutdown.clone()),
     ];
     for (role, name) in [
         (Role::Directory, "follow-directory"),

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use bailiwick_changelog::Apply;
 use bailiwick_roster::{Departure, Deps};
+use bailiwick_rpc::BackgroundTask;
+use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
 
 pub(crate) use app::Bastion;
@@ -25,6 +27,11 @@ pub(crate) fn bastion(deps: &Deps) -> Bastion {
 /// The services.
 pub(crate) fn routes(routes: Routes, bastion: &Bastion) -> Routes {
     grpc::routes(routes, bastion)
+}
+
+/// What looks after what no call comes back to.
+pub(crate) fn upkeep(bastion: &Bastion, shutdown: CancellationToken) -> BackgroundTask {
+    app::upkeep(bastion.clone(), shutdown)
 }
 
 /// What follows the log of `delegation`.

@@ -119,6 +119,7 @@ impl Scene {
     }
 }
 
+mod listings;
 mod secrets;
 
 fn details(refused: &Status) -> String {

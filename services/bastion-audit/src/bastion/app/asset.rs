@@ -5,11 +5,7 @@ use bailiwick_db::{Committed, IdempotencyKey, PageTokenError, Place, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::ConnectionTrait;
 
-use super::{
-    Bastion, Error, ItemResult, Outcome, Page,
-    claim::Claims,
-    resource::{check_home, named_by},
-};
+use super::{Bastion, Error, ItemResult, Outcome, Page, claim::Claims, record::By, resource::check_home};
 use crate::bastion::{
     domain::{Asset, AssetAccount, AssetView, BastionError, Home, Instance, Meta, Resource, ResourceKind},
     store::{self, Part},
@@ -108,7 +104,7 @@ impl Bastion {
             self.begin(&tx, call, home).await?;
             let gone = found_asset(tx.conn(), home, id).await?;
             gone.check_etag(etag)?;
-            if let Some(used_by) = named_by(tx.conn(), home, ResourceKind::Asset, id).await? {
+            if let Some(used_by) = store::referring(tx.conn(), home, ResourceKind::Asset, id).await? {
                 return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
             }
             remove(&tx, home, id).await?;
@@ -135,7 +131,7 @@ impl Bastion {
             let (mut results, mut names, mut owners) = (Vec::new(), Vec::new(), Vec::new());
             for id in ids {
                 let name = ResourceKind::Asset.name(home, id);
-                let used_by = named_by(tx.conn(), home, ResourceKind::Asset, id).await?;
+                let used_by = store::referring(tx.conn(), home, ResourceKind::Asset, id).await?;
                 let outcome = match (store::asset(tx.conn(), home, id).await?, used_by) {
                     (None, _) => Outcome::Missing,
                     (Some(gone), Some(used_by)) => {
@@ -193,10 +189,10 @@ impl Bastion {
     }
 
     /// Records a change of assets of a bastion host, so that those who watch them see which.
-    pub(super) fn record_assets(
+    pub(super) fn record_assets<'a>(
         &self,
         tx: &Tx,
-        by: (&Call, &IdempotencyKey),
+        by: impl Into<By<'a>>,
         home: &Home,
         mut names: Vec<String>,
         accounts: impl IntoIterator<Item = AccountId>,
@@ -212,8 +208,7 @@ impl Bastion {
 /// Removes an asset, with its accounts.
 async fn remove(tx: &Tx, home: &Home, id: &str) -> Result<(), Error> {
     let inside = Home::of_asset(home.directory, &home.place, id);
-    let source = format!("{}/{id}", ResourceKind::Asset.collection());
-    store::references_remove_in(tx.conn(), home, &source).await?;
+    store::references_remove_in(tx.conn(), &inside).await?;
     store::secrets_remove_in(tx.conn(), &inside).await?;
     store::remove_in(tx.conn(), &inside).await?;
     store::memberships_remove_of(tx.conn(), (home, ResourceKind::AssetGroup), id).await?;

@@ -1,5 +1,8 @@
 //! Accounts of assets, and shared keys.
 
+use std::collections::BTreeSet;
+
+use bailiwick_core::AccountId;
 use bailiwick_db::{Committed, IdempotencyKey};
 use bailiwick_rpc::Call;
 use sea_orm::DatabaseTransaction;
@@ -19,6 +22,12 @@ impl Kept for AssetAccount {
         let asset = store::asset(conn, &home.instance(), home.asset().unwrap_or_default()).await?;
         let asset = asset.ok_or_else(|| BastionError::NotFound(home.name()))?;
         Ok(AssetAccount::check(self, asset.seen.kind)?)
+    }
+
+    async fn owners(&self, conn: &DatabaseTransaction) -> Result<BTreeSet<AccountId>, Error> {
+        let home = &self.meta.home;
+        let asset = store::asset(conn, &home.instance(), home.asset().unwrap_or_default()).await?;
+        Ok(asset.and_then(|asset| asset.owner()).into_iter().collect())
     }
 
     fn references(&self) -> Vec<(&'static str, Reference)> {

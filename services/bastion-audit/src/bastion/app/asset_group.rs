@@ -1,5 +1,8 @@
 //! Groups of assets, and what is the same for groups of users.
 
+use std::collections::BTreeSet;
+
+use bailiwick_core::AccountId;
 use bailiwick_db::{Committed, IdempotencyKey, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::DatabaseTransaction;
@@ -11,6 +14,10 @@ use crate::bastion::{
 };
 
 impl Kept for AssetGroup {
+    async fn owners(&self, conn: &DatabaseTransaction) -> Result<BTreeSet<AccountId>, Error> {
+        Ok(store::owners_in_groups(conn, &self.meta.home, &BTreeSet::from([self.meta.id.clone()])).await?)
+    }
+
     async fn removed(&self, conn: &DatabaseTransaction) -> Result<(), Error> {
         Ok(store::memberships_remove(conn, (&self.meta.home, Self::KIND), &self.meta.id).await?)
     }
@@ -49,19 +56,20 @@ impl Bastion {
             let group: G = found(tx.conn(), home, group).await?;
             let of = (home, G::KIND);
             let mut count = store::member_count(tx.conn(), of, &group.meta().id).await?;
-            let (mut results, mut changed) = (Vec::new(), false);
+            let (mut results, mut changed, mut owners) = (Vec::new(), false, BTreeSet::new());
             for item in items {
                 let (name, pair) = (kind.name(home, item), (group.meta().id.as_str(), item.as_str()));
+                // With the account that it belongs to, if there is one.
                 let there = match kind {
-                    ResourceKind::Asset => store::asset(tx.conn(), home, item).await?.is_some(),
-                    _ => store::find::<User>(tx.conn(), home, item).await?.is_some(),
+                    ResourceKind::Asset => store::asset(tx.conn(), home, item).await?.map(|asset| asset.owner()),
+                    _ => store::find::<User>(tx.conn(), home, item).await?.map(|user| user.account()),
                 };
                 let outcome = if !put {
                     match store::member_remove(tx.conn(), of, pair).await? {
                         true => Outcome::Done(name.clone()),
                         false => Outcome::Missing,
                     }
-                } else if !there {
+                } else if there.is_none() {
                     Outcome::Missing
                 } else if count >= most {
                     Outcome::Refused(format!("a group has at most {most} of them"))
@@ -71,11 +79,14 @@ impl Bastion {
                 } else {
                     Outcome::Exists(name.clone())
                 };
-                changed |= matches!(outcome, Outcome::Done(_));
+                if matches!(outcome, Outcome::Done(_)) {
+                    changed = true;
+                    owners.extend(there.flatten());
+                }
                 results.push(ItemResult { item: name, outcome });
             }
             if changed {
-                self.record(&tx, (call, key), home.directory, group.name(), None);
+                self.record(&tx, (call, key), home.directory, group.name(), owners);
             }
             Ok::<_, Error>(results)
         };

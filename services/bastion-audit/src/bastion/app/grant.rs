@@ -9,12 +9,13 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::{
     Bastion, Error, Kept, Page,
+    asset::views,
     resource::{check_home, found},
 };
 use crate::bastion::{
     domain::{
-        Asset, AssetAccount, AssetKind, BastionError, Grant, Granted, Home, Reference, Resource, ResourceKind, User,
-        granted,
+        Asset, AssetAccount, AssetKind, AssetView, BastionError, Grant, GrantState, Home, Reference, Resource,
+        ResourceKind, User, granted,
     },
     store,
 };
@@ -22,9 +23,12 @@ use crate::bastion::{
 /// Assets that are read at once.
 const BATCH: usize = 200;
 
+/// Most times that they are read for one page.
+const BATCHES_MAX: usize = 10;
+
 /// An asset that a user is granted, with the names of the accounts that it is granted of it.
 pub(crate) struct UserAsset {
-    pub(crate) asset: Asset,
+    pub(crate) view: AssetView,
     pub(crate) accounts: Vec<String>,
 }
 
@@ -44,13 +48,22 @@ impl Kept for Grant {
         }
     }
 
+    async fn owners(&self, conn: &DatabaseTransaction) -> Result<BTreeSet<AccountId>, Error> {
+        let (home, assets) = (&self.meta.home, self.assets.keys().cloned().collect());
+        let mut owners = store::owners_of(conn, home, &assets).await?;
+        let groups = self.asset_groups.keys().cloned().collect();
+        owners.extend(store::owners_in_groups(conn, home, &groups).await?);
+        Ok(owners)
+    }
+
     fn references(&self) -> Vec<(&'static str, Reference)> {
         self.names()
     }
 }
 
 impl Bastion {
-    /// A page of the assets that a user is granted now, by id (R-BAS-19): of one kind or of all, of one owner or of all.
+    /// A page of the assets that a user is granted now, by id (R-BAS-19): of one kind or of all, of one owner or of all. It
+    /// can be shorter than asked for, or empty, before the end of the list.
     ///
     /// # Errors
     /// [`BastionError::NotFound`], [`Error::Token`].
@@ -67,69 +80,92 @@ impl Bastion {
         let kind = kind.map(|kind| Filter::Enum("kind", kind.name()));
         let owner = owner.map(|owner| Filter::Name("owner_account", owner.name()));
         let filter = &Filter::All(kind.into_iter().chain(owner).collect());
-        let (wanted, now) = (usize::try_from(size).unwrap_or(usize::MAX).saturating_add(1), self.now());
+        let (size, now) = (usize::try_from(size).unwrap_or(usize::MAX), self.now());
         // Grants, groups and assets as they are in one moment.
         let read = |snapshot: Snapshot| async move {
             let conn = snapshot.conn();
             check_home(conn, call, home).await?;
             found::<User>(conn, home, user).await?;
-            let granted = of_user(conn, home, user, now).await?;
-            assets_after(conn, home, &granted, (filter, after), wanted).await
+            let grants = &grants_of(conn, home, user, now).await?;
+            assets_after(conn, (home, grants), (filter, now), (after, size)).await
         };
-        let items = self.db().snapshot("bastion_user_assets", read).await?.value;
-        let key = |item: &UserAsset| item.asset.meta.id.clone();
-        self.cut(call, &fingerprint, size, (items, key)).await
+        let (items, last) = self.db().snapshot("bastion_user_assets", read).await?.value;
+        let next = match last {
+            Some(last) => self.next(call, &fingerprint, &last).await?,
+            None => String::new(),
+        };
+        Ok(Page { items, next })
     }
 }
 
-/// What a user is granted at a moment, by itself and by its groups, by the ids of assets.
-async fn of_user(
-    conn: &impl ConnectionTrait,
-    home: &Home,
-    user: &str,
-    now: Timestamp,
-) -> Result<BTreeMap<String, Granted>, Error> {
+/// The grants that give a user something at a moment, by itself or by its groups.
+async fn grants_of(conn: &impl ConnectionTrait, home: &Home, user: &str, now: Timestamp) -> Result<Vec<Grant>, Error> {
+    let by = ResourceKind::Grant;
+    let itself = BTreeSet::from([user.to_owned()]);
+    let mut ids = store::all_referring(conn, home, by, (ResourceKind::User, &itself)).await?;
     let groups = store::groups_of(conn, (home, ResourceKind::UserGroup), user).await?;
-    let mut subjects = vec![Reference { kind: ResourceKind::User, id: user.to_owned() }];
-    subjects.extend(groups.into_iter().map(|id| Reference { kind: ResourceKind::UserGroup, id }));
-    let mut names = BTreeSet::new();
-    for subject in &subjects {
-        names.extend(store::all_referring(conn, home, ResourceKind::Grant, subject).await?);
-    }
-    let mut grants: Vec<Grant> = Vec::new();
-    for id in names {
-        grants.extend(store::find(conn, home, &id).await?);
-    }
-    let groups = grants.iter().flat_map(|grant| grant.asset_groups.keys().cloned()).collect();
-    let within = store::members_of(conn, (home, ResourceKind::AssetGroup), &groups).await?;
-    Ok(granted(&grants, &within, now))
+    ids.extend(store::all_referring(conn, home, by, (ResourceKind::UserGroup, &groups)).await?);
+    let mut grants: Vec<Grant> = store::find_all(conn, home, &ids).await?;
+    grants.retain(|grant| grant.state(now) == GrantState::Active);
+    Ok(grants)
 }
 
-/// The first of the granted assets after an id that are asked for.
+/// The first of the assets after an id that are granted and asked for, and after which id the list goes on, if it does.
 async fn assets_after(
     conn: &impl ConnectionTrait,
-    home: &Home,
-    granted: &BTreeMap<String, Granted>,
-    (filter, after): (&Filter, &str),
-    wanted: usize,
-) -> Result<Vec<UserAsset>, Error> {
-    let granted: Vec<_> = granted.iter().filter(|(id, _)| id.as_str() > after).collect();
-    let mut items = Vec::new();
-    for chunk in granted.chunks(BATCH) {
-        let ids = chunk.iter().map(|(id, _)| (*id).clone()).collect();
-        let found = store::assets_among(conn, home, &ids, filter).await?;
-        let mut found: BTreeMap<_, _> = found.into_iter().map(|asset| (asset.meta.id.clone(), asset)).collect();
-        for (id, granted) in chunk {
-            if items.len() >= wanted {
-                return Ok(items);
+    (home, grants): (&Home, &[Grant]),
+    (filter, now): (&Filter, Timestamp),
+    (after, size): (&str, usize),
+) -> Result<(Vec<UserAsset>, Option<String>), Error> {
+    let groups = grants.iter().flat_map(|grant| grant.asset_groups.keys().cloned()).collect();
+    let named: BTreeSet<&String> = grants.iter().flat_map(|grant| grant.assets.keys()).collect();
+    let (mut items, mut last) = (Vec::<UserAsset>::new(), after.to_owned());
+    for _ in 0..BATCHES_MAX {
+        let of = (home, ResourceKind::AssetGroup);
+        let mut ids = store::members_after(conn, of, &groups, (&last, BATCH)).await?;
+        ids.extend(named.iter().filter(|id| ***id > last).take(BATCH).map(|id| (*id).clone()));
+        let ids: BTreeSet<_> = ids.into_iter().take(BATCH).collect();
+        for item in user_assets(conn, (home, grants), (filter, now), &ids).await? {
+            if items.len() == size {
+                let last = items.last().map(|item| item.view.asset.meta.id.clone());
+                return Ok((items, last));
             }
-            let Some(asset) = found.remove(*id) else { continue };
-            let inside = Home::of_asset(home.directory, &home.place, id);
-            let accounts: Vec<AssetAccount> = store::all(conn, &inside).await?;
-            let has = |account: &&AssetAccount| granted.has(&account.meta.id, &account.login_name);
-            let accounts = accounts.iter().filter(has).map(Resource::name).collect();
-            items.push(UserAsset { asset, accounts });
+            items.push(item);
+        }
+        match ids.last() {
+            Some(id) if ids.len() == BATCH => last.clone_from(id),
+            _ => return Ok((items, None)),
         }
     }
-    Ok(items)
+    Ok((items, Some(last)))
+}
+
+/// Those of some assets that are asked for, as they are granted.
+async fn user_assets(
+    conn: &impl ConnectionTrait,
+    (home, grants): (&Home, &[Grant]),
+    (filter, now): (&Filter, Timestamp),
+    ids: &BTreeSet<String>,
+) -> Result<Vec<UserAsset>, Error> {
+    let found = store::assets_among(conn, home, ids, filter).await?;
+    let within = store::memberships_among(conn, (home, ResourceKind::AssetGroup), ids).await?;
+    let granted = granted(grants, &within, now);
+    let place = |asset: &Asset| Home::of_asset(home.directory, &home.place, &asset.meta.id).place;
+    let places: Vec<_> = found.iter().map(place).collect();
+    let mut accounts: BTreeMap<String, Vec<AssetAccount>> = BTreeMap::new();
+    for account in store::all_in::<AssetAccount>(conn, home.directory, &places).await? {
+        let asset = account.meta.home.asset().unwrap_or_default().to_owned();
+        accounts.entry(asset).or_default().push(account);
+    }
+    let item = |view: AssetView| {
+        let id = &view.asset.meta.id;
+        let granted = granted.get(id)?;
+        let all = accounts.get(id).into_iter().flatten();
+        let names: BTreeSet<_> =
+            all.filter(|one| granted.has(&one.meta.id, &one.login_name)).map(Resource::name).collect();
+        Some((id.clone(), UserAsset { accounts: names.into_iter().collect(), view }))
+    };
+    // By the bytes of their ids, as the list goes on.
+    let items: BTreeMap<_, _> = views(conn, home, found).await?.into_iter().filter_map(item).collect();
+    Ok(items.into_values().collect())
 }

@@ -8,20 +8,20 @@ use bailiwick_rpc::Call;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Bastion, Error, Page,
-    claim::{Claims, inventory_claims, owner_claim},
+    Bastion, Error,
+    claim::{Claims, inventory_claims},
     member::{check_caller, check_importable},
     resource::found,
 };
 use crate::bastion::{
-    domain::{Asset, BastionError, Discovered, Home, Instance, Meta, Resource, ResourceKind, slug},
-    store::{self, DiscoveredFilter},
+    domain::{
+        Asset, BastionError, Discovered, Home, Instance, Meta, Resource, ResourceKind, is_told_apart, slug, told_apart,
+    },
+    store,
 };
 
 /// Digits of an id that nothing else suggests.
 const RANDOM_DIGITS: usize = 10;
-/// Most characters of a display name.
-const DISPLAY_NAME_MAX: usize = 128;
 
 /// What is to be imported, or what is wrong with how it is asked for.
 pub(crate) struct Import {
@@ -55,12 +55,6 @@ pub(crate) enum Outcome {
     Refused(String),
 }
 
-/// An item, and the name of the asset that it was imported as.
-pub(crate) struct DiscoveredView {
-    pub(crate) item: Discovered,
-    pub(crate) asset: Option<String>,
-}
-
 impl Bastion {
     /// Imports assets of an account (R-BAS-08, R-BAS-09). They are of that account from then on (R-BAS-10).
     ///
@@ -83,16 +77,20 @@ impl Bastion {
             check_caller(tx.conn(), call, &into).await?;
             let claim = &check_importable(tx.conn(), call, &into, account).await?;
             let ids = imports.iter().map(|import| import.source_id.clone()).collect();
-            let mut known = store::discovered(tx.conn(), directory, account, &ids).await?;
+            let mut known = store::discovered(tx.conn(), (directory, account, inventory.settle_before), &ids).await?;
             if !inventory_claims(tx.conn(), (directory, account)).await?.contains(&inventory.claim) {
                 known.clear();
             }
+            let mut room = ResourceKind::Asset.limit().saturating_sub(store::asset_count(tx.conn(), home).await?);
+            let claims = &Claims::of(tx.conn(), &into, &BTreeSet::from([account])).await?;
             let (mut results, mut names) = (Vec::new(), Vec::new());
             for import in imports {
                 let outcome = match (&import.problem, known.get(&import.source_id)) {
                     (Some(problem), _) => Outcome::Invalid(problem.clone()),
                     (None, None) => Outcome::Missing,
-                    (None, Some(item)) => self.import_one(&tx, call, &into, (import, item, claim)).await?,
+                    (None, Some(item)) => {
+                        self.import_one(&tx, call, (&into, claims, &mut room), (import, item, claim)).await?
+                    }
                 };
                 if let Outcome::Done(name) = &outcome {
                     names.push(name.clone());
@@ -109,14 +107,13 @@ impl Bastion {
         &self,
         tx: &Tx,
         call: &Call,
-        into: &Instance,
+        (into, claims, room): (&Instance, &Claims, &mut usize),
         (import, item, claim): (&Import, &Discovered, &str),
     ) -> Result<Outcome, Error> {
         let home = &into.home();
         let (conn, same) = (tx.conn(), BTreeSet::from([item.source_id.clone()]));
         let imported = store::imported_as(conn, home.directory, item.account, &same).await?;
         if let Some(asset) = imported.iter().find(|asset| asset.meta.home == *home) {
-            let claims = Claims::of(conn, into, &BTreeSet::from([item.account])).await?;
             if asset.claim().is_some_and(|claim| claims.has(item.account, claim)) {
                 return Ok(Outcome::Exists(asset.name()));
             }
@@ -127,21 +124,25 @@ impl Bastion {
             store::assets_save(conn, std::slice::from_ref(&again)).await?;
             return Ok(Outcome::Done(again.name()));
         }
-        if store::asset_count(conn, home).await? >= ResourceKind::Asset.limit() {
+        if *room == 0 {
             return Ok(Outcome::Refused(BastionError::Quota(ResourceKind::Asset).to_string()));
         }
         let (chosen, suggested) = (import.display_name.as_str(), item.display_name.as_str());
-        let wanted = if chosen.is_empty() { suggested } else { chosen };
-        let display_name = match store::asset_called(conn, home, wanted).await? {
-            None => wanted.to_owned(),
-            Some(id) if !chosen.is_empty() => return Ok(Outcome::Exists(ResourceKind::Asset.name(home, &id))),
-            Some(_) => {
-                let longer = told_apart(wanted, &format!(" ({}, {})", item.source_id, item.account));
-                match store::asset_called(conn, home, &longer).await? {
-                    None => longer,
-                    Some(id) => return Ok(Outcome::Exists(ResourceKind::Asset.name(home, &id))),
-                }
+        let longer = || told_apart(suggested, item);
+        let wanted = match chosen {
+            "" if is_told_apart(suggested) => longer(),
+            "" => suggested.to_owned(),
+            chosen => chosen.to_owned(),
+        };
+        let display_name = match store::asset_called(conn, home, &wanted).await? {
+            None => wanted,
+            Some(id) if !chosen.is_empty() || wanted != suggested => {
+                return Ok(Outcome::Exists(ResourceKind::Asset.name(home, &id)));
             }
+            Some(_) => match store::asset_called(conn, home, &longer()).await? {
+                None => longer(),
+                Some(id) => return Ok(Outcome::Exists(ResourceKind::Asset.name(home, &id))),
+            },
         };
         let id = match import.asset_id.as_str() {
             "" => self.free_id(tx, home, &display_name).await?,
@@ -153,6 +154,7 @@ impl Bastion {
         let meta = Meta::new(home.clone(), &id, &call.operator.principal, self.now());
         let asset = Asset::imported(meta, display_name, item, claim);
         store::assets_save(conn, std::slice::from_ref(&asset)).await?;
+        *room -= 1;
         Ok(Outcome::Done(asset.name()))
     }
 
@@ -167,42 +169,4 @@ impl Bastion {
         let token = random_token(self.entropy(), RANDOM_DIGITS);
         Ok(format!("{}-{token}", suggested.as_deref().unwrap_or("asset")))
     }
-
-    /// A page of what can be imported into a bastion host, or was (R-BAS-03).
-    ///
-    /// # Errors
-    /// [`BastionError::NotFound`], [`Error::Token`].
-    pub(crate) async fn discovered_list(
-        &self,
-        call: &Call,
-        instance: &str,
-        filter: &DiscoveredFilter,
-        (size, token): (u32, &str),
-    ) -> Result<Page<DiscoveredView>, Error> {
-        let (directory, reader) = (call.permit.tenant_directory()?, self.db().reader());
-        let into: Instance = found(reader, &Home::of_instances(directory), instance).await?;
-        check_caller(reader, call, &into).await?;
-        let fingerprint = format!("{filter:?}").into_bytes();
-        let after = match self.after(call, &fingerprint, token).await?.as_str() {
-            "" => (0, String::new()),
-            text => store::read_place(text).ok_or(bailiwick_db::PageTokenError::Invalid)?,
-        };
-        let (home, limit) = (into.home(), i64::from(size) + 1);
-        let owner = owner_claim(reader, &into, Some(call)).await?.map(|_| into.owner);
-        let rows = store::discovered_page(reader, (&home, owner), filter, &after, limit).await?;
-        let view = |(item, asset): (Discovered, Option<String>)| DiscoveredView {
-            asset: asset.map(|id| ResourceKind::Asset.name(&home, &id)),
-            item,
-        };
-        let views = rows.into_iter().map(view).collect();
-        let key = |view: &DiscoveredView| store::discovered_place(&view.item);
-        self.cut(call, &fingerprint, size, (views, key)).await
-    }
-}
-
-/// A display name with something behind it, so short that it is one.
-fn told_apart(display_name: &str, behind: &str) -> String {
-    let left = DISPLAY_NAME_MAX.saturating_sub(behind.chars().count());
-    let name: String = display_name.chars().take(left).chain(behind.chars()).collect();
-    name.chars().take(DISPLAY_NAME_MAX).collect()
 }

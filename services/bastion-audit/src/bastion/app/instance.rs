@@ -1,5 +1,7 @@
 //! Bastion hosts.
 
+use std::collections::BTreeSet;
+
 use bailiwick_core::AccountId;
 use bailiwick_rpc::Call;
 use sea_orm::DatabaseTransaction;
@@ -34,8 +36,8 @@ impl Kept for Instance {
         Some(self)
     }
 
-    fn owner(&self) -> Option<AccountId> {
-        Some(self.owner)
+    async fn owners(&self, _: &DatabaseTransaction) -> Result<BTreeSet<AccountId>, Error> {
+        Ok(BTreeSet::from([self.owner]))
     }
 }
 

@@ -11,13 +11,15 @@ use serde::{Deserialize, Serialize};
 use super::{
     Bastion, Error,
     claim::{inventory_claims, owner_claim},
+    record::By,
 };
 use crate::bastion::{
     domain::{Asset, BastionError, Discovered, Home, Instance, ListingPart, Listings, Progress, Resource},
     store::{self, Inventory},
 };
 
-/// Most assets of an account.
+/// Most assets of an account. While a listing is open, as many again that it has not named: it replaces them when it is
+/// complete.
 const ITEMS_MAX: i64 = 20_000;
 /// Most that is released in one transaction.
 const SETTLE_BATCH: i64 = 200;
@@ -56,7 +58,7 @@ impl Bastion {
         let of = (directory, account);
         self.inventory_renew(of).await?;
         // What an interrupted call has left: nothing is named anew before it is settled.
-        self.inventory_settle((call, key), of).await?;
+        self.inventory_settle((call, key).into(), of, usize::MAX).await?;
         let work = |tx: Tx| async move {
             let mut inventory = store::inventory_lock(tx.conn(), directory, account).await?;
             if !check_reporter(tx.conn(), of).await?.contains(&inventory.claim) {
@@ -68,7 +70,7 @@ impl Bastion {
             Ok::<_, Error>(reported)
         };
         let done = self.db().write_once("bastion_inventory", key, work).await?;
-        let settled = self.inventory_settle((call, key), of).await?;
+        let settled = self.inventory_settle((call, key).into(), of, usize::MAX).await?;
         Ok(Committed { position: settled.unwrap_or(done.position), ..done })
     }
 
@@ -99,15 +101,19 @@ impl Bastion {
     ) -> Result<Reported, Error> {
         let (directory, account) = (inventory.directory, inventory.account);
         inventory.report += 1;
-        match inventory.listings.take(&report.part, inventory.report)? {
-            Progress::Takes => {}
-            Progress::Completes(begin) => inventory.settle_before = begin.max(inventory.settle_before),
+        let listings = &mut inventory.listings;
+        let since = match listings.take(&report.part, inventory.report)? {
+            Progress::Takes => (!listings.open.is_empty()).then_some(listings.begin),
+            Progress::Completes(begin) => {
+                inventory.settle_before = begin.max(inventory.settle_before);
+                Some(begin)
+            }
             // What it names may be otherwise by now.
             Progress::Repeats => return Ok(Reported::default()),
-        }
+        };
         let named: BTreeSet<_> = report.items.iter().map(|item| item.source_id.clone()).collect();
         let asked = named.union(&report.released).cloned().collect();
-        let known = store::discovered(tx.conn(), directory, account, &asked).await?;
+        let known = store::discovered(tx.conn(), (directory, account, 0), &asked).await?;
         let gone: BTreeSet<_> = report.released.iter().filter(|id| known.contains_key(*id)).cloned().collect();
         let added = named.iter().filter(|id| !known.contains_key(*id)).count();
         let mut changed: BTreeMap<String, Option<&Discovered>> = gone.iter().map(|id| (id.clone(), None)).collect();
@@ -115,29 +121,34 @@ impl Bastion {
             changed.insert(item.source_id.clone(), Some(item));
         }
         inventory.items += number(added) - number(gone.len());
-        if added > gone.len() && inventory.items > ITEMS_MAX {
-            return Err(BastionError::InventoryQuota(ITEMS_MAX).into());
-        }
         store::discovered_remove(tx.conn(), directory, account, &gone).await?;
         store::discovered_save(tx.conn(), directory, &report.items, inventory.report).await?;
+        if added > gone.len() && inventory.items > ITEMS_MAX {
+            check_room(tx.conn(), inventory, since).await?;
+        }
         let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         let reported = Reported {
             added: count(added),
             changed: count(changed.len() - gone.len() - added),
             released: count(gone.len()),
         };
-        self.inventory_changed(tx, by, (directory, account), &changed).await?;
+        self.inventory_changed(tx, by.into(), (directory, account), &changed).await?;
         Ok(reported)
     }
 
-    /// Releases what a complete listing did not name, in small steps. Tells where the last of them is in the log.
-    async fn inventory_settle(
+    /// Releases what a complete listing did not name, in at most so many small steps. Tells where the last of them is in the
+    /// log.
+    pub(super) async fn inventory_settle(
         &self,
-        (call, key): (&Call, &IdempotencyKey),
+        by: By<'_>,
         (directory, account): (DirectoryId, AccountId),
+        steps: usize,
     ) -> Result<Option<bailiwick_db::Position>, Error> {
         let mut last = None;
-        while store::inventory_settling(self.db().reader(), directory, account).await? {
+        for _ in 0..steps {
+            if !store::inventory_settling(self.db().reader(), directory, account).await? {
+                break;
+            }
             let step = |tx: Tx| async move {
                 let mut inventory = store::inventory_lock(tx.conn(), directory, account).await?;
                 let gone = store::not_named_since(tx.conn(), &inventory, SETTLE_BATCH).await?;
@@ -148,7 +159,7 @@ impl Bastion {
                 inventory.settle_before = if more { inventory.settle_before } else { 0 };
                 store::inventory_save(tx.conn(), &inventory).await?;
                 let changed = gone.into_iter().map(|id| (id, None)).collect();
-                self.inventory_changed(&tx, (call, key), (directory, account), &changed).await
+                self.inventory_changed(&tx, by, (directory, account), &changed).await
             };
             last = Some(self.db().write("bastion_inventory_settle", step).await?.position);
         }
@@ -160,7 +171,7 @@ impl Bastion {
     async fn inventory_changed(
         &self,
         tx: &Tx,
-        by: (&Call, &IdempotencyKey),
+        by: By<'_>,
         (directory, account): (DirectoryId, AccountId),
         changed: &BTreeMap<String, Option<&Discovered>>,
     ) -> Result<(), Error> {
@@ -208,6 +219,19 @@ async fn check_reporter(
         }
     }
     Err(BastionError::NoMember(account).into())
+}
+
+/// Whether what an account has fits, after a report that added to it: all of it, or what was named since the beginning of a
+/// listing that will replace the rest.
+async fn check_room(conn: &impl ConnectionTrait, inventory: &Inventory, since: Option<i64>) -> Result<(), Error> {
+    let stays = match since {
+        Some(begin) => store::named_since(conn, inventory, begin).await?,
+        None => inventory.items,
+    };
+    if stays > ITEMS_MAX || inventory.items > 2 * ITEMS_MAX {
+        return Err(BastionError::InventoryQuota(ITEMS_MAX).into());
+    }
+    Ok(())
 }
 
 /// A report has a bound, far below what fits.

@@ -5,6 +5,7 @@ mod asset_account;
 mod asset_group;
 mod asset_watch;
 mod claim;
+mod discovered;
 mod error;
 mod follow;
 mod grant;
@@ -16,6 +17,7 @@ mod network_domain;
 mod record;
 mod resource;
 mod secret;
+mod upkeep;
 mod user;
 
 use std::sync::Arc;
@@ -25,16 +27,18 @@ use bailiwick_db::{Db, PageTokens, Sealer};
 use bailiwick_roster::Deps;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use super::store::{DiscoveredFilter, Part};
+pub(crate) use super::store::Part;
 pub(crate) use asset_watch::WatchBatch;
+pub(crate) use discovered::{DiscoveredFilter, DiscoveredView};
 pub(crate) use error::Error;
 pub(crate) use follow::BastionFacts;
 pub(crate) use grant::UserAsset;
-pub(crate) use import::{DiscoveredView, Import, ItemResult, Outcome};
+pub(crate) use import::{Import, ItemResult, Outcome};
 pub(crate) use inventory::{Report, Reported};
 pub(crate) use member::AssetsFirst;
 pub(crate) use resource::{Kept, Page};
 pub(crate) use secret::Secrets;
+pub(crate) use upkeep::upkeep;
 pub(crate) use user::{RamUserImport, UserView};
 
 /// The bastion hosts, and what is in them.

@@ -1,5 +1,8 @@
 //! Network domains.
 
+use std::collections::BTreeSet;
+
+use bailiwick_core::AccountId;
 use bailiwick_db::{Committed, IdempotencyKey, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::DatabaseTransaction;
@@ -20,6 +23,10 @@ impl Kept for NetworkDomain {
             instance.check_multi_account()?;
         }
         Ok(())
+    }
+
+    async fn owners(&self, conn: &DatabaseTransaction) -> Result<BTreeSet<AccountId>, Error> {
+        Ok(store::owners_in_domain(conn, &self.meta.home, &self.meta.id).await?)
     }
 
     async fn used_by(&self, conn: &DatabaseTransaction) -> Result<Option<String>, Error> {

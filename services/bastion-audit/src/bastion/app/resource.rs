@@ -52,9 +52,9 @@ pub(crate) trait Kept: Resource {
         None
     }
 
-    /// The account that it belongs to.
-    fn owner(&self) -> Option<AccountId> {
-        None
+    /// The accounts that it belongs to, or that what it is about belongs to: they see its changes.
+    fn owners(&self, _conn: &DatabaseTransaction) -> impl Future<Output = Result<BTreeSet<AccountId>, Error>> + Send {
+        async { Ok(BTreeSet::new()) }
     }
 }
 
@@ -84,7 +84,8 @@ impl Bastion {
                 }
                 self.put(&tx, &made, None).await?;
                 self.secrets_put(&tx, (T::KIND, made.meta()), &secrets).await?;
-                self.record(&tx, (call, key), home.directory, made.name(), made.owner());
+                let owners = made.owners(tx.conn()).await?;
+                self.record(&tx, (call, key), home.directory, made.name(), owners);
                 Ok(made)
             })
             .await
@@ -111,8 +112,7 @@ impl Bastion {
         check_references(tx.conn(), &home.instance(), &new.cloned().collect::<Vec<_>>()).await?;
         let named: BTreeSet<_> = named.into_iter().map(|(_, named)| named).collect();
         if named != known {
-            let source = after.meta().within_instance(T::KIND);
-            store::references_save(tx.conn(), &home.instance(), &source, &named).await?;
+            store::references_save(tx.conn(), (T::KIND, after.meta()), &named).await?;
         }
         Ok(store::save(tx.conn(), after).await?)
     }
@@ -141,7 +141,9 @@ impl Bastion {
                 if after.changed_from(&before, self.now()) {
                     self.put(&tx, &after, Some(&before)).await?;
                     self.secrets_put(&tx, (T::KIND, after.meta()), &secrets).await?;
-                    self.record(&tx, (call, key), home.directory, after.name(), after.owner());
+                    let mut owners = before.owners(tx.conn()).await?;
+                    owners.extend(after.owners(tx.conn()).await?);
+                    self.record(&tx, (call, key), home.directory, after.name(), owners);
                 }
                 Ok(after)
             })
@@ -168,15 +170,16 @@ impl Bastion {
                 if let Some(used_by) = gone.used_by(tx.conn()).await? {
                     return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
                 }
-                let instance = &home.instance();
-                if let Some(used_by) = named_by(tx.conn(), instance, T::KIND, &gone.meta().reference()).await? {
+                let (instance, id_there) = (&home.instance(), gone.meta().reference());
+                if let Some(used_by) = store::referring(tx.conn(), instance, T::KIND, &id_there).await? {
                     return Err(BastionError::InUse { resource: gone.name(), used_by }.into());
                 }
+                let owners = gone.owners(tx.conn()).await?;
                 gone.removed(tx.conn()).await?;
-                store::references_remove(tx.conn(), instance, &gone.meta().within_instance(T::KIND)).await?;
+                store::references_remove(tx.conn(), (T::KIND, gone.meta())).await?;
                 store::secrets_remove(tx.conn(), (T::KIND, gone.meta())).await?;
                 store::remove(tx.conn(), home, T::KIND, id).await?;
-                self.record(&tx, (call, key), home.directory, gone.name(), gone.owner());
+                self.record(&tx, (call, key), home.directory, gone.name(), owners);
                 Ok(())
             })
             .await
@@ -324,17 +327,6 @@ fn within_instance(named: &Reference) -> String {
         Some((asset, id)) => format!("{}/{asset}/{collection}/{id}", ResourceKind::Asset.collection()),
         None => format!("{collection}/{}", named.id),
     }
-}
-
-/// The name of something that names a resource.
-pub(super) async fn named_by(
-    conn: &impl ConnectionTrait,
-    instance: &Home,
-    kind: ResourceKind,
-    reference: &str,
-) -> Result<Option<String>, Error> {
-    let source = store::referring(conn, instance, kind, reference).await?;
-    Ok(source.map(|source| format!("{}/{source}", instance.name())))
 }
 
 /// A resource.

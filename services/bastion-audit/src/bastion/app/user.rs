@@ -1,5 +1,8 @@
 //! Users of a bastion host, and their groups.
 
+use std::collections::BTreeSet;
+
+use bailiwick_core::{AccountId, IdentityName};
 use bailiwick_db::{Committed, IdempotencyKey, Tx};
 use bailiwick_rpc::Call;
 use sea_orm::{ConnectionTrait, DatabaseTransaction};
@@ -37,6 +40,10 @@ impl Kept for User {
         let unknown =
             || BastionError::UnknownReference { field: "bastion_user.ram_user", reference: self.ram_user.clone() };
         if known.is_empty() { Err(unknown().into()) } else { Ok(()) }
+    }
+
+    async fn owners(&self, _: &DatabaseTransaction) -> Result<BTreeSet<AccountId>, Error> {
+        Ok(self.account().into_iter().collect())
     }
 
     async fn removed(&self, conn: &DatabaseTransaction) -> Result<(), Error> {
@@ -124,21 +131,25 @@ impl Bastion {
             self.begin(&tx, call, home).await?;
             let asked: Vec<_> = imports.iter().map(|import| import.ram_user.clone()).collect();
             let known = store::ram_users_among(tx.conn(), home.directory, &asked).await?;
-            let (mut results, mut names) = (Vec::new(), Vec::new());
+            let mut count = store::count(tx.conn(), home, ResourceKind::User).await?;
+            let (mut results, mut names, mut owners) = (Vec::new(), Vec::new(), BTreeSet::new());
             for import in imports {
+                let full = count >= ResourceKind::User.limit();
                 let outcome = match &import.problem {
                     Some(problem) => Outcome::Invalid(problem.clone()),
                     None if !known.contains(&import.ram_user) => Outcome::Missing,
-                    None => self.user_import(tx.conn(), call, home, import).await?,
+                    None => self.user_import(tx.conn(), call, home, (import, full)).await?,
                 };
                 if let Outcome::Done(name) = &outcome {
+                    count += 1;
                     names.push(name.clone());
+                    owners.extend(import.ram_user.parse::<IdentityName>().ok().and_then(|user| user.account()));
                 }
                 results.push(ItemResult { item: import.ram_user.clone(), outcome });
             }
             if !names.is_empty() {
                 let collection = format!("{}/{}", home.name(), ResourceKind::User.collection());
-                self.record_items(&tx, (call, key), home.directory, (collection, names), None);
+                self.record_items(&tx, (call, key), home.directory, (collection, names), owners);
             }
             Ok::<_, Error>(results)
         };
@@ -150,7 +161,7 @@ impl Bastion {
         conn: &impl ConnectionTrait,
         call: &Call,
         home: &Home,
-        import: &RamUserImport,
+        (import, full): (&RamUserImport, bool),
     ) -> Result<Outcome, Error> {
         let exists = |id: &str| Ok(Outcome::Exists(ResourceKind::User.name(home, id)));
         if let Some(id) = store::called(conn, home, ResourceKind::User, &import.ram_user).await? {
@@ -159,7 +170,7 @@ impl Bastion {
         if store::find::<User>(conn, home, &import.id).await?.is_some() {
             return exists(&import.id);
         }
-        if store::count(conn, home, ResourceKind::User).await? >= ResourceKind::User.limit() {
+        if full {
             return Ok(Outcome::Refused(BastionError::Quota(ResourceKind::User).to_string()));
         }
         let user = User {

@@ -286,6 +286,29 @@ pub(crate) fn slug(display_name: &str) -> Option<String> {
     (!slug.is_empty()).then(|| slug.to_owned())
 }
 
+/// Most characters of a display name (E-BAS-05).
+const DISPLAY_NAME_MAX: usize = 128;
+
+/// The display name that an account suggests, with the id there and the account behind it, as far as fits.
+pub(crate) fn told_apart(suggested: &str, item: &Discovered) -> String {
+    let behind = format!(" ({}, {})", item.source_id, item.account);
+    let left = DISPLAY_NAME_MAX.saturating_sub(behind.chars().count());
+    let name: String = suggested.chars().take(left).chain(behind.chars()).collect();
+    if left > 0 {
+        return name;
+    }
+    // The account is what nobody else can have.
+    let behind = format!(", {})", item.account);
+    let left = DISPLAY_NAME_MAX.saturating_sub(behind.chars().count());
+    name.chars().take(left).chain(behind.chars()).collect()
+}
+
+/// Whether a display name ends as such a one: an account could have its asset called as that of another is.
+pub(crate) fn is_told_apart(suggested: &str) -> bool {
+    let account = suggested.trim_end().strip_suffix(')').and_then(|rest| rest.rsplit([' ', ',']).next());
+    account.is_some_and(|account| account.parse::<AccountId>().is_ok())
+}
+
 /// Whether the assets of an account may be imported into a bastion host of another: downwards only (E-BAS-02). A bastion host
 /// is an administrator's also after its owner has ceased to be one: whoever came after it goes on with it.
 ///
@@ -383,6 +406,32 @@ mod tests {
             assert_eq!(slug(name).as_deref(), id, "{name}");
         }
         assert_eq!(slug(&"x-".repeat(100)).unwrap().len(), SLUG_MAX - 1);
+    }
+
+    #[test]
+    fn no_account_can_suggest_the_name_of_anothers_asset() {
+        let item = |source_id: &str| Discovered {
+            account: account(1),
+            source_id: source_id.into(),
+            display_name: String::new(),
+            seen: Seen::unknown(AssetKind::Host),
+        };
+        let name = told_apart("web", &item("i-1"));
+        assert_eq!(name, format!("web (i-1, {})", account(1)));
+        let long = told_apart(&"x".repeat(128), &item(&"i".repeat(128)));
+        assert_eq!(long.chars().count(), DISPLAY_NAME_MAX);
+        assert!(long.ends_with(&format!(", {})", account(1))));
+        for (suggested, apart) in [
+            (name.as_str(), true),
+            (long.as_str(), true),
+            (&format!("web (i-1,{}) ", account(2)), true),
+            (&format!("web ({})", account(2)), false),
+            ("web (Berlin)", false),
+            ("web", false),
+            (")", false),
+        ] {
+            assert_eq!(is_told_apart(suggested), apart, "{suggested}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ mod user;
 
 pub(crate) use asset::{
     AddressType, Asset, AssetKind, AssetView, DatabaseEngine, Discovered, OperatingSystem, Origin, Rank, SOURCES,
-    STATES, Seen, SeenPart, check_direction, slug,
+    STATES, Seen, SeenPart, check_direction, is_told_apart, slug, told_apart,
 };
 pub(crate) use asset_account::{AssetAccount, AssetAccountView, SharedKey};
 pub(crate) use asset_group::{AssetGroup, GROUP_ASSETS_MAX};
@@ -25,7 +25,7 @@ pub(crate) use credential::{
     CredentialKind, KnownKey, OwnKey, PASSWORD, PRIVATE_KEY, Secret, read_private_key, read_public_key,
 };
 pub(crate) use error::BastionError;
-pub(crate) use grant::{Accounts, Grant, GrantState, Granted, granted};
+pub(crate) use grant::{Accounts, Grant, GrantState, granted};
 pub(crate) use instance::{Edition, Instance};
 pub(crate) use listing::{ListingPart, Listings, Progress};
 pub(crate) use network_domain::{NetworkDomain, Proxy, ProxyPlace, ProxyProtocol, ProxyTarget};

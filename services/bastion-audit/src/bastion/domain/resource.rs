@@ -122,15 +122,6 @@ impl Meta {
         Self { home, id: id.to_owned(), operator: operator.to_owned(), create_time: now, update_time: now, version: 1 }
     }
 
-    /// The name of such a resource within its bastion host.
-    pub(crate) fn within_instance(&self, kind: ResourceKind) -> String {
-        let Self { home, id, .. } = self;
-        match home.place.split_once('/') {
-            Some((_, inside)) => format!("{inside}/{}/{id}", kind.collection()),
-            None => format!("{}/{id}", kind.collection()),
-        }
-    }
-
     /// The id by which others in its bastion host name it.
     pub(crate) fn reference(&self) -> String {
         match self.home.asset() {

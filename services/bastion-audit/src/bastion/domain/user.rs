@@ -1,6 +1,6 @@
 //! Those who open sessions.
 
-use bailiwick_core::Timestamp;
+use bailiwick_core::{AccountId, IdentityName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{KnownKey, Meta, Resource, ResourceKind};
@@ -76,6 +76,11 @@ impl Resource for UserGroup {
 }
 
 impl User {
+    /// The account that its RAM user is of, if it is one.
+    pub(crate) fn account(&self) -> Option<AccountId> {
+        self.ram_user.parse::<IdentityName>().ok()?.account()
+    }
+
     /// Whether it can open sessions; `known` says whether its RAM user is there and enabled.
     pub(crate) fn state(&self, known: bool, now: Timestamp) -> UserState {
         if self.frozen {

@@ -6,7 +6,9 @@ use bailiwick_core::AccountId;
 use super::parse::timestamp;
 use crate::bastion::{
     app::{DiscoveredView, ItemResult, Outcome},
-    domain::{AddressType, AssetKind, AssetView, DatabaseEngine, OperatingSystem, Origin, Resource, ResourceKind},
+    domain::{
+        AddressType, Asset, AssetKind, AssetView, DatabaseEngine, OperatingSystem, Origin, Resource, ResourceKind,
+    },
 };
 
 /// An asset.
@@ -15,7 +17,7 @@ pub(super) fn asset(AssetView { asset, suspended }: AssetView) -> pb::Asset {
         Origin::Local => pb::AssetSource::Local,
         Origin::Imported { .. } => pb::AssetSource::Imported,
     };
-    let state = if asset.released { pb::AssetState::Released } else { pb::AssetState::Normal };
+    let state = state(&asset);
     pb::Asset {
         name: asset.name(),
         kind: kind(asset.seen.kind).into(),
@@ -72,6 +74,11 @@ pub(super) fn item_result(ItemResult { item, outcome }: ItemResult) -> pb::ItemR
         Outcome::Refused(problem) => (pb::ItemCode::Unexpected, problem, String::new()),
     };
     pb::ItemResult { item, code: code.into(), message, name }
+}
+
+/// What has become of an asset in its account.
+pub(super) fn state(asset: &Asset) -> pb::AssetState {
+    if asset.released { pb::AssetState::Released } else { pb::AssetState::Normal }
 }
 
 /// A kind as the contract has it.

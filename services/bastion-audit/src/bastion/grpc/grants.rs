@@ -9,12 +9,12 @@ use tonic::{Request, Response, Status};
 
 use super::{
     asset_read,
-    asset_write::kind,
+    asset_write::{kind, state},
     parse::{self, Named, timestamp},
 };
 use crate::bastion::{
     app::{Bastion, Secrets, UserAsset},
-    domain::{Accounts, Grant, GrantState, Home, Meta, Resource, ResourceKind},
+    domain::{Accounts, AssetView, Grant, GrantState, Home, Meta, Resource, ResourceKind},
 };
 
 /// The fields that an update can name.
@@ -347,13 +347,15 @@ fn grant(grant: Grant, now: Timestamp) -> pb::Grant {
     }
 }
 
-fn user_asset(UserAsset { asset, accounts }: UserAsset) -> pb::UserAsset {
+fn user_asset(UserAsset { view: AssetView { asset, suspended }, accounts }: UserAsset) -> pb::UserAsset {
     pb::UserAsset {
         asset: asset.name(),
         kind: kind(asset.seen.kind).into(),
         owner_account: asset.owner().map(AccountId::name).unwrap_or_default(),
         no_accounts_found: accounts.is_empty(),
         asset_accounts: accounts,
+        state: state(&asset).into(),
+        suspended,
         display_name: asset.display_name,
     }
 }

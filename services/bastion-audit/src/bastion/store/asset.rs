@@ -10,7 +10,7 @@ use bailiwick_db::{Columns, DbError, Place, Source};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, PaginatorTrait,
     QueryFilter, QueryOrder, QuerySelect, Select,
-    sea_query::{Expr, OnConflict, Query},
+    sea_query::{Expr, OnConflict, Query, SelectStatement},
 };
 
 use super::{
@@ -24,6 +24,8 @@ const KINDS: &[(&str, i64)] = &{
     let [a, b, c] = AssetKind::ALL;
     [(a.name(), a.code()), (b.name(), b.code()), (c.name(), c.code())]
 };
+/// Most accounts that a change tells of.
+const OWNERS_MAX: u64 = 1_000;
 const SOURCE_ID: &str = "CASE WHEN bastion_assets.source = 2 THEN bastion_assets.source_key ELSE '' END";
 
 static COLUMNS: Columns = Columns { schema: &ASSETS, id: || column(Column::Id), source };
@@ -124,12 +126,7 @@ pub(crate) async fn assets_page(
         select = select.filter(Column::NetworkDomain.eq(part.domain));
     }
     if !part.group.is_empty() {
-        let column = |name: &'static str| Expr::col(("bastion_group_assets", name));
-        let mut grouped = Query::select();
-        grouped.expr(column("asset")).from("bastion_group_assets");
-        grouped.and_where(column("directory").eq(home.directory.to_string()));
-        grouped.and_where(column("instance").eq(home.place.as_str())).and_where(column("asset_group").eq(part.group));
-        select = select.filter(Column::Id.in_subquery(grouped));
+        select = select.filter(Column::Id.in_subquery(grouped(home, &[part.group])));
     }
     let select = COLUMNS.select(select, listing, after, conn.get_database_backend())?;
     select.limit(limit).all(conn).await?.into_iter().map(read).collect()
@@ -161,6 +158,56 @@ pub(crate) async fn owners_in(conn: &impl ConnectionTrait, home: &Home) -> Resul
     let owned = within(home).filter(Column::Owner.ne(0)).select_only().column(Column::Owner).distinct();
     let owners: Vec<i64> = owned.into_tuple().all(conn).await?;
     owners.into_iter().map(account).collect()
+}
+
+/// The accounts that some assets of a bastion host belong to.
+pub(crate) async fn owners_of(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    ids: &BTreeSet<String>,
+) -> Result<BTreeSet<AccountId>, DbError> {
+    let mut found = BTreeSet::new();
+    for chunk in ids.iter().collect::<Vec<_>>().chunks(CHUNK) {
+        let of = Column::Id.is_in(chunk.iter().map(|id| id.as_str()));
+        found.extend(owners_where(conn, within(home).filter(of)).await?);
+    }
+    Ok(found)
+}
+
+/// The accounts that the assets of some groups belong to, [`OWNERS_MAX`] at most.
+pub(crate) async fn owners_in_groups(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    groups: &BTreeSet<String>,
+) -> Result<BTreeSet<AccountId>, DbError> {
+    let groups: Vec<_> = groups.iter().map(String::as_str).collect();
+    owners_where(conn, within(home).filter(Column::Id.in_subquery(grouped(home, &groups)))).await
+}
+
+/// The accounts that the assets of a network domain belong to, [`OWNERS_MAX`] at most.
+pub(crate) async fn owners_in_domain(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    domain: &str,
+) -> Result<BTreeSet<AccountId>, DbError> {
+    owners_where(conn, within(home).filter(Column::NetworkDomain.eq(domain))).await
+}
+
+async fn owners_where(conn: &impl ConnectionTrait, assets: Select<Entity>) -> Result<BTreeSet<AccountId>, DbError> {
+    let owned = assets.filter(Column::Owner.ne(0)).select_only().column(Column::Owner).distinct().limit(OWNERS_MAX);
+    let owners: Vec<i64> = owned.into_tuple().all(conn).await?;
+    owners.into_iter().map(account).collect()
+}
+
+/// The assets of some groups, by their ids.
+fn grouped(home: &Home, groups: &[&str]) -> SelectStatement {
+    let column = |name: &'static str| Expr::col(("bastion_group_assets", name));
+    let mut grouped = Query::select();
+    grouped.expr(column("asset")).from("bastion_group_assets");
+    grouped.and_where(column("directory").eq(home.directory.to_string()));
+    grouped.and_where(column("instance").eq(home.place.as_str()));
+    grouped.and_where(column("asset_group").is_in(groups.iter().copied()));
+    grouped
 }
 
 /// Whether a bastion host has an asset of another account than this one.

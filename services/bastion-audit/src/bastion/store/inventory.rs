@@ -7,7 +7,10 @@ use bailiwick_db::DbError;
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
 
 use super::{CHUNK, OWN, account, broken, number, statement};
-use crate::bastion::domain::{AssetKind, Discovered, Home, Listings};
+use crate::bastion::domain::{Discovered, Home, Listings};
+
+/// How often the row of an inventory is made before it is locked.
+const LOCK_TRIES: usize = 3;
 
 /// How far the reports of an account have come.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,15 +28,6 @@ pub(crate) struct Inventory {
     pub(crate) items: i64,
 }
 
-/// What of the discovered assets is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DiscoveredFilter {
-    /// Of one account, or of all that can be imported from.
-    pub(crate) account: Option<AccountId>,
-    pub(crate) kind: Option<AssetKind>,
-    pub(crate) not_imported: bool,
-}
-
 /// The inventory of an account, locked until the transaction ends.
 pub(crate) async fn inventory_lock(
     conn: &impl ConnectionTrait,
@@ -44,14 +38,21 @@ pub(crate) async fn inventory_lock(
     let insert = "INSERT INTO bastion_inventories \
                   (directory, account, report, listing, listing_begin, completed, settle_before, items, claim) \
                   VALUES ($1, $2, 0, '', 0, '', 0, 0, '') ON CONFLICT (directory, account) DO NOTHING";
-    conn.execute_raw(statement(conn, insert, values.clone())).await?;
     let lock = if conn.get_database_backend() == DbBackend::Postgres { " FOR UPDATE" } else { "" };
     let sql = format!(
         "SELECT report, listing, listing_begin, completed, settle_before, items, claim FROM bastion_inventories \
          WHERE directory = $1 AND account = $2{lock}"
     );
-    let row = conn.query_one_raw(statement(conn, sql, values)).await?;
-    let row = row.ok_or_else(|| broken("the row of an inventory is not there"))?;
+    let mut found = None;
+    // One that is empty can be removed between the two.
+    for _ in 0..LOCK_TRIES {
+        conn.execute_raw(statement(conn, insert, values.clone())).await?;
+        found = conn.query_one_raw(statement(conn, sql.as_str(), values.clone())).await?;
+        if found.is_some() {
+            break;
+        }
+    }
+    let row = found.ok_or_else(|| broken("the row of an inventory is not there"))?;
     Ok(Inventory {
         directory,
         account,
@@ -91,19 +92,20 @@ pub(crate) async fn inventory_save(conn: &impl ConnectionTrait, inventory: &Inve
     Ok(())
 }
 
-/// Those of some ids that an account has.
+/// Those of some ids that an account has, as far as they were named in a report or after it: 0 for all.
 pub(crate) async fn discovered(
     conn: &impl ConnectionTrait,
-    directory: DirectoryId,
-    account: AccountId,
+    (directory, account, since): (DirectoryId, AccountId, i64),
     source_ids: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, Discovered>, DbError> {
     let mut found = BTreeMap::new();
     for chunk in source_ids.iter().collect::<Vec<_>>().chunks(CHUNK) {
-        let (mut values, places) = (of(directory, account)?, places(3, chunk.len()));
+        let (mut values, places) = (of(directory, account)?, places(4, chunk.len()));
+        values.push(since.into());
         values.extend(chunk.iter().map(|id| Value::from(id.as_str())));
         let sql = format!(
-            "SELECT body FROM bastion_inventory_items WHERE directory = $1 AND account = $2 AND source_id IN ({places})"
+            "SELECT body FROM bastion_inventory_items \
+             WHERE directory = $1 AND account = $2 AND report >= $3 AND source_id IN ({places})"
         );
         for row in conn.query_all_raw(statement(conn, sql, values)).await? {
             let item = read(&row)?;
@@ -172,52 +174,117 @@ pub(crate) async fn not_named_since(
     rows.iter().map(|row| Ok(row.try_get("", "source_id")?)).collect()
 }
 
+/// How many were named in a report or after it.
+pub(crate) async fn named_since(
+    conn: &impl ConnectionTrait,
+    inventory: &Inventory,
+    report: i64,
+) -> Result<i64, DbError> {
+    let sql = "SELECT COUNT(*) AS count FROM bastion_inventory_items \
+               WHERE directory = $1 AND account = $2 AND report >= $3";
+    let mut values = of(inventory.directory, inventory.account)?;
+    values.push(report.into());
+    let row = conn.query_one_raw(statement(conn, sql, values)).await?;
+    Ok(row.map(|row| row.try_get("", "count")).transpose()?.unwrap_or_default())
+}
+
+/// Removes an inventory that has nothing.
+pub(crate) async fn inventory_remove(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    account: AccountId,
+) -> Result<(), DbError> {
+    let sql = "DELETE FROM bastion_inventories WHERE directory = $1 AND account = $2";
+    conn.execute_raw(statement(conn, sql, of(directory, account)?)).await?;
+    Ok(())
+}
+
+/// The enrolment `e` and the membership `m` of the account of an inventory `h`; the first value is the service's.
+const RIGHTS: &str = "LEFT JOIN roster_entries e ON e.service = $1 AND e.directory = h.directory AND e.account = h.account \
+                      LEFT JOIN roster_accounts m ON m.directory = h.directory AND m.account = h.account";
+
+/// At most `limit` inventories, after one, of which something is to be settled, or which are reported in no right any more.
+pub(crate) async fn inventories_waiting(
+    conn: &impl ConnectionTrait,
+    after: &(String, i64),
+    limit: u64,
+) -> Result<Vec<(DirectoryId, AccountId)>, DbError> {
+    let sql = format!(
+        "SELECT h.directory, h.account FROM bastion_inventories h {RIGHTS} \
+         WHERE (h.directory, h.account) > ($2, $3) AND (h.settle_before > 0 \
+         OR NOT (h.claim = COALESCE(e.uid, '') OR h.claim = COALESCE($4 || m.incarnation, '')) OR h.claim = '') \
+         ORDER BY h.directory, h.account LIMIT $5"
+    );
+    let values = vec![
+        TrustedService::Bastionhost.id().into(),
+        after.0.as_str().into(),
+        after.1.into(),
+        OWN.into(),
+        i64::try_from(limit).map_err(broken)?.into(),
+    ];
+    let rows = conn.query_all_raw(statement(conn, sql, values)).await?;
+    let read = |row: &QueryResult| {
+        let directory: String = row.try_get("", "directory")?;
+        Ok((directory.parse().map_err(broken)?, account(row.try_get("", "account")?)?))
+    };
+    rows.iter().map(read).collect()
+}
+
+/// The place of an inventory among those.
+pub(crate) fn inventory_place(directory: DirectoryId, account: AccountId) -> Result<(String, i64), DbError> {
+    Ok((directory.to_string(), number(account)?))
+}
+
 /// Where an item is in the list of a bastion host.
 pub(crate) type DiscoveredPlace = (i64, String);
 
-/// At most `limit` of what can be imported into a bastion host, of an owner if it has one, or was, by account and id, with the id of
-/// the asset that it became.
-pub(crate) async fn discovered_page(
+/// The inventories, from an account on, that can be imported from: of members, and of an owner if it has one. Each with the
+/// report since which its assets must have been named. At most `limit`, by account.
+pub(crate) async fn inventories_from(
     conn: &impl ConnectionTrait,
-    (home, owner): (&Home, Option<AccountId>),
-    filter: &DiscoveredFilter,
-    after: &DiscoveredPlace,
-    limit: i64,
-) -> Result<Vec<(Discovered, Option<String>)>, DbError> {
+    (directory, owner): (DirectoryId, Option<AccountId>),
+    of: Option<AccountId>,
+    from: i64,
+    limit: u64,
+) -> Result<Vec<(AccountId, i64)>, DbError> {
     let mut values: Vec<Value> = vec![
-        home.directory.to_string().into(),
-        home.place.as_str().into(),
-        owner.map(number).transpose()?.unwrap_or_default().into(),
         TrustedService::Bastionhost.id().into(),
-        after.0.into(),
-        after.1.as_str().into(),
-        limit.into(),
+        directory.to_string().into(),
+        from.into(),
         OWN.into(),
+        owner.map(number).transpose()?.unwrap_or_default().into(),
+        i64::try_from(limit).map_err(broken)?.into(),
     ];
-    let mut narrower = String::new();
-    if let Some(account) = filter.account {
+    let mut narrower = "";
+    if let Some(account) = of {
         values.push(number(account)?.into());
-        narrower.push_str(&format!(" AND i.account = ${}", values.len()));
-    }
-    if let Some(kind) = filter.kind {
-        values.push(kind.code().into());
-        narrower.push_str(&format!(" AND i.kind = ${}", values.len()));
-    }
-    if filter.not_imported {
-        narrower.push_str(" AND a.id IS NULL");
+        narrower = " AND h.account = $7";
     }
     let sql = format!(
-        "SELECT i.body, a.id FROM bastion_inventory_items i LEFT JOIN bastion_assets a ON a.directory = i.directory \
-         AND a.owner = i.account AND a.source_key = i.source_id AND a.instance = $2 WHERE i.directory = $1 \
-         AND EXISTS (SELECT 1 FROM bastion_inventories h LEFT JOIN roster_entries e ON e.service = $4 \
-         AND e.directory = h.directory AND e.account = h.account LEFT JOIN roster_accounts m \
-         ON m.directory = h.directory AND m.account = h.account WHERE h.directory = i.directory \
-         AND h.account = i.account AND (h.claim = e.uid OR h.claim = $8 || m.incarnation)) \
-         AND (i.account = $3 OR EXISTS (SELECT 1 FROM roster_entries e \
-         WHERE e.service = $4 AND e.directory = i.directory AND e.account = i.account)) \
-         AND (i.account > $5 OR i.account = $5 AND i.source_id > $6){narrower} \
-         ORDER BY i.account, i.source_id LIMIT $7"
+        "SELECT h.account, h.settle_before FROM bastion_inventories h {RIGHTS} \
+         WHERE h.directory = $2 AND h.account >= $3 AND h.items > 0 AND (h.claim = e.uid OR h.claim = $4 || m.incarnation) \
+         AND (h.account = $5 OR e.account IS NOT NULL){narrower} ORDER BY h.account LIMIT $6"
     );
+    let rows = conn.query_all_raw(statement(conn, sql, values)).await?;
+    rows.iter().map(|row| Ok((account(row.try_get("", "account")?)?, row.try_get("", "settle_before")?))).collect()
+}
+
+/// At most `limit` of what an account has, as far as it was named since a report, after an id and by it, with the id of the
+/// asset of a bastion host that it became.
+pub(crate) async fn discovered_after(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    (account, since): (AccountId, i64),
+    after: &str,
+    limit: u64,
+) -> Result<Vec<(Discovered, Option<String>)>, DbError> {
+    let mut values = of(home.directory, account)?;
+    values.extend([home.place.as_str().into(), since.into(), after.into()]);
+    values.push(i64::try_from(limit).map_err(broken)?.into());
+    let sql = "SELECT i.body, a.id FROM bastion_inventory_items i LEFT JOIN bastion_assets a \
+               ON a.directory = i.directory AND a.owner = i.account AND a.source_key = i.source_id AND a.instance = $3 \
+               WHERE i.directory = $1 AND i.account = $2 AND i.report >= $4 AND i.source_id > $5 \
+               ORDER BY i.source_id LIMIT $6";
     let rows = conn.query_all_raw(statement(conn, sql, values)).await?;
     rows.iter().map(|row| Ok((read(row)?, row.try_get("", "id")?))).collect()
 }

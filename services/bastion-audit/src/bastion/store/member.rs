@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailiwick_core::{AccountId, DirectoryId, TrustedService};
 use bailiwick_db::DbError;
 use bailiwick_roster::JoinMethod;
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 
-use super::{CHUNK, account, number, statement};
+use super::{CHUNK, account, broken, number, statement};
 use crate::bastion::domain::Rank;
 
 /// What a claim begins with that is of a membership, and not of an enrolment.
@@ -152,6 +152,23 @@ pub(crate) async fn departures_among(
         }
     }
     Ok(found)
+}
+
+/// At most `limit` removals that were begun in enrolments that have ended otherwise.
+pub(crate) async fn departures_ended(
+    conn: &impl ConnectionTrait,
+    limit: u64,
+) -> Result<Vec<(DirectoryId, AccountId, String)>, DbError> {
+    let sql = "SELECT d.directory, d.account, d.uid FROM bastion_departures d WHERE NOT EXISTS (SELECT 1 \
+               FROM roster_entries e WHERE e.service = $1 AND e.directory = d.directory AND e.account = d.account \
+               AND e.uid = d.uid) LIMIT $2";
+    let values = vec![TrustedService::Bastionhost.id().into(), i64::try_from(limit).map_err(broken)?.into()];
+    let read = |row: &QueryResult| {
+        let directory: String = row.try_get("", "directory")?;
+        let directory = directory.parse().map_err(broken)?;
+        Ok((directory, account(row.try_get("", "account")?)?, row.try_get("", "uid")?))
+    };
+    conn.query_all_raw(statement(conn, sql, values)).await?.iter().map(read).collect()
 }
 
 /// That enrolment has ended.

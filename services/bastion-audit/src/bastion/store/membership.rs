@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bailiwick_db::DbError;
 use sea_orm::{ConnectionTrait, Value};
 
-use super::{CHUNK, broken, statement};
+use super::{CHUNK, broken, by_bytes, statement};
 use crate::bastion::domain::{Home, ResourceKind};
 
 /// Puts something into a group of a kind. Tells whether it was not in it.
@@ -83,20 +83,47 @@ pub(crate) async fn groups_of(
     rows.iter().map(|row| Ok(row.try_get("", in_group)?)).collect()
 }
 
-/// What is in some groups of a kind.
-pub(crate) async fn members_of(
+/// At most `limit` ids of what is in any of some groups of a kind, after one, by their bytes.
+pub(crate) async fn members_after(
     conn: &impl ConnectionTrait,
     (home, kind): (&Home, ResourceKind),
     groups: &BTreeSet<String>,
+    (after, limit): (&str, usize),
+) -> Result<BTreeSet<String>, DbError> {
+    let [table, in_group, member] = names(kind);
+    let bytes = by_bytes(conn);
+    let mut found = BTreeSet::new();
+    for chunk in groups.iter().collect::<Vec<_>>().chunks(CHUNK) {
+        let mut values = of(home, [after]);
+        values.push(i64::try_from(limit).map_err(broken)?.into());
+        values.extend(chunk.iter().map(|group| Value::from(group.as_str())));
+        let places: Vec<_> = (5..=values.len()).map(|at| format!("${at}")).collect();
+        let sql = format!(
+            "SELECT {member} FROM {table} WHERE directory = $1 AND instance = $2 AND {in_group} IN ({}) \
+             AND {member}{bytes} > $3 GROUP BY {member} ORDER BY {member}{bytes} LIMIT $4",
+            places.join(", ")
+        );
+        for row in conn.query_all_raw(statement(conn, sql, values)).await? {
+            found.insert(row.try_get("", member)?);
+        }
+    }
+    Ok(found.into_iter().take(limit).collect())
+}
+
+/// Which of some are in which groups of a kind.
+pub(crate) async fn memberships_among(
+    conn: &impl ConnectionTrait,
+    (home, kind): (&Home, ResourceKind),
+    items: &BTreeSet<String>,
 ) -> Result<BTreeMap<String, BTreeSet<String>>, DbError> {
     let [table, in_group, member] = names(kind);
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for chunk in groups.iter().collect::<Vec<_>>().chunks(CHUNK) {
+    for chunk in items.iter().collect::<Vec<_>>().chunks(CHUNK) {
         let mut values = of(home, []);
-        values.extend(chunk.iter().map(|group| Value::from(group.as_str())));
+        values.extend(chunk.iter().map(|item| Value::from(item.as_str())));
         let places: Vec<_> = (3..=values.len()).map(|at| format!("${at}")).collect();
         let sql = format!(
-            "SELECT {in_group}, {member} FROM {table} WHERE directory = $1 AND instance = $2 AND {in_group} IN ({})",
+            "SELECT {in_group}, {member} FROM {table} WHERE directory = $1 AND instance = $2 AND {member} IN ({})",
             places.join(", ")
         );
         for row in conn.query_all_raw(statement(conn, sql, values)).await? {

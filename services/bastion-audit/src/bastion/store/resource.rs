@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use bailiwick_core::DirectoryId;
 use bailiwick_db::DbError;
-use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Value};
+use sea_orm::{ConnectionTrait, QueryResult, Value};
 
-use super::{CHUNK, broken, membership::names, statement};
+use super::{CHUNK, broken, by_bytes, membership::names, statement};
 use crate::bastion::domain::{Home, Resource, ResourceKind};
 
 /// A resource, if it is there.
@@ -18,6 +19,50 @@ pub(crate) async fn find<T: Resource>(
     let mut values = of(home, T::KIND);
     values.push(id.into());
     conn.query_one_raw(statement(conn, sql, values)).await?.map(|row| read(&row)).transpose()
+}
+
+/// Those of some resources that are there.
+pub(crate) async fn find_all<T: Resource>(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    ids: &BTreeSet<String>,
+) -> Result<Vec<T>, DbError> {
+    let mut found = Vec::new();
+    for chunk in ids.iter().collect::<Vec<_>>().chunks(CHUNK) {
+        let mut values = of(home, T::KIND);
+        values.extend(chunk.iter().map(|id| Value::from(id.as_str())));
+        let places: Vec<_> = (4..=values.len()).map(|at| format!("${at}")).collect();
+        let sql = format!(
+            "SELECT body FROM bastion_resources WHERE directory = $1 AND place = $2 AND kind = $3 AND id IN ({})",
+            places.join(", ")
+        );
+        for row in conn.query_all_raw(statement(conn, sql, values)).await? {
+            found.push(read(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// All of a kind in some places, each of which has few.
+pub(crate) async fn all_in<T: Resource>(
+    conn: &impl ConnectionTrait,
+    directory: DirectoryId,
+    places: &[String],
+) -> Result<Vec<T>, DbError> {
+    let mut found = Vec::new();
+    for chunk in places.chunks(CHUNK) {
+        let mut values: Vec<Value> = vec![directory.to_string().into(), T::KIND.collection().into()];
+        values.extend(chunk.iter().map(|place| Value::from(place.as_str())));
+        let places: Vec<_> = (3..=values.len()).map(|at| format!("${at}")).collect();
+        let sql = format!(
+            "SELECT body FROM bastion_resources WHERE directory = $1 AND kind = $2 AND place IN ({})",
+            places.join(", ")
+        );
+        for row in conn.query_all_raw(statement(conn, sql, values)).await? {
+            found.push(read(&row)?);
+        }
+    }
+    Ok(found)
 }
 
 /// The id of the resource that has what no other has.
@@ -58,8 +103,7 @@ pub(crate) async fn page_in<T: Resource>(
     after: &str,
     limit: u64,
 ) -> Result<Vec<T>, DbError> {
-    // Other collations than this one pass over hyphens.
-    let bytes = if conn.get_database_backend() == DbBackend::Postgres { " COLLATE \"C\"" } else { "" };
+    let bytes = by_bytes(conn);
     let mut values = of(home, T::KIND);
     values.extend([after.into(), i64::try_from(limit).unwrap_or(i64::MAX).into()]);
     let mut within = String::new();

@@ -25,12 +25,13 @@ impl MigrationTrait for Accounts {
         of_asset.name("bastion_group_assets_asset").table("bastion_group_assets");
         of_asset.col("directory").col("instance").col("asset");
         manager.create_index(of_asset).await?;
-        // What names what, by its name within the bastion host.
-        let key = ["directory", "instance", "source", "kind", "id"];
-        manager.create_table(table("bastion_references", &key, key.map(text).to_vec())).await?;
+        // What names what: the one is in a place, which is the bastion host or an asset of it.
+        let key = ["directory", "place", "source_kind", "source_id", "kind", "id"];
+        let columns = key.into_iter().chain(["instance"]).map(text).collect();
+        manager.create_table(table("bastion_references", &key, columns)).await?;
         let mut named = Index::create();
         named.name("bastion_references_named").table("bastion_references");
-        named.col("directory").col("instance").col("kind").col("id");
+        named.col("directory").col("instance").col("kind").col("id").col("source_kind");
         manager.create_index(named).await?;
         let key = ["directory", "place", "kind", "id", "slot"];
         let mut columns = key.map(text).to_vec();
