@@ -21,6 +21,7 @@ const UPDATE_INSTANCE: &str = "bastion.v1.BastionInstanceService/UpdateBastionIn
 const DELETE_INSTANCE: &str = "bastion.v1.BastionInstanceService/DeleteBastionInstance";
 pub(super) const ADD: &str = "bastion.v1.BastionMemberService/BatchCreateBastionMembers";
 const ELIGIBLE: &str = "bastion.v1.BastionMemberService/ListEligibleBastionMembers";
+const LIST_MEMBERS: &str = "bastion.v1.BastionMemberService/ListBastionMembers";
 const REMOVE: &str = "bastion.v1.BastionMemberService/DeleteBastionMember";
 pub(super) const REPORT: &str = "bastion.v1.InventoryService/ReportInventory";
 const DISCOVERED: &str = "bastion.v1.AssetService/ListDiscoveredAssets";
@@ -164,17 +165,12 @@ async fn change(watch: &mut Answers) -> Value {
     }
 }
 
-/// covers: R-BAS-02, R-BAS-04
+/// covers: R-BAS-02
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bastion_hosts_are_listed_by_region_and_belong_to_whoever_created_them() {
     for databases in [Databases::Sqlite, Databases::Postgres] {
         let scene = Scene::start(databases).await;
         let (b, directory) = (&scene.administrator.root, &scene.directory);
-        let nowhere = json!({"parent": "directories/rd-7zzzzzzzzzzz1"});
-        let refused = scene.suite.operator().await.refused(CREATE_INSTANCE, nowhere.clone()).await;
-        assert_eq!(refused.code, Code::PermissionDenied, "{refused:?}");
-        assert_eq!(b.refused(CREATE_INSTANCE, nowhere).await.reason, "RESOURCE_NOT_FOUND", "without a directory");
-
         let main = scene.instance("main", "eu-1", "ENTERPRISE");
         scene.refused_to_others(CREATE_INSTANCE, &main).await;
         let bare = user(&scene.administrator, "bare", &[]).await;
@@ -234,7 +230,7 @@ async fn bastion_hosts_are_listed_by_region_and_belong_to_whoever_created_them()
     }
 }
 
-/// covers: R-BAS-05
+/// covers: R-BAS-04, R-BAS-05
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_directory_without_members_has_nothing_to_import() {
     for databases in [Databases::Sqlite, Databases::Postgres] {
@@ -242,10 +238,19 @@ async fn a_directory_without_members_has_nothing_to_import() {
         let operator = suite.operator().await;
         let management = register(&operator, "management", "Example").await;
         let stranger = register(&operator, "stranger", "Example").await;
-        let (root, directory) = (&management.root, &enable_directory(&management).await);
-        enable_service(&management, directory, "bastionhost").await;
+        let root = &management.root;
         let instance = json!({"display_name": "main", "region": "eu-1", "edition": "BASTION_EDITION_ENTERPRISE"});
-        let create = json!({"parent": directory, "bastion_instance_id": "main", "bastion_instance": instance});
+        let create =
+            |directory: &str| json!({"parent": directory, "bastion_instance_id": "main", "bastion_instance": instance});
+        // Without a directory there is none to have a bastion host, and no account that one would manage.
+        let nowhere = "directories/rd-7zzzzzzzzzzz1";
+        assert_eq!(root.refused(CREATE_INSTANCE, create(nowhere)).await.reason, "RESOURCE_NOT_FOUND");
+        let report = json!({"parent": management.name, "items": [host("i-1", "web", "10.0.0.1")]});
+        assert_eq!(root.refused(REPORT, report.clone()).await.code, Code::PermissionDenied);
+        let directory = &enable_directory(&management).await;
+        assert_eq!(root.refused(CREATE_INSTANCE, create(directory)).await.reason, "TRUSTED_ACCESS_REQUIRED");
+        enable_service(&management, directory, "bastionhost").await;
+        let create = create(directory);
         let main = text(&root.call(CREATE_INSTANCE, create).await.unwrap(), "name").to_owned();
         let eligible = async || root.call(ELIGIBLE, json!({"parent": directory})).await.unwrap();
         assert_eq!(eligible().await["eligibleBastionMembers"], json!([]));
@@ -714,6 +719,44 @@ async fn a_member_is_removed_only_when_its_assets_are() {
         let told = change(&mut watch).await;
         assert_eq!((ids(&told, "assets"), &told["assets"][0]["suspended"]), (vec!["orders".to_owned()], &json!(true)));
         assert_eq!(scene.asset("orders").await["suspended"], json!(true));
+        scene.suite.stop().await;
+    }
+}
+
+/// covers: E-BAS-01
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removal_beside_an_import_leaves_no_asset_without_its_member() {
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let scene = Scene::set_up(databases).await;
+        let (b, client) = (&scene.administrator.root, scene.client.name.as_str());
+        let entry = format!("{}/bastionMembers/{}", scene.directory, client.trim_start_matches("accounts/"));
+        let add = json!({"parent": scene.directory, "accounts": [client]});
+        let report = json!({"parent": client, "items": [host("i-1", "web", "10.0.0.1")]});
+        let import = scene.import(client, &json!([{"source_id": "i-1", "asset_id": "web"}]));
+        let members = async || b.call(LIST_MEMBERS, json!({"parent": scene.directory})).await.unwrap();
+        for round in 0..6 {
+            let remove = json!({"name": entry, "request_id": format!("3f0c2c62-3a0b-4bb8-8f4b-5f6f2f9f5a{round:02}")});
+            let (removed, imported) = tokio::join!(b.call(REMOVE, remove.clone()), b.call(IMPORT, import.clone()));
+            match (removed, imported) {
+                (Ok(_), Err(refused)) => {
+                    let gone = ["ACCOUNT_NOT_ENROLLED", "BASTION_MEMBER_LEAVING"].contains(&&*refused.reason);
+                    assert!(gone, "{refused:?}");
+                    assert_eq!(scene.assets("").await, Vec::<String>::new());
+                }
+                (Ok(_), Ok(answer)) => panic!("a removed member has an asset: {answer}"),
+                (Err(refused), Ok(answer)) => {
+                    assert_eq!((&*refused.reason, codes(&answer)), ("ENTRY_IN_USE", vec!["OK".to_owned()]));
+                    b.call(DELETE_ASSET, json!({"name": scene.named("assets", "web")})).await.unwrap();
+                    b.call(REMOVE, remove.clone()).await.unwrap();
+                }
+                (Err(refused), Err(other)) => panic!("{refused:?} {other:?}"),
+            }
+            // Added anew, it is another enrolment: who repeats the removal of before ends nothing.
+            b.call(ADD, add.clone()).await.unwrap();
+            b.call(REMOVE, remove).await.unwrap();
+            assert!(members().await.to_string().contains(client));
+            b.call(REPORT, report.clone()).await.unwrap();
+        }
         scene.suite.stop().await;
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tonic::Code;
 
-use super::bastion::{CREATE_ASSET, Scene, codes};
+use super::bastion::{CREATE_ASSET, REPORT, Scene, codes};
 use crate::{
     client::Client,
     live::{Databases, text, user},
@@ -33,6 +33,8 @@ const CREATE_GROUP: &str = "bastion.v1.AssetGroupService/CreateAssetGroup";
 const ADD_ASSETS: &str = "bastion.v1.AssetGroupService/AddAssetGroupAssets";
 const REMOVE_ASSETS: &str = "bastion.v1.AssetGroupService/RemoveAssetGroupAssets";
 const DELETE_ASSET: &str = "bastion.v1.AssetService/DeleteAsset";
+
+const ACCOUNT_TRAIL: &str = "audit.v1.AuditService/ListAccountAuditEntries";
 
 const KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC8WrKHyeqEDN5JQqsZNElEDlrE8LNtavm3K/R0f5UZ4";
 
@@ -126,7 +128,7 @@ async fn users_are_made_by_hand_or_of_ram_users_and_locked() {
     }
 }
 
-/// covers: R-BAS-16, R-BAS-17, R-BAS-19, R-BAS-20, R-BAS-22, R-BAS-23, E-BAS-12
+/// covers: R-BAS-16, R-BAS-17, R-BAS-19, R-BAS-20, R-BAS-22, R-BAS-23, E-BAS-06, E-BAS-12
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_user_has_what_is_granted_while_it_is() {
     for databases in [Databases::Sqlite, Databases::Postgres] {
@@ -201,6 +203,9 @@ async fn a_user_has_what_is_granted_while_it_is() {
             (&*used.reason, &used.metadata["used_by"]),
             ("BASTION_RESOURCE_IN_USE", &scene.named("grants", "g"))
         );
+        let several = json!({"parent": scene.main(), "names": [scene.named("assets", "other")]});
+        let done = b.call("bastion.v1.AssetService/BatchDeleteAssets", several).await.unwrap();
+        assert_eq!(codes(&done), ["UNEXPECTED"], "something else stands against it");
         let accounts: Vec<_> =
             (0..10).map(|n| format!("{}/assetAccounts/a-{n}", scene.named("assets", "web"))).collect();
         let assets: Vec<_> = (0..11).map(|n| asset(&format!("a-{n}"))).collect();
@@ -276,6 +281,56 @@ async fn groups_of_users_are_granted_accounts_of_groups_of_assets() {
         assert_eq!(codes(&b.call(REMOVE_USERS, users).await.unwrap()), ["OK", "OBJECT_NOT_FOUND"]);
         assert_eq!(reached(&scene, json!({})).await, []);
         assert_eq!(b.call(LIST_USERS, members).await.unwrap()["bastionUsers"], json!([]));
+        scene.suite.stop().await;
+    }
+}
+
+/// A list of what a user has says where no session begins. The owner of what is granted sees who changed what of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_released_or_suspended_is_said_and_its_owner_sees_what_is_done_with_it() {
+    for databases in [Databases::Sqlite, Databases::Postgres] {
+        let scene = Scene::set_up(databases).await;
+        let b = &scene.administrator.root;
+        scene.imported(&scene.client.name, "i-1", "web").await;
+        scene.imported(&scene.member, "i-1", "other").await;
+        account(b, &scene, "web", "root").await;
+        b.call(CREATE_USER, new_user(&scene, "ann")).await.unwrap();
+        let shop = json!({"parent": scene.main(), "asset_group_id": "shop", "asset_group": {"display_name": "shop"}});
+        b.call(CREATE_GROUP, shop).await.unwrap();
+        let assets = json!([scene.named("assets", "web"), scene.named("assets", "other")]);
+        let put = json!({"name": scene.named("assetGroups", "shop"), "assets": assets});
+        b.call(ADD_ASSETS, put).await.unwrap();
+        let grant = json!({"parent": scene.main(), "grant_id": "g", "grant": {"display_name": "g", "enabled": true,
+            "bastion_users": [scene.named("bastionUsers", "ann")],
+            "asset_groups": [{"asset_group": scene.named("assetGroups", "shop"), "all_accounts": true}]}});
+        b.call(CREATE_GRANT, grant).await.unwrap();
+        let list = json!({"parent": scene.named("bastionUsers", "ann")});
+        let states = async || {
+            let page = b.call(USER_ASSETS, list.clone()).await.unwrap();
+            let assets = page["userAssets"].as_array().unwrap().clone();
+            assets.iter().map(|asset| (text(asset, "state").to_owned(), asset["suspended"].clone())).collect::<Vec<_>>()
+        };
+        let normal = ("ASSET_STATE_NORMAL".to_owned(), json!(false));
+        assert_eq!(states().await, [normal.clone(), normal.clone()]);
+        b.call(REPORT, json!({"parent": scene.member, "released_source_ids": ["i-1"]})).await.unwrap();
+        let released = ("ASSET_STATE_RELEASED".to_owned(), json!(false));
+        assert_eq!(states().await, [released, normal], "the other, and the web");
+
+        let client = &scene.client;
+        let read = json!({"parent": client.name, "page_size": 1_000});
+        let trail = async || client.root.call(ACCOUNT_TRAIL, read.clone()).await.unwrap().to_string();
+        until("the grant is in the trail of the owner", async || trail().await.contains("CreateGrant")).await;
+        let trail = trail().await;
+        for method in ["CreateAssetAccount", "AddAssetGroupAssets", "ReportInventory", "ImportAssets"] {
+            assert!(trail.contains(method), "{method}");
+        }
+        let none = scene.other.root.call(ACCOUNT_TRAIL, json!({"parent": scene.other.name, "page_size": 1_000})).await;
+        assert!(!none.unwrap().to_string().contains("bastion.v1.GrantService"), "nothing of it is theirs");
+
+        let leaves = format!("{}/members/{}", scene.directory, client.name.trim_start_matches("accounts/"));
+        let remove = "directory.v1.MemberService/RemoveMember";
+        scene.management.root.call(remove, json!({"name": leaves})).await.unwrap();
+        until("the asset of who left is suspended", async || states().await[1].1 == json!(true)).await;
         scene.suite.stop().await;
     }
 }
