@@ -675,7 +675,11 @@ async fn a_restored_log_makes_the_folders_anew() {
 }
 
 /// Has something of account 11, and of no other.
-struct Holding(std::sync::Mutex<Vec<(AccountId, String)>>);
+#[derive(Default)]
+struct Holding {
+    asked: std::sync::Mutex<Vec<(AccountId, String)>>,
+    ended: std::sync::Mutex<Vec<(AccountId, String)>>,
+}
 
 impl Departure for Holding {
     fn begin(
@@ -685,8 +689,27 @@ impl Departure for Holding {
         leaving: AccountId,
         uid: String,
     ) -> BoxFuture<'_, Result<Option<String>, bailiwick_db::DbError>> {
-        self.0.lock().unwrap().push((leaving, uid));
+        self.asked.lock().unwrap().push((leaving, uid));
         Box::pin(async move { Ok((leaving == account(11)).then(|| "a thing".to_owned())) })
+    }
+
+    fn leaving(
+        &self,
+        _: bailiwick_db::Tx,
+        _: DirectoryId,
+        _: Vec<AccountId>,
+    ) -> BoxFuture<'_, Result<Vec<(AccountId, String)>, bailiwick_db::DbError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn end(
+        &self,
+        _: bailiwick_db::Tx,
+        _: DirectoryId,
+        left: Vec<(AccountId, String)>,
+    ) -> BoxFuture<'_, Result<(), bailiwick_db::DbError>> {
+        self.ended.lock().unwrap().extend(left);
+        Box::pin(async { Ok(()) })
     }
 }
 
@@ -694,7 +717,7 @@ impl Departure for Holding {
 async fn a_member_is_removed_only_if_the_service_has_nothing_of_it() {
     for world in World::following().await {
         let entries = world.create(&[11, 12], "").await;
-        let holding = Arc::new(Holding(std::sync::Mutex::default()));
+        let holding = Arc::new(Holding::default());
         let roster = world.lists.roster_with(SPEC, holding.clone());
         let call = world.removal("alice", 11);
         let refused = roster.delete(&call, account(11), "", request_id()).await.unwrap_err();
@@ -705,7 +728,8 @@ async fn a_member_is_removed_only_if_the_service_has_nothing_of_it() {
         roster.delete(&call, account(12), "", id.clone()).await.unwrap();
         roster.delete(&call, account(12), "", id).await.unwrap();
         let asked: Vec<_> = entries.iter().map(|entry| (entry.account, entry.uid.clone())).collect();
-        assert_eq!(*holding.0.lock().unwrap(), asked, "once for each removal");
+        assert_eq!(*holding.asked.lock().unwrap(), asked, "once for each removal");
+        assert_eq!(*holding.ended.lock().unwrap(), asked.get(1..).unwrap(), "of which one was done");
     }
 }
 
