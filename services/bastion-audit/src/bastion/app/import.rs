@@ -15,7 +15,7 @@ use super::{
 };
 use crate::bastion::{
     domain::{
-        Asset, BastionError, Discovered, Home, Instance, Meta, Resource, ResourceKind, is_told_apart, slug, told_apart,
+        Asset, BastionError, Discovered, Home, Instance, Meta, Resource, ResourceKind, names_account, slug, told_apart,
     },
     store,
 };
@@ -130,7 +130,7 @@ impl Bastion {
         let (chosen, suggested) = (import.display_name.as_str(), item.display_name.as_str());
         let longer = || told_apart(suggested, item);
         let wanted = match chosen {
-            "" if is_told_apart(suggested) => longer(),
+            "" if names_account(suggested) => longer(),
             "" => suggested.to_owned(),
             chosen => chosen.to_owned(),
         };

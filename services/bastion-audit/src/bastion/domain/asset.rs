@@ -303,10 +303,10 @@ pub(crate) fn told_apart(suggested: &str, item: &Discovered) -> String {
     name.chars().take(left).chain(behind.chars()).collect()
 }
 
-/// Whether a display name ends as such a one: an account could have its asset called as that of another is.
-pub(crate) fn is_told_apart(suggested: &str) -> bool {
-    let account = suggested.trim_end().strip_suffix(')').and_then(|rest| rest.rsplit([' ', ',']).next());
-    account.is_some_and(|account| account.parse::<AccountId>().is_ok())
+/// Whether a display name has the id of an account in it, as such a one has: an account could have its asset called as that
+/// of another is, or nearly so.
+pub(crate) fn names_account(suggested: &str) -> bool {
+    suggested.split(|c: char| !c.is_ascii_digit()).any(|digits| digits.parse::<AccountId>().is_ok())
 }
 
 /// Whether the assets of an account may be imported into a bastion host of another: downwards only (E-BAS-02). A bastion host
@@ -425,12 +425,14 @@ mod tests {
             (name.as_str(), true),
             (long.as_str(), true),
             (&format!("web (i-1,{}) ", account(2)), true),
-            (&format!("web ({})", account(2)), false),
+            (&format!("web ({})", account(2)), true),
+            (&format!("web (i-1, {})\u{200b}", account(2)), true),
+            ("web (i-1, 123)", false),
             ("web (Berlin)", false),
             ("web", false),
             (")", false),
         ] {
-            assert_eq!(is_told_apart(suggested), apart, "{suggested}");
+            assert_eq!(names_account(suggested), apart, "{suggested}");
         }
     }
 

@@ -17,7 +17,7 @@ mod user;
 
 pub(crate) use asset::{
     AddressType, Asset, AssetKind, AssetView, DatabaseEngine, Discovered, OperatingSystem, Origin, Rank, SOURCES,
-    STATES, Seen, SeenPart, check_direction, is_told_apart, slug, told_apart,
+    STATES, Seen, SeenPart, check_direction, names_account, slug, told_apart,
 };
 pub(crate) use asset_account::{AssetAccount, AssetAccountView, SharedKey};
 pub(crate) use asset_group::{AssetGroup, GROUP_ASSETS_MAX};
