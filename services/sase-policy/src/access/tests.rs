@@ -11,6 +11,7 @@ use bailiwick_api::{
         sase_instance_service_client::SaseInstanceServiceClient, sase_member_service_client::SaseMemberServiceClient,
         sase_user_service_client::SaseUserServiceClient, user_group_service_client::UserGroupServiceClient,
     },
+    r#type::v1::TimeWindow,
     r#type::v1::{AccessFactChange, IdentityFact, PrincipalKind, access_fact::Kind},
 };
 use bailiwick_core::{Clock, Role, TrustedService};
@@ -620,7 +621,7 @@ async fn what_is_wrong_with_a_policy_is_named_and_nothing_changes() {
         let scene = Scene::start(&database.url).await;
         let conditions = pb::AccessConditions {
             networks: vec!["192.0.2.1/24".into()],
-            windows: vec![pb::TimeWindow {
+            windows: vec![TimeWindow {
                 time_zone: "Mars/Olympus".into(),
                 weekdays: vec![1],
                 start: "09:00".into(),

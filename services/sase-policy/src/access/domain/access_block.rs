@@ -1,9 +1,10 @@
 //! Blocks of the response hook.
 
+use bailiwick_conditions::Cidr;
 use bailiwick_core::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Cidr, Meta, Resource, ResourceKind};
+use super::{Meta, Resource, ResourceKind};
 
 /// What is blocked, by id or address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

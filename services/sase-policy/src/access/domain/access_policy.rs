@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use bailiwick_conditions::{Cidr, TimeWindow};
 use bailiwick_core::{AccountId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Cidr, Meta, Os, OsVersion, Resource, ResourceKind, SaseError, TimeWindow};
+use super::{Meta, Os, OsVersion, Resource, ResourceKind, SaseError};
 
 /// How many versions of a policy are kept.
 pub(crate) const VERSIONS_KEPT: u64 = 50;

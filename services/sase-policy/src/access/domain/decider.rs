@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use bailiwick_conditions::TimeWindow;
 use bailiwick_core::{AccountId, Timestamp};
 use cedar_policy::{Authorizer, Entities, EntityUid, Policy, PolicyId, PolicySet, Request, Validator};
 
 use super::{
     AccessBlock, AccessPolicy, AccessQuery, Action, Application, Blocked, Decision, DecisionReason, Resource, Target,
-    TimeWindow, Wanted, World,
+    Wanted, World,
     cedar::{self, Uncompiled, entity_uid, uncompiled},
 };
 

@@ -1,6 +1,7 @@
 //! Policies as they are asked for.
 
 use bailiwick_api::sase::v1 as pb;
+use bailiwick_conditions::TimeWindow;
 use bailiwick_core::{Owner, Timestamp};
 use bailiwick_rpc::{Call, InvalidFields};
 
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::access::domain::{
     AccessPolicy, Action, Conditions, DeviceCondition, Members, Meta, ResourceKind, Selection, Strength, Subjects,
-    Targets, TimeWindow,
+    Targets,
 };
 
 /// The fields that an update can name.
@@ -221,8 +222,8 @@ fn conditions(fields: &mut InvalidFields, asked: pb::AccessConditions) -> Condit
     let networks = networks.filter_map(|(n, range)| fields.parse(format!("{FIELD}.networks[{n}]"), range)).collect();
     parse::at_most(fields, &format!("{FIELD}.windows"), asked.windows.len(), WINDOWS_MAX);
     let windows = asked.windows.iter().take(WINDOWS_MAX).enumerate();
-    let mut window = |(n, asked): (usize, &pb::TimeWindow)| {
-        let read = TimeWindow::read(&asked.time_zone, &asked.weekdays, (&asked.start, &asked.end));
+    let mut window = |(n, asked): (usize, &_)| {
+        let read = TimeWindow::read(asked);
         read.map_err(|(part, problem)| fields.violation(format!("{FIELD}.windows[{n}].{part}"), problem)).ok()
     };
     let windows = windows.filter_map(&mut window).collect();

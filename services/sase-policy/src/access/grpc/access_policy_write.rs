@@ -6,7 +6,7 @@ use bailiwick_core::DirectoryId;
 use super::{devices::write_os, parse::timestamp};
 use crate::access::domain::{
     AccessPolicy, Action, Conditions, DeviceCondition, DryRun, DryRunChange, Members, PolicyVersion, Resource,
-    ResourceKind, Strength, Subjects, Targets, TimeWindow, cedar, clock,
+    ResourceKind, Strength, Subjects, Targets, cedar,
 };
 
 /// A policy.
@@ -108,7 +108,7 @@ fn conditions(conditions: Conditions) -> pb::AccessConditions {
     pb::AccessConditions {
         device: conditions.device.map(device),
         networks: conditions.networks.iter().map(ToString::to_string).collect(),
-        windows: conditions.windows.into_iter().map(window).collect(),
+        windows: conditions.windows.into_iter().map(Into::into).collect(),
         min_authentication_strength: strength.into(),
     }
 }
@@ -120,15 +120,6 @@ fn device(condition: DeviceCondition) -> pb::DeviceCondition {
         disk_encrypted: condition.disk_encrypted,
         managed: condition.managed,
         max_report_age_minutes: condition.max_age_minutes.and_then(|age| age.try_into().ok()).unwrap_or_default(),
-    }
-}
-
-fn window(window: TimeWindow) -> pb::TimeWindow {
-    pb::TimeWindow {
-        start: clock(window.start),
-        end: clock(window.end),
-        weekdays: window.weekdays.into_iter().map(i32::from).collect(),
-        time_zone: window.zone,
     }
 }
 

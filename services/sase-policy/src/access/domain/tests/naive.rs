@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use bailiwick_conditions::TimeWindow;
 use bailiwick_core::Timestamp;
 
 use crate::access::domain::*;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bailiwick_conditions::TimeWindow;
 use bailiwick_core::{AccountId, DirectoryId, Timestamp};
 
 use crate::access::domain::*;

@@ -1,5 +1,6 @@
 //! Parts of each week, on the clocks of a time zone.
 
+use bailiwick_api::r#type::v1 as pb;
 use bailiwick_core::Timestamp;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -9,28 +10,25 @@ const DAY: u16 = 24 * 60;
 /// A part of each week. It is about what clocks show: on a day when they are put forward or back, it lasts as long as they
 /// say, and an hour that comes twice is in it twice.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct TimeWindow {
+pub struct TimeWindow {
     /// A zone of the IANA database.
-    pub(crate) zone: String,
+    pub zone: String,
     /// On which days it begins: 1 for Monday to 7 for Sunday, ascending.
-    pub(crate) weekdays: Vec<u8>,
+    pub weekdays: Vec<u8>,
     /// Minutes of the day.
-    pub(crate) start: u16,
+    pub start: u16,
     /// Minutes of the day, or of the next one if not after the start.
-    pub(crate) end: u16,
+    pub end: u16,
 }
 
 impl TimeWindow {
-    /// A window from its parts as they are written.
+    /// A window as the contract has it.
     ///
     /// # Errors
     /// The field at fault, and what is wrong with it.
-    pub(crate) fn read(
-        zone: &str,
-        weekdays: &[i32],
-        (start, end): (&str, &str),
-    ) -> Result<Self, (&'static str, String)> {
-        let known = TimeZone::get(zone).ok().filter(|found| found.iana_name() == Some(zone));
+    pub fn read(asked: &pb::TimeWindow) -> Result<Self, (&'static str, String)> {
+        let pb::TimeWindow { time_zone: zone, weekdays, start, end } = asked;
+        let known = TimeZone::get(zone).ok().filter(|found| found.iana_name() == Some(zone.as_str()));
         known.ok_or(("time_zone", "must be a zone of the IANA database, such as `Europe/Berlin`".to_owned()))?;
         let mut days = Vec::new();
         for day in weekdays {
@@ -43,11 +41,11 @@ impl TimeWindow {
         days.sort_unstable();
         let start = minutes(start).filter(|start| *start < DAY).ok_or(("start", "must be `HH:MM`".to_owned()))?;
         let end = minutes(end).ok_or(("end", "must be `HH:MM`".to_owned()))?;
-        Ok(Self { zone: zone.to_owned(), weekdays: days, start, end })
+        Ok(Self { zone: zone.clone(), weekdays: days, start, end })
     }
 
     /// Whether a moment is in it. A zone that is not known, which was when it was written, is never in it.
-    pub(crate) fn is_open(&self, at: Timestamp) -> bool {
+    pub fn is_open(&self, at: Timestamp) -> bool {
         let Ok(zone) = TimeZone::get(&self.zone) else { return false };
         let Ok(at) = jiff::Timestamp::from_microsecond(at.as_micros()) else { return false };
         let at = zone.to_datetime(at);
@@ -66,14 +64,25 @@ impl TimeWindow {
     }
 
     /// A text that no other window has.
-    pub(crate) fn key(&self) -> String {
+    pub fn key(&self) -> String {
         let days: String = self.weekdays.iter().map(u8::to_string).collect();
         format!("{} {days} {}-{}", self.zone, clock(self.start), clock(self.end))
     }
 }
 
+impl From<TimeWindow> for pb::TimeWindow {
+    fn from(window: TimeWindow) -> Self {
+        Self {
+            start: clock(window.start),
+            end: clock(window.end),
+            weekdays: window.weekdays.into_iter().map(i32::from).collect(),
+            time_zone: window.zone,
+        }
+    }
+}
+
 /// `HH:MM` of minutes of the day.
-pub(crate) fn clock(minutes: u16) -> String {
+fn clock(minutes: u16) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
@@ -92,11 +101,20 @@ mod tests {
         Timestamp::from_micros(text.parse::<jiff::Timestamp>().unwrap().as_microsecond())
     }
 
+    fn read(zone: &str, weekdays: &[i32], start: &str, end: &str) -> Result<TimeWindow, (&'static str, String)> {
+        TimeWindow::read(&pb::TimeWindow {
+            time_zone: zone.to_owned(),
+            weekdays: weekdays.to_vec(),
+            start: start.to_owned(),
+            end: end.to_owned(),
+        })
+    }
+
     #[test]
     fn a_window_is_open_by_the_clocks_of_its_zone() {
-        let office = TimeWindow::read("Europe/Berlin", &[5, 1], ("09:00", "17:00")).unwrap();
-        let night = TimeWindow::read("Europe/Berlin", &[7], ("22:00", "06:00")).unwrap();
-        let day = TimeWindow::read("America/New_York", &[6], ("00:00", "24:00")).unwrap();
+        let office = read("Europe/Berlin", &[5, 1], "09:00", "17:00").unwrap();
+        let night = read("Europe/Berlin", &[7], "22:00", "06:00").unwrap();
+        let day = read("America/New_York", &[6], "00:00", "24:00").unwrap();
         for (window, moment, open) in [
             // A Monday in winter, an hour ahead of UTC; the Friday in summer is two.
             (&office, "2026-01-05T08:00:00Z", true),
@@ -132,11 +150,7 @@ mod tests {
             ("UTC", &[1], "09:00", "17:60", "end"),
             ("UTC", &[1], "09:00", "24:01", "end"),
         ] {
-            assert_eq!(
-                TimeWindow::read(zone, days, (start, end)).unwrap_err().0,
-                field,
-                "{zone} {days:?} {start} {end}"
-            );
+            assert_eq!(read(zone, days, start, end).unwrap_err().0, field, "{zone} {days:?} {start} {end}");
         }
     }
 }

@@ -7,9 +7,26 @@ use serde::{Deserialize, Serialize};
 /// A range of addresses in CIDR notation, in its one spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct Cidr {
+pub struct Cidr {
     address: IpAddr,
     prefix: u32,
+}
+
+impl Cidr {
+    /// Whether an address is in it. An IPv4 address is the same however it is written.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address, address.to_canonical()) {
+            (IpAddr::V4(of), IpAddr::V4(one)) => {
+                let beyond = u32::BITS - self.prefix;
+                (of.to_bits() ^ one.to_bits()).checked_shr(beyond).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(of), IpAddr::V6(one)) => {
+                let beyond = u128::BITS - self.prefix;
+                (of.to_bits() ^ one.to_bits()).checked_shr(beyond).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
 }
 
 impl FromStr for Cidr {
@@ -76,6 +93,26 @@ mod tests {
         }
         for text in ["", "192.0.2.0/33", "192.0.2.1/24", "192.0.2.0/+8", "192.0.2/24", "::ffff:192.0.2.0/120", "x/8"] {
             assert!(text.parse::<Cidr>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_range_contains_what_begins_as_it_does() {
+        for (range, address, within) in [
+            ("192.0.2.0/24", "192.0.2.255", true),
+            ("192.0.2.0/24", "192.0.3.0", false),
+            ("192.0.2.0/24", "::ffff:192.0.2.1", true),
+            ("192.0.2.7", "192.0.2.7", true),
+            ("192.0.2.7", "192.0.2.6", false),
+            ("0.0.0.0/0", "203.0.113.1", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("::/0", "2001:db8::1", true),
+            ("::/0", "192.0.2.1", false),
+            ("2001:db8::/33", "2001:db8:7fff::1", true),
+            ("2001:db8::/33", "2001:db8:8000::1", false),
+        ] {
+            let found = range.parse::<Cidr>().unwrap().contains(address.parse().unwrap());
+            assert_eq!(found, within, "{address} in {range}");
         }
     }
 }
