@@ -5,6 +5,7 @@ mod audit;
 mod bastion;
 mod bastion_accounts;
 mod bastion_grants;
+mod bastion_policies;
 mod bastion_tenants;
 mod contract;
 mod control_list;

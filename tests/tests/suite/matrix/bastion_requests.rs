@@ -49,6 +49,9 @@ pub(super) fn request(method: &str, rpc: &str, directory: &str, member: &str) ->
         "UpdateUserGroup" => json!({"user_group": {"name": name("userGroups")}}),
         "GetGrant" | "DeleteGrant" | "EnableGrant" | "DisableGrant" => json!({"name": name("grants")}),
         "UpdateGrant" => json!({"grant": {"name": name("grants")}}),
+        "CreateControlPolicy" | "ListControlPolicies" | "EvaluateControlPolicy" => json!({"parent": instance}),
+        "GetControlPolicy" | "DeleteControlPolicy" => json!({"name": name("controlPolicies")}),
+        "UpdateControlPolicy" => json!({"control_policy": {"name": name("controlPolicies")}}),
         "ListUserAssets" => json!({"parent": name("bastionUsers")}),
         _ => missing(method),
     }

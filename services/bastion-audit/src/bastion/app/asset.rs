@@ -159,8 +159,7 @@ impl Bastion {
     pub(crate) async fn asset_get(&self, call: &Call, (instance, id): (&str, &str)) -> Result<AssetView, Error> {
         let (home, reader) = (Home::within(call.permit.tenant_directory()?, instance), self.db().reader());
         check_home(reader, call, &home).await?;
-        let asset = found_asset(reader, &home, id).await?;
-        view(reader, &home, asset).await
+        asset_view(reader, &home, id).await
     }
 
     /// A page of the assets that are asked for.
@@ -230,6 +229,15 @@ async fn has_password(conn: &impl ConnectionTrait, asset: &Asset) -> Result<bool
 async fn found_asset(conn: &impl ConnectionTrait, home: &Home, id: &str) -> Result<Asset, Error> {
     let found = store::asset(conn, home, id).await?;
     Ok(found.ok_or_else(|| BastionError::NotFound(ResourceKind::Asset.name(home, id)))?)
+}
+
+/// An asset as it is for sessions now.
+///
+/// # Errors
+/// [`BastionError::NotFound`].
+pub(super) async fn asset_view(conn: &impl ConnectionTrait, home: &Home, id: &str) -> Result<AssetView, Error> {
+    let asset = found_asset(conn, home, id).await?;
+    view(conn, home, asset).await
 }
 
 async fn view(conn: &impl ConnectionTrait, home: &Home, asset: Asset) -> Result<AssetView, Error> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::bastion::{
     domain::{
-        Asset, AssetAccount, AssetKind, AssetView, BastionError, Grant, GrantState, Home, Reference, Resource,
+        Asset, AssetAccount, AssetKind, AssetView, BastionError, Grant, GrantState, Granted, Home, Reference, Resource,
         ResourceKind, User, granted,
     },
     store,
@@ -108,6 +108,19 @@ async fn grants_of(conn: &impl ConnectionTrait, home: &Home, user: &str, now: Ti
     let mut grants: Vec<Grant> = store::find_all(conn, home, &ids).await?;
     grants.retain(|grant| grant.state(now) == GrantState::Active);
     Ok(grants)
+}
+
+/// What a user is granted of an asset at a moment.
+pub(super) async fn granted_of(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    (user, asset): (&str, &str),
+    now: Timestamp,
+) -> Result<Granted, Error> {
+    let grants = grants_of(conn, home, user, now).await?;
+    let ids = BTreeSet::from([asset.to_owned()]);
+    let within = store::memberships_among(conn, (home, ResourceKind::AssetGroup), &ids).await?;
+    Ok(granted(&grants, &within, now).remove(asset).unwrap_or_default())
 }
 
 /// The first of the assets after an id that are granted and asked for, and after which id the list goes on, if it does.

@@ -5,6 +5,7 @@ mod asset_account;
 mod asset_group;
 mod asset_watch;
 mod claim;
+mod control_policy;
 mod discovered;
 mod error;
 mod follow;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use super::store::Part;
 pub(crate) use asset_watch::WatchBatch;
+pub(crate) use control_policy::Asked;
 pub(crate) use discovered::{DiscoveredFilter, DiscoveredView};
 pub(crate) use error::Error;
 pub(crate) use follow::BastionFacts;

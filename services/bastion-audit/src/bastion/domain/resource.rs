@@ -17,6 +17,7 @@ pub(crate) enum ResourceKind {
     User,
     UserGroup,
     Grant,
+    ControlPolicy,
 }
 
 /// What a resource is in.
@@ -151,6 +152,7 @@ impl ResourceKind {
             Self::User => "bastionUsers",
             Self::UserGroup => "userGroups",
             Self::Grant => "grants",
+            Self::ControlPolicy => "controlPolicies",
         }
     }
 
@@ -170,6 +172,9 @@ impl ResourceKind {
             Self::User => "directories/{directory}/bastionInstances/{bastion_instance}/bastionUsers/{bastion_user}",
             Self::UserGroup => "directories/{directory}/bastionInstances/{bastion_instance}/userGroups/{user_group}",
             Self::Grant => "directories/{directory}/bastionInstances/{bastion_instance}/grants/{grant}",
+            Self::ControlPolicy => {
+                "directories/{directory}/bastionInstances/{bastion_instance}/controlPolicies/{control_policy}"
+            }
         }
     }
 
@@ -185,6 +190,7 @@ impl ResourceKind {
             Self::User => 10_000,
             Self::UserGroup => 1_000,
             Self::Grant => 2_000,
+            Self::ControlPolicy => 200,
         }
     }
 

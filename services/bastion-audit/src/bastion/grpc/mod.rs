@@ -5,6 +5,9 @@ mod asset_groups;
 mod asset_read;
 mod asset_write;
 mod assets;
+mod control_policies;
+mod control_policy_read;
+mod control_policy_write;
 mod error;
 mod grants;
 mod instances;
@@ -19,9 +22,10 @@ mod users;
 use bailiwick_api::bastion::v1::{
     asset_account_service_server::AssetAccountServiceServer, asset_group_service_server::AssetGroupServiceServer,
     asset_service_server::AssetServiceServer, bastion_instance_service_server::BastionInstanceServiceServer,
-    bastion_user_service_server::BastionUserServiceServer, grant_service_server::GrantServiceServer,
-    inventory_service_server::InventoryServiceServer, network_domain_service_server::NetworkDomainServiceServer,
-    shared_key_service_server::SharedKeyServiceServer, user_group_service_server::UserGroupServiceServer,
+    bastion_user_service_server::BastionUserServiceServer, control_policy_service_server::ControlPolicyServiceServer,
+    grant_service_server::GrantServiceServer, inventory_service_server::InventoryServiceServer,
+    network_domain_service_server::NetworkDomainServiceServer, shared_key_service_server::SharedKeyServiceServer,
+    user_group_service_server::UserGroupServiceServer,
 };
 use tonic::service::Routes;
 
@@ -39,5 +43,6 @@ pub(crate) fn routes(routes: Routes, bastion: &Bastion) -> Routes {
         .add_service(BastionUserServiceServer::new(users::Users(bastion.clone())))
         .add_service(UserGroupServiceServer::new(user_groups::UserGroups(bastion.clone())))
         .add_service(GrantServiceServer::new(grants::Grants(bastion.clone())))
+        .add_service(ControlPolicyServiceServer::new(control_policies::ControlPolicies(bastion.clone())))
         .add_service(NetworkDomainServiceServer::new(network_domains::NetworkDomains(bastion.clone())))
 }

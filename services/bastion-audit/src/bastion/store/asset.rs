@@ -79,6 +79,21 @@ pub(crate) async fn assets_existing(
     Ok(found)
 }
 
+/// How many of some assets are of a kind.
+pub(crate) async fn assets_of_kind(
+    conn: &impl ConnectionTrait,
+    home: &Home,
+    ids: &BTreeSet<&str>,
+    kind: AssetKind,
+) -> Result<usize, DbError> {
+    let mut count = 0;
+    for chunk in ids.iter().collect::<Vec<_>>().chunks(CHUNK) {
+        let some = within(home).filter(Column::Id.is_in(chunk.iter().map(|id| **id)));
+        count += some.filter(Column::Kind.eq(kind.code())).count(conn).await?;
+    }
+    usize::try_from(count).map_err(broken)
+}
+
 /// The id of the asset that people call so.
 pub(crate) async fn asset_called(
     conn: &impl ConnectionTrait,

@@ -14,8 +14,8 @@ mod secret;
 
 pub(crate) use asset::{
     Part, asset, asset_called, asset_count, asset_in, asset_in_domain, asset_of, asset_place, asset_remove,
-    assets_among, assets_existing, assets_page, assets_save, has_assets_of_others, imported_as, owners_in,
-    owners_in_domain, owners_in_groups, owners_of,
+    assets_among, assets_existing, assets_of_kind, assets_page, assets_save, has_assets_of_others, imported_as,
+    owners_in, owners_in_domain, owners_in_groups, owners_of,
 };
 pub(crate) use head::head_lock;
 pub(crate) use inventory::{
