@@ -72,6 +72,11 @@ impl Client {
         Self { token: Some(token.to_owned()), ..self.clone() }
     }
 
+    /// The token that it calls with.
+    pub fn token(&self) -> &str {
+        self.token.as_deref().unwrap()
+    }
+
     /// The same connection, as nobody.
     pub fn anonymous(&self) -> Self {
         Self { token: None, ..self.clone() }

@@ -2,9 +2,11 @@
 
 use std::{path::Path, process::Command};
 
+use serde_json::json;
+
 use crate::{
     checkout,
-    live::{Databases, Suite},
+    live::{Databases, Suite, create_member, enable_directory, enable_service, register},
     processes::Processes,
     tools,
 };
@@ -40,4 +42,36 @@ async fn the_walk_works_as_written_in_processes_with_mutual_tls_on_postgresql() 
     let port = suite.gateway().rsplit(':').next().unwrap();
     let ca = suite.ca_file();
     walk(&format!("localhost:{port}"), &suite.operator_file(), &["-cacert", ca.to_str().unwrap()]);
+}
+
+/// The commands of a manual, in their order: its indented blocks.
+fn commands(manual: &str) -> String {
+    let text = std::fs::read_to_string(checkout::root().join("docs").join(manual)).unwrap();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("    "));
+    lines.flat_map(|line| [line, "\n"]).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_manual_of_bastion_hosts_works_as_written() {
+    let suite = Suite::start(Databases::Sqlite).await;
+    let operator = suite.operator().await;
+    let management = register(&operator, "management", "Example").await;
+    let directory = enable_directory(&management).await;
+    enable_service(&management, &directory, "bastionhost").await;
+    let member = create_member(&management, &directory, "member").await;
+    // The commands send no consistency tokens.
+    let seen = json!({"parent": directory});
+    management.root.call("bastion.v1.BastionMemberService/ListBastionMembers", seen).await.unwrap();
+    let mut shell = Command::new("bash");
+    shell.args(["-euo", "pipefail", "-c", &commands("bastion.md")]).env("PATH", tools::search_path());
+    shell.env("TOKEN", management.root.token()).env("GATEWAY", suite.gateway().to_string());
+    shell.env("I", format!("{directory}/bastionInstances/main")).env("D", &directory).env("C", &member);
+    let output = tokio::task::spawn_blocking(move || shell.output().unwrap()).await.unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}\n{}", String::from_utf8_lossy(&output.stderr));
+    let evaluated = told.rsplit("\n}\n").find(|answer| !answer.is_empty()).unwrap();
+    for said in ["CONTROL_VERDICT_REJECT", "controlPolicies/careful", "`rm` is denied"] {
+        assert!(evaluated.contains(said), "{said}: {told}");
+    }
+    suite.stop().await;
 }

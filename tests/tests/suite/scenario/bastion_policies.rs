@@ -114,6 +114,15 @@ impl Work {
     }
 }
 
+/// A field's name as JSON has it.
+fn in_json(field: &str) -> String {
+    let (first, rest) = field.split_once('_').unwrap_or((field, ""));
+    let capital = |part: &str| {
+        format!("{}{}", part.get(..1).unwrap_or_default().to_uppercase(), part.get(1..).unwrap_or_default())
+    };
+    rest.split('_').fold(first.to_owned(), |name, part| name + &capital(part))
+}
+
 fn said(verdict: &str, policy: &str) -> (String, String) {
     (verdict.to_owned(), policy.to_owned())
 }
@@ -218,7 +227,7 @@ async fn policies_are_written_whole_and_what_is_wrong_with_one_is_named() {
         ] {
             let mut policy = name.clone();
             policy[field] = value;
-            let refused = b.refused(UPDATE, json!({"control_policy": policy, "update_mask": field})).await;
+            let refused = b.refused(UPDATE, json!({"control_policy": policy, "update_mask": in_json(field)})).await;
             assert_eq!(refused.fields, [format!("control_policy.{named}")], "{policy}");
         }
         assert_eq!(b.call(GET, name.clone()).await.unwrap(), made, "none of it was done");

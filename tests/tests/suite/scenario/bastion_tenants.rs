@@ -79,6 +79,12 @@ impl Tenant {
             "user_groups": [self.named("userGroups", "staff")],
             "assets": [{"asset": asset("web"), "asset_accounts": [self.account("root")]}],
             "asset_groups": [{"asset_group": self.named("assetGroups", "shop"), "all_accounts": true}]});
+        let policy = json!({
+            "asset_scope": {"assets": [{"asset": asset("web"), "asset_accounts": [self.account("root")]}],
+                "asset_groups": [{"asset_group": self.named("assetGroups", "shop")}]},
+            "user_scope": {"bastion_users": [self.named("bastionUsers", "ann")],
+                "user_groups": [self.named("userGroups", "staff")]},
+            "session_approval": {"required": true}});
         vec![
             (
                 "BastionInstanceService/CreateBastionInstance",
@@ -128,6 +134,7 @@ impl Tenant {
                 json!({"name": self.named("userGroups", "staff"), "bastion_users": [self.named("bastionUsers", "ann")]}),
             ),
             ("GrantService/CreateGrant", create("grant", "g", grant)),
+            ("ControlPolicyService/CreateControlPolicy", create("control_policy", "p", policy)),
         ]
     }
 
@@ -161,7 +168,14 @@ impl Tenant {
             ("UserGroupService/GetUserGroup", name("userGroups", "staff")),
             ("UserGroupService/ListUserGroups", main.clone()),
             ("GrantService/GetGrant", name("grants", "g")),
-            ("GrantService/ListGrants", main),
+            ("GrantService/ListGrants", main.clone()),
+            ("ControlPolicyService/GetControlPolicy", name("controlPolicies", "p")),
+            ("ControlPolicyService/ListControlPolicies", main),
+            (
+                "ControlPolicyService/EvaluateControlPolicy",
+                json!({"parent": self.main(), "bastion_user": ann, "asset_account": self.account("root"),
+                    "source_ip": "192.0.2.7", "command_line": "ls"}),
+            ),
             ("GrantService/ListUserAssets", json!({"parent": ann, "owner_account": self.member})),
             ("GrantService/ListUserAssets", json!({"parent": ann})),
         ]
@@ -198,6 +212,8 @@ impl Tenant {
             ("GrantService/DisableGrant", name("grants", "g")),
             ("GrantService/EnableGrant", name("grants", "g")),
             ("AssetAccountService/ResetAssetAccountCredentials", json!({"name": self.account("root")})),
+            ("ControlPolicyService/UpdateControlPolicy", comment("control_policy", named("controlPolicies", "p"))),
+            ("ControlPolicyService/DeleteControlPolicy", name("controlPolicies", "p")),
             ("GrantService/DeleteGrant", name("grants", "g")),
             (
                 "UserGroupService/RemoveUserGroupUsers",
