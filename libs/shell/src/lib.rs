@@ -17,6 +17,8 @@ mod tests;
 pub const LINE_MAX: usize = 16 * 1024;
 /// How deep commands may be nested.
 pub const DEPTH_MAX: usize = 32;
+/// Most commands of a line.
+pub const COMMANDS_MAX: usize = 256;
 
 /// What a line would run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,13 +67,15 @@ pub enum Opaque {
 /// Why nothing can be told of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// It is longer than [`LINE_MAX`].
-    #[error("the command line is longer than {LINE_MAX} bytes")]
+    /// It is longer than [`LINE_MAX`], or has more than [`COMMANDS_MAX`] commands.
+    #[error("the command line is longer than {LINE_MAX} bytes or {COMMANDS_MAX} commands")]
     TooLong,
-    /// It is nested deeper than [`DEPTH_MAX`].
-    #[error("the command line is nested deeper than {DEPTH_MAX}")]
+    /// It is nested deeper than [`DEPTH_MAX`], or has so many parentheses and brackets, quoted or not, that to read it
+    /// could take any time.
+    #[error("the command line is nested deeper than {DEPTH_MAX}, or has too many parentheses")]
     TooDeep,
-    /// It has control characters that a terminal, and not a shell, gives a meaning.
+    /// It has control characters that a terminal, and not a shell, gives a meaning, or such as show it in another order
+    /// than it has.
     #[error("the command line has control characters")]
     Control,
     /// It is not in the language.
@@ -84,9 +88,12 @@ pub enum Unreadable {
 /// # Errors
 /// [`Unreadable`]: whoever decides on it must take it for something that may run anything.
 pub fn read(line: &str) -> Result<Script, Unreadable> {
-    let mut script = Script::default();
-    walk::line(line, 0, &mut script)?;
-    Ok(script)
+    // The parser panics at numbers that fit nowhere.
+    let reading = || {
+        let mut script = Script::default();
+        walk::line(line, 0, &mut script).map(|()| script)
+    };
+    std::panic::catch_unwind(reading).unwrap_or(Err(Unreadable::Syntax))
 }
 
 impl Script {

@@ -93,17 +93,33 @@ pub(crate) fn is_of_system(program: &str) -> bool {
 pub(crate) fn kind(name: &str, arguments: &[Argument]) -> Kind {
     // `python3.12`, `perl5.36`: the family is what counts.
     let family = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.' || c == '-');
-    let told = |option: &str| arguments.iter().any(|argument| argument.text().starts_with(option));
+    // An argument that depends on the host may be any option.
+    let told = |option: &str| {
+        let is = |argument: &Argument| match argument {
+            Argument::Text(text) => text.starts_with(option),
+            Argument::Expanded(_) => true,
+        };
+        arguments.iter().any(is)
+    };
+    let index = arguments.iter().any(|argument| argument.text().contains('['));
+    // `bash-static`, `vim.tiny`, `ksh93`, `zsh-5.9`.
+    let first = name.split(|c: char| c == '-' || c == '.' || c.is_ascii_digit()).next().unwrap_or_default();
     match name {
-        "sh" | "bash" | "dash" | "ash" | "zsh" | "ksh" | "mksh" | "rbash" => Kind::Shell,
+        _ if SHELLS.contains(&name) => Kind::Shell,
         "eval" | "watch" => Kind::Line,
         // They set a variable, or evaluate an index.
-        "printf" | "test" | "[" if told("-v") => Kind::State,
-        "export" | "declare" | "typeset" | "local" | "readonly" | "unset" | "set" | "shopt" | "alias" | "unalias"
-        | "enable" | "hash" | "trap" | "bind" | "read" | "mapfile" | "readarray" | "getopts" | "complete" | "let" => {
+        "printf" if arguments.first().is_some_and(|first| first.text().starts_with('-') || is_unknown(first)) => {
             Kind::State
         }
-        _ if RUNS.contains(&name) || RUNS.contains(&family) => Kind::Runs,
+        "test" | "[" if told("-v") && index => Kind::State,
+        "test" | "[" if arguments.iter().any(|argument| *argument == Argument::Text("-v".to_owned())) => Kind::State,
+        "wait" if told("-p") || told("-np") => Kind::State,
+        "jobs" if told("-") => Kind::Runs,
+        "export" | "declare" | "typeset" | "local" | "readonly" | "unset" | "set" | "shopt" | "alias" | "unalias"
+        | "compgen" | "compopt" | "enable" | "hash" | "trap" | "bind" | "read" | "mapfile" | "readarray"
+        | "getopts" | "complete" | "let" => Kind::State,
+        _ if RUNS.contains(&name) || RUNS.contains(&family) || RUNS.contains(&first) => Kind::Runs,
+        _ if SHELLS.contains(&first) => Kind::Runs,
         _ => wrapper(name).map_or(Kind::Plain, Kind::Wrapper),
     }
 }
@@ -144,7 +160,8 @@ fn wrapper(name: &str) -> Option<Wrapper> {
         },
         "doas" => Wrapper { valued: "uC", flags: "n", ..NONE },
         "xargs" => Wrapper {
-            valued: "InPLsdaE",
+            // With `-I` what it replaces stands anywhere: it is not known what runs.
+            valued: "nPLsdaE",
             flags: "0rtpx",
             long_flags: &["--null", "--no-run-if-empty"],
             appends: true,
@@ -154,7 +171,14 @@ fn wrapper(name: &str) -> Option<Wrapper> {
     })
 }
 
-/// Programs with a language, a shell escape, or hooks of their own.
+fn is_unknown(argument: &Argument) -> bool {
+    matches!(argument, Argument::Expanded(_))
+}
+
+/// Shells of which the language is read.
+const SHELLS: &[&str] = &["sh", "bash", "dash", "ash", "zsh", "ksh", "mksh", "rbash", "lksh", "posh", "yash"];
+
+/// Programs with a language, a shell escape, or hooks of their own, and those that run others in ways that are not read.
 const RUNS: &[&str] = &[
     ".",
     "source",
@@ -256,4 +280,69 @@ const RUNS: &[&str] = &[
     "run-parts",
     "m4",
     "fc",
+    "taskset",
+    "chrt",
+    "setarch",
+    "linux64",
+    "linux32",
+    "i386",
+    "x86_64",
+    "prlimit",
+    "split",
+    "setpriv",
+    "systemd",
+    "machinectl",
+    "run0",
+    "pkexec",
+    "sg",
+    "newgrp",
+    "gosu",
+    "runcon",
+    "capsh",
+    "numactl",
+    "fakeroot",
+    "proot",
+    "bwrap",
+    "firejail",
+    "ip",
+    "dbus",
+    "xvfb",
+    "rlwrap",
+    "unbuffer",
+    "valgrind",
+    "hyperfine",
+    "entr",
+    "ld",
+    "coreutils",
+    "sudoedit",
+    "tcpdump",
+    "gcc",
+    "cc",
+    "npx",
+    "npm",
+    "pip",
+    "gem",
+    "go",
+    "cargo",
+    "rake",
+    "java",
+    "jshell",
+    "dc",
+    "bpftrace",
+    "lldb",
+    "mail",
+    "mutt",
+    "mariadb",
+    "mongosh",
+    "sqlplus",
+    "smbclient",
+    "rsh",
+    "mosh",
+    "ansible",
+    "snap",
+    "zypper",
+    "apk",
+    "pacman",
+    "netcat",
+    "rvim",
 ];

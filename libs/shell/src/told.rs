@@ -4,16 +4,14 @@ use crate::Argument;
 
 /// The line after `-c`, if the shell is told it and the line is known. Other options than these read files or the input.
 pub(crate) fn to_shell(arguments: &[Argument]) -> Option<&str> {
-    let mut arguments = arguments.iter();
+    let (mut arguments, mut told) = (arguments.iter(), false);
     while let Some(Argument::Text(text)) = arguments.next() {
         let letters = text.strip_prefix('-').filter(|letters| letters.chars().all(|c| "ceflnux".contains(c)));
         match letters {
-            Some(letters) if letters.contains('c') => {
-                let Argument::Text(line) = arguments.next()? else { return None };
-                return Some(line);
-            }
-            Some(_) => {}
+            // Options go on after the one that says so.
+            Some(letters) => told |= letters.contains('c'),
             None if matches!(text.as_str(), "--login" | "--norc" | "--noprofile") => {}
+            None if told && !text.starts_with(['-', '+']) => return Some(text),
             None => return None,
         }
     }

@@ -1,7 +1,7 @@
 //! Following what a line runs through the language.
 
 use brush_parser::{
-    Parser, ParserOptions,
+    Parser,
     ast::{
         self, AssignmentValue, BinaryPredicate, Command as Node, CommandPrefixOrSuffixItem as Item, CompoundCommand,
         CompoundList, ExtendedTestExpr, IoFileRedirectKind as Kind, IoFileRedirectTarget as Target, IoRedirect,
@@ -10,27 +10,41 @@ use brush_parser::{
 };
 
 use crate::{
-    Argument, Command, DEPTH_MAX, LINE_MAX, Opaque, Script, Unreadable,
+    Argument, COMMANDS_MAX, Command, DEPTH_MAX, LINE_MAX, Opaque, Script, Unreadable,
     programs::{self, Reads, Wrapper},
     told, words,
 };
+
+/// Most parentheses and brackets of a line that open.
+const TRIES_MAX: usize = 16;
+/// Characters that nobody sees, or that show others in another order.
+fn is_hiding(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
 
 /// Adds what a line runs.
 pub(crate) fn line(text: &str, depth: usize, script: &mut Script) -> Result<(), Unreadable> {
     if text.len() > LINE_MAX {
         return Err(Unreadable::TooLong);
     }
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\t' || is_hiding(c)) {
         return Err(Unreadable::Control);
     }
-    // The parser recurses: what would be nested deeper than the bound is not given to it.
-    let opening = text.matches(['(', '{', '`', '[']).count();
-    let words = ["if", "while", "until", "for", "case"];
+    // The parser recurses: what would be nested deeper than the bound is not given to it. Of parentheses and brackets it
+    // tries each in several ways, so that each of them that is not closed doubles what it does. They count in quotes too,
+    // since where those begin is what it may see otherwise.
+    let trying = text.matches(['(', '[']).count();
+    let opening = text.matches(['{', '`', '!']).count() + text.matches("&&").count() + text.matches("||").count();
+    let words = ["if", "while", "until", "for", "case", "select", "coproc", "function", "time"];
     let keywords = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| words.contains(word)).count();
-    if depth > DEPTH_MAX || opening + keywords > 8 * DEPTH_MAX {
+    if depth > DEPTH_MAX || trying > TRIES_MAX || opening + keywords > 8 * DEPTH_MAX {
         return Err(Unreadable::TooDeep);
     }
-    let mut parser = Parser::new(text.as_bytes(), &ParserOptions::default());
+    // After `((` the parser looks for no here-documents, and takes what follows one for something else.
+    if text.replace("<<<", "").contains("<<") && ["((", "$["].iter().any(|opening| text.contains(opening)) {
+        return Err(Unreadable::Syntax);
+    }
+    let mut parser = Parser::new(text.as_bytes(), &words::options());
     let program = parser.parse_program().map_err(|_| Unreadable::Syntax)?;
     let mut walk = Walk { depth, script };
     program.complete_commands.iter().try_for_each(|list| walk.list(list))
@@ -85,6 +99,12 @@ impl Walk<'_> {
             CompoundCommand::BraceGroup(group) => self.list(&group.list)?,
             CompoundCommand::Subshell(subshell) => self.list(&subshell.list)?,
             CompoundCommand::ForClause(clause) => {
+                // Names in small letters are the line's own, but for those that shells look programs up by.
+                let own =
+                    clause.variable_name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+                if !own || clause.variable_name.ends_with("path") {
+                    self.opaque(Opaque::State(clause.variable_name.clone()));
+                }
                 for value in clause.values.iter().flatten() {
                     self.word(value)?;
                 }
@@ -111,7 +131,11 @@ impl Walk<'_> {
                 self.list(&clause.0)?;
                 self.list(&clause.1.list)?;
             }
-            CompoundCommand::Coprocess(coprocess) => self.node(&coprocess.body)?,
+            // It sets variables, and what stands where a name can be is read in several ways.
+            CompoundCommand::Coprocess(coprocess) => {
+                self.opaque(Opaque::State("coproc".to_owned()));
+                self.node(&coprocess.body)?;
+            }
         }
         Ok(())
     }
@@ -123,7 +147,15 @@ impl Walk<'_> {
         let name = command.word_or_name.as_ref().map(|word| self.word(word)).transpose()?;
         let mut arguments = Vec::new();
         for item in command.suffix.iter().flat_map(|suffix| &suffix.0) {
-            arguments.extend(self.item(item)?);
+            match item {
+                // After a name, what looks like an assignment is an argument.
+                Item::AssignmentWord(assignment, word) if matches!(assignment.value, AssignmentValue::Scalar(_)) => {
+                    let home = word.value.contains("=~") || word.value.contains(":~");
+                    let argument = self.word(word)?;
+                    arguments.push(if home { Argument::Expanded(word.value.clone()) } else { argument });
+                }
+                item => arguments.extend(self.item(item)?),
+            }
         }
         match name {
             Some(name) => self.command(name, arguments, self.depth),
@@ -181,6 +213,14 @@ impl Walk<'_> {
                 Target::ProcessSubstitution(_, subshell) => self.list(&subshell.list)?,
             },
             IoRedirect::HereDocument(_, document) => {
+                // Where a document ends is read otherwise by bash if its mark is an odd one, or if a line of it goes on.
+                let mark = document.here_end.value.as_str();
+                let quoted = |q: char| mark.strip_prefix(q).and_then(|mark| mark.strip_suffix(q));
+                let mark = quoted('\'').or_else(|| quoted('"')).unwrap_or(mark);
+                let plain = !mark.is_empty() && mark.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+                if !plain || document.requires_expansion && document.doc.value.contains("\\\n") {
+                    return Err(Unreadable::Syntax);
+                }
                 if document.requires_expansion {
                     words::here_document(&document.doc.value, self.depth, self.script)?;
                 }
@@ -235,6 +275,14 @@ impl Walk<'_> {
                 return Ok(());
             }
         };
+        // No program is called so: the line was read otherwise than a shell does.
+        if program.is_empty() || program.starts_with('-') {
+            self.opaque(Opaque::Program(program));
+            return Ok(());
+        }
+        if self.script.commands.len() >= COMMANDS_MAX {
+            return Err(Unreadable::TooLong);
+        }
         if !programs::is_of_system(&program) {
             self.opaque(Opaque::Elsewhere(program.clone()));
         }

@@ -10,9 +10,17 @@ use crate::{Argument, Opaque, Script, Unreadable, walk};
 /// Characters by which a shell makes names of files, or several words, of one.
 const EXPANDED: [char; 6] = ['*', '?', '[', ']', '{', '}'];
 
+/// What no word has that is not quoted: where one has, it was read otherwise than a shell reads it.
+const BETWEEN: [char; 10] = [' ', '\t', '\n', ';', '|', '&', '<', '>', '(', ')'];
+
+/// As a shell reads that nobody types at: without patterns in parentheses.
+pub(crate) fn options() -> ParserOptions {
+    ParserOptions { enable_extended_globbing: false, ..ParserOptions::default() }
+}
+
 /// Reads a word, and what runs while the shell expands it.
 pub(crate) fn word(text: &str, depth: usize, script: &mut Script) -> Result<Argument, Unreadable> {
-    let pieces = parse(text, &ParserOptions::default()).map_err(|_| Unreadable::Syntax)?;
+    let pieces = parse(text, &options()).map_err(|_| Unreadable::Syntax)?;
     let mut reading = Reading { source: text, depth, script, known: Some(String::new()) };
     reading.pieces(&pieces, false)?;
     Ok(reading.known.map_or_else(|| Argument::Expanded(text.to_owned()), Argument::Text))
@@ -20,7 +28,7 @@ pub(crate) fn word(text: &str, depth: usize, script: &mut Script) -> Result<Argu
 
 /// What runs while the shell expands the body of a here-document.
 pub(crate) fn here_document(text: &str, depth: usize, script: &mut Script) -> Result<(), Unreadable> {
-    let pieces = parse_heredoc(text, &ParserOptions::default()).map_err(|_| Unreadable::Syntax)?;
+    let pieces = parse_heredoc(text, &options()).map_err(|_| Unreadable::Syntax)?;
     Reading { source: text, depth, script, known: None }.pieces(&pieces, true)
 }
 
@@ -45,6 +53,7 @@ impl Reading<'_> {
 
     fn piece(&mut self, piece: &WordPieceWithSource, quoted: bool) -> Result<(), Unreadable> {
         match &piece.piece {
+            WordPiece::Text(text) if !quoted && text.contains(BETWEEN) => return Err(Unreadable::Syntax),
             WordPiece::Text(text) if !quoted && text.contains(EXPANDED) => self.known = None,
             WordPiece::Text(text) | WordPiece::SingleQuotedText(text) => self.push(text),
             WordPiece::EscapeSequence(text) => self.push(escaped(text)),

@@ -47,8 +47,12 @@ fn of_program(word: &str, command: &Command) -> Likeness {
     let sure = |found| if found { Likeness::Yes } else { Likeness::No };
     match (word.contains('/'), command.program.contains('/')) {
         (false, _) => sure(is_like(command.name(), word)),
-        (true, true) => sure(is_like(&command.program, word)),
-        // Where a name is looked for is the host's to say.
+        (true, true) if is_like(&command.program, word) => Likeness::Yes,
+        (true, true) => match [word, &command.program].map(|path| in_system(path)) {
+            [Some(name), Some(program)] if is_like(program, name) => Likeness::Perhaps,
+            _ => Likeness::No,
+        },
+        // Where a name is looked for is the host's to say; so is whether two folders of the system are one.
         (true, false) => match word.rsplit('/').next().is_some_and(|name| is_like(&command.program, name)) {
             true => Likeness::Perhaps,
             false => Likeness::No,
@@ -67,6 +71,10 @@ fn of_arguments(words: &[String], arguments: &[Argument]) -> Likeness {
             None => return Likeness::No,
             // It may become several words, or none.
             Some(Argument::Expanded(_)) => return Likeness::Perhaps,
+            // What it leads to is not where it seems to be.
+            Some(Argument::Text(text)) if is_roundabout(text) && word.contains(['/', '*', '?']) => {
+                return Likeness::Perhaps;
+            }
             Some(Argument::Text(text)) if is_like(text, word) => {}
             Some(Argument::Text(_)) => return Likeness::No,
         }
@@ -77,6 +85,18 @@ fn of_arguments(words: &[String], arguments: &[Argument]) -> Likeness {
         Some(Argument::Expanded(_)) => Likeness::Perhaps,
         Some(Argument::Text(_)) => Likeness::No,
     }
+}
+
+/// The name of a program in a folder of the system.
+fn in_system(path: &str) -> Option<&str> {
+    let (folder, name) = path.rsplit_once('/')?;
+    ["/bin", "/sbin", "/usr/bin", "/usr/sbin"].contains(&folder).then_some(name)
+}
+
+/// Whether a path goes by folders that it need not go by.
+pub(super) fn is_roundabout(path: &str) -> bool {
+    let inner = path.strip_prefix('/').unwrap_or(path);
+    path.contains('/') && inner.trim_end_matches('/').split('/').any(|part| matches!(part, "" | "." | ".."))
 }
 
 /// Whether a text is like a word. Takes time proportional to the product of the lengths at worst.
@@ -164,7 +184,9 @@ mod tests {
             ("rm", "rmdir x", No),
             ("rm*", "rmdir x", Yes),
             ("/bin/rm", "/bin/rm x", Yes),
-            ("/bin/rm", "/usr/bin/rm x", No),
+            ("/bin/rm", "/usr/bin/rm x", Perhaps),
+            ("/bin/rm", "/opt/bin/rm x", No),
+            ("/bin/rm", "/usr/bin/ls x", No),
             ("/bin/rm", "rm x", Perhaps),
             ("/bin/rm", "ls x", No),
             ("systemctl restart nginx", "systemctl restart nginx", Yes),
@@ -178,6 +200,11 @@ mod tests {
             ("systemctl re?tart", "systemctl restart", Yes),
             ("cat /var/log/*", "cat /var/log/syslog", Yes),
             ("cat /var/log/*", "cat /etc/passwd", No),
+            ("cat /var/log/*", "cat /var/log/../../etc/shadow", Perhaps),
+            ("cat /etc/*", "cat //etc/shadow", Perhaps),
+            ("cat /etc/*", "cat /var/../etc/shadow", Perhaps),
+            ("cat /etc/*", "cat /etc/", Yes),
+            ("dd of=/dev/*", "dd of=/dev/sda", Yes),
             ("cat /var/log/*", "cat /var/log/a /etc/passwd", No),
             ("ls", "ls $HOME", Yes),
         ] {
