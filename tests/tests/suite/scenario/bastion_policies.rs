@@ -191,6 +191,11 @@ async fn policies_are_written_whole_and_what_is_wrong_with_one_is_named() {
             ("protocol_control", channels(&[]), "protocol_control.channels"),
             ("protocol_control", channels(&["SCP_UPLOAD"]), "protocol_control.channels"),
             ("protocol_control", channels(&["SHELL", "LOCAL_FORWARD"]), "protocol_control.forward_targets"),
+            (
+                "protocol_control",
+                json!({"channels": ["SESSION_CHANNEL_SHELL"], "environment": ["LANG", "LD_*"]}),
+                "protocol_control.environment[1]",
+            ),
             ("access_control", json!({}), "access_control"),
             ("access_control", json!({"time_windows": [window]}), "access_control.time_windows[0].time_zone"),
             (
@@ -304,6 +309,14 @@ async fn a_policy_takes_effect_on_those_that_it_is_attached_to() {
         let refused = work.policy("many", &json!({"user_scope": {"bastion_users": many}}));
         let refused = work.b().refused(CREATE, refused).await;
         assert_eq!(refused.fields, ["control_policy.user_scope.bastion_users"]);
+        let many: Vec<_> = (0..101).map(|n| scene.named("userGroups", &format!("u-{n}"))).collect();
+        let refused = work.policy("many", &json!({"user_scope": {"user_groups": many}}));
+        assert_eq!(work.b().refused(CREATE, refused).await.fields, ["control_policy.user_scope.user_groups"]);
+        // Nobody has so many; that they are too many is seen before that.
+        let many: Vec<_> = (0..501).map(|n| json!({"asset": asset(&format!("a-{n}"))})).collect();
+        let refused = work.policy("many", &json!({"asset_scope": {"assets": many}}));
+        let refused = work.b().refused(CREATE, refused).await;
+        assert!(refused.message.contains("at most 500 hosts, and at most 500 of other kinds"), "{refused:?}");
         let many: Vec<_> =
             (0..101).map(|n| json!({"asset_group": scene.named("assetGroups", &format!("g-{n}"))})).collect();
         let refused = work.policy("many", &json!({"asset_scope": {"asset_groups": many}}));

@@ -24,9 +24,11 @@ use crate::bastion::{
 const ASSETS_MAX: usize = 500;
 /// Policies that are read at once: they are large.
 const BATCH: u64 = 20;
-/// Most policies of a page, and how many names they may have together if there are several.
+/// Most policies of a page, and how many bytes they may have together if there are several.
 const PAGE_MAX: u32 = 50;
-const NAMES_MAX: usize = 6_000;
+const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// A name as it is answered has so many bytes more than one as it is kept.
+const NAME_BYTES: usize = 150;
 
 /// A session that somebody asks about, and what would be done in it.
 pub(crate) struct Asked<'a> {
@@ -98,8 +100,9 @@ impl Bastion {
         let items = store::page::<ControlPolicy>(reader, &home, &after, u64::from(size.min(PAGE_MAX)) + 1).await?;
         let mut weight = 0;
         let fits = |policy: &&ControlPolicy| {
-            weight += policy.names().len();
-            weight <= NAMES_MAX
+            let kept = serde_json::to_string(policy).map_or(PAGE_BYTES_MAX, |text| text.len());
+            weight += kept + policy.names().len() * NAME_BYTES;
+            weight <= PAGE_BYTES_MAX
         };
         let fitting = u32::try_from(items.iter().take_while(fits).count()).unwrap_or(PAGE_MAX);
         let size = fitting.clamp(1, size.min(PAGE_MAX));
@@ -145,10 +148,17 @@ impl Bastion {
                 rules.session_approval(),
             ]);
             rulings.extend(asked.channel.map(|(channel, to)| rules.channel(channel, to)));
-            rulings.extend(asked.command_line.into_iter().flat_map(|line| rules.command_line(line)));
-            Ok::<_, Error>(rulings)
+            Ok::<_, Error>((rulings, rules))
         };
-        Ok(self.db().snapshot("bastion_policy_evaluate", read).await?.value)
+        let (mut rulings, rules) = self.db().snapshot("bastion_policy_evaluate", read).await?.value;
+        if let Some(line) = asked.command_line.map(str::to_owned) {
+            // What a caller sends is read and compared with all patterns: beside those who wait for the network.
+            match tokio::task::spawn_blocking(move || rules.command_line(&line)).await {
+                Ok(of_commands) => rulings.extend(of_commands),
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            }
+        }
+        Ok(rulings)
     }
 }
 

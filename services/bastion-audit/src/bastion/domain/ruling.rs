@@ -7,7 +7,8 @@ use bailiwick_shell::{Argument, Command, Opaque, Script};
 
 use super::{
     CommandPattern, ControlPolicy, Likeness, ListMode, ProtocolControl, SessionChannel, Sitting, SourceControl,
-    Verdict, command_pattern::WRITES,
+    Verdict,
+    command_pattern::{WRITES, is_roundabout},
 };
 
 /// Most things of a line that are told apart.
@@ -63,17 +64,19 @@ impl Rules {
 
     /// Whether a session may come from an address (R-BAS-32).
     pub(crate) fn source(&self, address: IpAddr) -> Ruling {
-        let Some((policy, SourceControl { mode, ranges })) =
-            self.0.iter().find_map(|policy| Some((policy, policy.sources.as_ref()?)))
-        else {
-            return ruling(Dimension::Source, None, |_| (Verdict::Allow, String::new()));
+        let said = |policy: &ControlPolicy| {
+            let SourceControl { mode, ranges } = policy.sources.as_ref()?;
+            match (mode, ranges.iter().find(|range| range.contains(address))) {
+                (ListMode::Deny, Some(range)) => Some((Verdict::Reject, format!("`{range}` is denied"))),
+                // What is not denied here is left to others.
+                (ListMode::Deny, None) => None,
+                (ListMode::Allow, Some(range)) => Some((Verdict::Allow, format!("`{range}` is allowed"))),
+                (ListMode::Allow, None) => Some((Verdict::Reject, "in no range that is allowed".to_owned())),
+            }
         };
-        ruling(Dimension::Source, Some(policy), |_| match (mode, ranges.iter().find(|range| range.contains(address))) {
-            (ListMode::Deny, Some(range)) => (Verdict::Reject, format!("`{range}` is denied")),
-            (ListMode::Deny, None) => (Verdict::Allow, "in no range that is denied".to_owned()),
-            (ListMode::Allow, Some(range)) => (Verdict::Allow, format!("`{range}` is allowed")),
-            (ListMode::Allow, None) => (Verdict::Reject, "in no range that is allowed".to_owned()),
-        })
+        let stating = self.0.iter().find_map(|policy| Some((policy, said(policy)?)));
+        let (policy, said) = stating.unzip();
+        ruling(Dimension::Source, policy, |_| said.clone().unwrap_or((Verdict::Allow, UNSTATED.to_owned())))
     }
 
     /// Whether a session waits for an approval (R-BAS-33).
@@ -118,21 +121,32 @@ impl Rules {
         // The gravest are what it depends on.
         rulings.sort_by_key(|ruling| std::cmp::Reverse(ruling.verdict));
         rulings.truncate(RULINGS_MAX);
+        if rulings.is_empty() {
+            rulings.push(ruling(Dimension::Command, None, |_| (Verdict::Allow, String::new())));
+        }
         rulings
     }
 
     /// What becomes of a command: the first policy that says something of it decides.
     pub(crate) fn command(&self, command: &Command) -> Ruling {
-        let said = |policy| Some((policy, of_command(policy, command)?));
-        let said = self.0.iter().find_map(said);
-        let (verdict, reason) = said.as_ref().map_or((Verdict::Allow, UNSTATED.to_owned()), |(_, said)| said.clone());
-        Ruling {
-            dimension: Dimension::Command,
-            verdict,
-            policy: said.map(|(policy, _)| policy.meta.id.clone()),
-            subject: command.text(),
-            reason,
+        let mut gravest: Option<(&ControlPolicy, Said)> = None;
+        for policy in &self.0 {
+            let Some(said) = of_command(policy, command) else { continue };
+            // Whoever is not sure speaks for what may be; those that follow, for what is if it is not.
+            let sure = said.sure;
+            if gravest.as_ref().is_none_or(|(_, known)| known.verdict < said.verdict) {
+                gravest = Some((policy, said));
+            }
+            if sure {
+                break;
+            }
         }
+        let mut ruled = ruling(Dimension::Command, None, |_| (Verdict::Allow, String::new()));
+        ruled.subject = command.text();
+        if let Some((policy, said)) = gravest {
+            (ruled.verdict, ruled.policy, ruled.reason) = (said.verdict, Some(policy.meta.id.clone()), said.reason);
+        }
+        ruled
     }
 
     /// What becomes of a line that may run what nobody can tell. It may be any command: so all policies say something of it
@@ -171,28 +185,40 @@ fn ruling(
     Ruling { dimension, verdict, policy, subject: String::new(), reason }
 }
 
-/// What one policy says of a command: its control first, its approval then (E-BAS-09).
-fn of_command(policy: &ControlPolicy, command: &Command) -> Option<(Verdict, String)> {
+/// What one policy says of a command.
+struct Said {
+    verdict: Verdict,
+    reason: String,
+    /// Whether the command is what it says this of; that may depend on the host.
+    sure: bool,
+}
+
+/// What one policy says of a command: what it rejects first, then what it allows, then what it has approved (E-BAS-09).
+fn of_command(policy: &ControlPolicy, command: &Command) -> Option<Said> {
+    let said = |verdict, reason, sure| Some(Said { verdict, reason, sure });
+    let approved = likest(&policy.approved_commands, command);
     if let Some(control) = &policy.commands {
-        let found = likest(&control.patterns, command);
-        match (control.mode, found) {
+        match (control.mode, likest(&control.patterns, command)) {
             (ListMode::Deny, Some((Likeness::Yes, pattern))) => {
-                return Some((Verdict::Reject, format!("`{pattern}` is denied")));
+                return said(Verdict::Reject, format!("`{pattern}` is denied"), true);
             }
             (ListMode::Deny, Some((_, pattern))) => match policy.on_opaque() {
                 // It says nothing then: others may.
                 None | Some(Verdict::Allow) => {}
-                Some(verdict) => return Some((verdict, format!("may be what `{pattern}` denies"))),
+                Some(verdict) => return said(verdict, format!("may be what `{pattern}` denies"), false),
             },
             (ListMode::Allow, Some((Likeness::Yes, pattern))) => {
-                return Some((Verdict::Allow, format!("`{pattern}` is allowed")));
+                return said(Verdict::Allow, format!("`{pattern}` is allowed"), true);
             }
-            (ListMode::Allow, _) => return Some((Verdict::Reject, "not among what is allowed".to_owned())),
-            (ListMode::Deny, None) => {}
+            // What may be what is approved may also be what is not allowed.
+            (ListMode::Allow, _) if approved.is_none_or(|(likeness, _)| likeness < Likeness::Yes) => {
+                return said(Verdict::Reject, "not among what is allowed".to_owned(), true);
+            }
+            (ListMode::Allow, _) | (ListMode::Deny, None) => {}
         }
     }
-    let (_, pattern) = likest(&policy.approved_commands, command)?;
-    Some((Verdict::Approve, format!("`{pattern}` waits for an approval")))
+    let (likeness, pattern) = approved?;
+    said(Verdict::Approve, format!("`{pattern}` waits for an approval"), likeness == Likeness::Yes)
 }
 
 /// The pattern that a command is most like, if it is like one.
@@ -215,8 +241,10 @@ fn text(opaque: &Opaque) -> &str {
 /// A redirection that writes a file, as a command.
 fn write(file: String) -> Command {
     let odd = |c: char| "'\"\\$`*?[]{}~()".contains(c);
-    let elsewhere = file.split('/').any(|part| part == "..");
-    let plain = !file.chars().any(odd) && !elsewhere;
+    // Where a relative one is depends on the folder; what is below these leads anywhere.
+    let known = file.starts_with('/') && !is_roundabout(&file);
+    let leads = ["/proc/", "/dev/fd/"].iter().any(|folder| file.starts_with(folder));
+    let plain = known && !leads && !file.chars().any(odd);
     let file = if plain { Argument::Text(file) } else { Argument::Expanded(file) };
     Command { program: WRITES.to_owned(), arguments: vec![file] }
 }

@@ -46,6 +46,28 @@ const TARGETS_MAX: usize = 100;
 const ENVIRONMENT_MAX: usize = 50;
 /// Longest name of an environment variable.
 const VARIABLE_MAX: usize = 64;
+/// Variables by which whoever sets them has other programs run than those that are named.
+const LEADING: &[&str] = &[
+    "BASH_ENV",
+    "BASHOPTS",
+    "ENV",
+    "GCONV_PATH",
+    "GIT_SSH_COMMAND",
+    "IFS",
+    "LD_AUDIT",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "NODE_OPTIONS",
+    "PATH",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PROMPT_COMMAND",
+    "PS4",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "RUBYOPT",
+    "SHELLOPTS",
+];
 const POLICY: &str = "control_policy";
 
 /// What is asked of a policy. What is not named is none.
@@ -264,6 +286,14 @@ fn protocols(fields: &mut InvalidFields, asked: &pb::ProtocolControl) -> Protoco
             let sound = letters && !plain.is_empty() && name.len() <= VARIABLE_MAX;
             let told = "must have 1 to 64 characters of A-Z, a-z, 0-9 and _, and may end with `*`";
             fields.check(format!("{field}.environment[{n}]"), sound, told);
+            let leads = |variable: &str| match name.strip_suffix('*') {
+                Some(begin) => variable.starts_with(begin),
+                None => variable == name,
+            };
+            if let Some(variable) = LEADING.iter().find(|variable| leads(variable)) {
+                let told = format!("must not be `{variable}`: it says what programs run");
+                fields.violation(format!("{field}.environment[{n}]"), told);
+            }
             environment.insert(name.clone());
         }
     }

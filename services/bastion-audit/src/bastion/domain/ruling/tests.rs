@@ -154,6 +154,8 @@ fn a_line_is_decided_command_by_command() {
     use Verdict::{Allow, Approve, Reject};
     let deny = denying("deny", 10, &["rm", "dd *", "> /etc/*"]);
     let both = ControlPolicy { approved_commands: patterns(&["reboot", "rm"]), ..deny.clone() };
+    let reboots = approving("reboots", 20, &["reboot"]);
+    let mixed = ControlPolicy { approved_commands: patterns(&["reboot", "ls"]), ..allowing("mixed", 10, &["ls"]) };
     let list = allowing("list", 10, &["ls", "grep", "cat /var/log/*", "> /tmp/*"]);
     for (policies, text, verdict) in [
         (vec![&deny], "ls", Allow),
@@ -167,6 +169,9 @@ fn a_line_is_decided_command_by_command() {
         (vec![&deny], "echo x > /tmp/passwd", Allow),
         // It cannot be told where that is.
         (vec![&deny], "echo x > $file", Approve),
+        (vec![&deny], "cd /etc; echo x > passwd", Approve),
+        (vec![&deny], "echo x > //etc/passwd", Approve),
+        (vec![&deny], "echo x > /proc/self/root/etc/passwd", Approve),
         (vec![&deny], "echo x > /tmp/../etc/passwd", Approve),
         (vec![&deny], "$x", Approve),
         (vec![&deny], "eval $x", Approve),
@@ -179,6 +184,12 @@ fn a_line_is_decided_command_by_command() {
         (vec![&list], "ls -l", Allow),
         (vec![&list], "cat /var/log/syslog | grep x", Allow),
         (vec![&list], "cat /etc/shadow", Reject),
+        (vec![&list], "cat /var/log/../../etc/shadow", Reject),
+        (vec![&list, &reboots], "reboot", Reject),
+        (vec![&mixed], "ls", Allow),
+        (vec![&mixed], "reboot", Approve),
+        (vec![&mixed], "rm x", Reject),
+        (vec![&mixed], "[[ -f x ]]", Allow),
         (vec![&list], "ls > /tmp/x", Allow),
         (vec![&list], "ls > /tmp/../etc/x", Reject),
         (vec![&list], "ls > x", Reject),
@@ -206,6 +217,14 @@ fn what_one_policy_says_nothing_of_is_left_to_the_next() {
     assert_eq!(line(&all, "rm x"), (Verdict::Reject, by("never")));
     assert_eq!(line(&all, "ls"), (Verdict::Allow, by("only")));
     assert_eq!(line(&all, "cat x"), (Verdict::Reject, by("only")));
+    // What may be denied is not approved before it is known that it would be refused anyway.
+    let denied = denying("denied", 1, &["rm x"]);
+    assert_eq!(line(&rules(&[denied.clone(), only.clone()]), "rm $x"), (Verdict::Reject, by("only")));
+    assert_eq!(line(&rules(&[denied]), "rm $x"), (Verdict::Approve, by("denied")));
+    let restart = approving("restart", 1, &["systemctl restart nginx"]);
+    let none = denying("none", 2, &["systemctl *"]);
+    assert_eq!(line(&rules(&[restart.clone(), none]), "systemctl restart $x"), (Verdict::Reject, by("none")));
+    assert_eq!(line(&rules(&[restart]), "systemctl restart $x"), (Verdict::Approve, by("restart")));
     // What lets pass what nobody can tell opens no way past a list of all that is allowed.
     let lax = ControlPolicy { commands: control(ListMode::Deny, &["rm x"], Some(Verdict::Allow)), ..never };
     assert_eq!(line(&rules(std::slice::from_ref(&lax)), "eval $x").0, Verdict::Allow);
@@ -248,16 +267,19 @@ fn any_policy() -> impl Strategy<Value = ControlPolicy> {
 const LINES: [&str; 9] = ["ls", "rm x", "rm -r x", "rm $x", "cat a b", "reboot", "eval $x", "$x y", "ls | cat"];
 
 /// The same, as it is written in the manual: for each command, of all policies that apply and say something of it, the one
-/// that no other precedes.
+/// that no other precedes; but what those before it say that are not sure, if that is graver.
 fn naive(policies: &[ControlPolicy], command: &Command) -> Verdict {
-    let says = |policy: &&ControlPolicy| policy.applies(&sitting()) && of_command(policy, command).is_some();
     let precedes = |one: &ControlPolicy, other: &ControlPolicy| {
         let (a, b) = ((one.priority, one.meta.create_time), (other.priority, other.meta.create_time));
         a.0 < b.0 || a.0 == b.0 && (a.1 > b.1 || a.1 == b.1 && one.meta.id < other.meta.id)
     };
-    let saying: Vec<_> = policies.iter().filter(says).collect();
-    let first = saying.iter().find(|one| !saying.iter().any(|other| precedes(other, one)));
-    first.and_then(|policy| of_command(policy, command)).map_or(Verdict::Allow, |(verdict, _)| verdict)
+    let applying = policies.iter().filter(|policy| policy.applies(&sitting()));
+    let saying: Vec<_> = applying.filter_map(|policy| Some((policy, of_command(policy, command)?))).collect();
+    let sure: Vec<_> = saying.iter().filter(|(_, said)| said.sure).collect();
+    let first = sure.iter().find(|(one, _)| !sure.iter().any(|(other, _)| precedes(other, one)));
+    let before = |one: &ControlPolicy| first.is_none_or(|(first, _)| precedes(one, first));
+    let unsure = saying.iter().filter(|(one, said)| !said.sure && before(one)).map(|(_, said)| said.verdict).max();
+    unsure.max(first.map(|(_, said)| said.verdict)).unwrap_or(Verdict::Allow)
 }
 
 proptest! {
